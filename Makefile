@@ -1,0 +1,48 @@
+# What can be done here. `make` alone prints this list.
+# PYTHON=/path/to/python3.11 chooses the interpreter for the first setup.
+BIN       := .venv/bin
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib data -not -path '*/.*' -not -path '*__pycache__*' 2>/dev/null | tr ' ' '?')
+BOOK      := _build/html/index.html
+PORT      ?= 8000
+.DEFAULT_GOAL := help
+.PHONY: help setup book serve test lint unit nbval notebooks clean
+
+help:       ## this list
+	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+setup: .venv/.ready  ## make .venv with the exact packages of requirements.lock, and prlib
+
+book: $(BOOK)  ## build the book (only if something changed) and print where it is
+	@printf 'The book: %s\nOpen it:  file://%s\n' '$(BOOK)' '$(CURDIR)/$(BOOK)'
+
+serve: book  ## serve the built book on this machine only (PORT=8000)
+	@echo 'Serving http://127.0.0.1:$(PORT)/ (Ctrl-C stops)'; $(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+test: lint unit nbval book  ## everything but the slow tests: lint, imports, unit tests, notebooks, the book
+	@echo 'test: what a reader meets'; $(BIN)/pytest -q tests/book
+
+lint: .venv/.ready  ## style, formatting and the import contract
+	@echo 'lint: ruff and the import contract'; $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo
+
+unit: .venv/.ready  ## unit tests and doctests, without the slow ones
+	@echo 'test: unit tests and doctests'; $(BIN)/pytest -q --ignore=tests/book
+
+nbval: .venv/.ready  ## run every notebook and compare its verdicts with the committed ones
+	@echo 'test: notebooks'; $(if $(NOTEBOOKS),$(BIN)/pytest -q -m '' --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -o filterwarnings=default $(NOTEBOOKS),echo 'no notebooks yet')
+
+notebooks: .venv/.ready  ## execute every notebook in place at its default parameters
+	@for f in $(NOTEBOOKS); do echo "executing $$f"; $(BIN)/papermill --cwd notebooks --kernel python3 "$$f" "$$f" || exit 1; done
+
+clean:      ## remove the built book and caches (not .venv)
+	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache; find prlib tests -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.locked: requirements.lock tools/setup.sh
+	@tools/setup.sh venv && touch $@
+.venv/.ready: .venv/.locked pyproject.toml
+	@tools/setup.sh project && touch $@
+
+# A build starts from nothing: a page that has gone leaves no trace, and a warning cannot hide in a cache.
+$(BOOK): .venv/.ready $(SOURCES)
+	@echo 'book: building (a minute or two)'; rm -rf _build; $(BIN)/jupyter-book build . --all -W --keep-going -n --quiet || { rm -f $@; exit 1; }
+	@touch $@
