@@ -1,0 +1,230 @@
+"""The parameters a reader may set: one registry of names, types, ranges and meanings.
+
+The Python functions, the command line and the notebooks all check their arguments here, so
+the same bad value meets the same sentence everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+class ParameterError(ValueError):
+    """A parameter's value is not accepted; the message names it, the value and what is."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: its name, its kind, what it accepts and what it means.
+
+    Attributes
+    ----------
+    name : str
+        The name used by functions, options, notebooks, table columns and axes alike.
+    kind : {"number", "integer", "text", "flag"}
+        The type of one value.
+    accepts : str
+        The accepted values, in words that complete "must be ...".
+    help : str
+        What the parameter means, in one line.
+    valid : callable
+        Whether a value of the right type lies in the accepted range.
+    many : bool
+        Whether the parameter is a list of such values.
+    """
+
+    name: str
+    kind: str
+    accepts: str
+    help: str
+    valid: Callable[[Any], bool] = lambda value: True
+    many: bool = False
+
+    def check(self, value: object) -> Any:
+        """Return the value in its own type, or raise a `ParameterError` that explains.
+
+        Parameters
+        ----------
+        value : object
+            What was given.
+
+        Returns
+        -------
+        float, int, str, bool or tuple of these
+            The checked value.
+
+        Raises
+        ------
+        ParameterError
+            If the type or the range is wrong.
+        """
+        if not self.many:
+            return self._check_one(value)
+        if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+            raise ParameterError(self._refusal(value))
+        values = tuple(value)
+        if not values:
+            raise ParameterError(self._refusal(values))
+        return tuple(self._check_one(one) for one in values)
+
+    def _check_one(self, value: object) -> Any:
+        try:
+            converted = _CONVERSIONS[self.kind](value)
+        except (TypeError, ValueError, OverflowError):
+            raise ParameterError(self._refusal(value)) from None
+        if not self.valid(converted):
+            raise ParameterError(self._refusal(value))
+        return converted
+
+    def _refusal(self, value: object) -> str:
+        what = f"a list, each {self.accepts}" if self.many else self.accepts
+        shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
+        return f"{self.name} = {shown}: must be {what} ({self.help})"
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError
+    number = int(value)
+    if number != value:
+        raise ValueError
+    return number
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "number": _number,
+    "integer": _integer,
+    "text": _text,
+    "flag": _flag,
+}
+
+STARTS = ("random",)
+"""The initialisations that `prlib.descend` knows."""
+
+
+def _positive(value: float) -> bool:
+    return value > 0
+
+
+def _number_above_zero(name: str, meaning: str, *, many: bool = False) -> Parameter:
+    return Parameter(name, "number", "a finite number > 0", meaning, _positive, many)
+
+
+def _count(name: str, least: int, meaning: str, *, many: bool = False) -> Parameter:
+    return Parameter(
+        name, "integer", f"a whole number >= {least}", meaning, lambda v: v >= least, many
+    )
+
+
+PARAMETERS: dict[str, Parameter] = {
+    parameter.name: parameter
+    for parameter in (
+        _number_above_zero("a", "normalisation of the loss"),
+        _number_above_zero("alpha", "measurements per dimension, M/N"),
+        _number_above_zero("alphas", "measurements per dimension, M/N", many=True),
+        _number_above_zero("time", "flow time of the descent, the sum of its steps"),
+        _number_above_zero("step", "largest step of the descent"),
+        _count("n", 2, "dimension N"),
+        _count("sizes", 2, "dimensions N", many=True),
+        _count("replicas", 1, "independent instances"),
+        _count("seed", 0, "seed of the random numbers"),
+        Parameter(
+            "start",
+            "text",
+            "one of " + ", ".join(STARTS),
+            "where the descent starts",
+            lambda value: value in STARTS,
+        ),
+    )
+}
+
+
+def check(name: str, value: object) -> Any:
+    """Check one value against the registry.
+
+    Parameters
+    ----------
+    name : str
+        A name in `PARAMETERS`.
+    value : object
+        What was given.
+
+    Returns
+    -------
+    float, int, str, bool or tuple of these
+        The value in the parameter's own type.
+
+    Raises
+    ------
+    ParameterError
+        In one line: the name, the value, what is accepted.
+
+    Examples
+    --------
+    >>> check("alpha", 3)
+    3.0
+    >>> check("alpha", -1)
+    Traceback (most recent call last):
+    ...
+    prlib.parameters.ParameterError: alpha = -1: must be a finite number > 0 (measurements per dimension, M/N)
+    """
+    return PARAMETERS[name].check(value)
+
+
+def check_measurements(n: int, alpha: float) -> int:
+    """Return the number of measurements, the whole number nearest to ``alpha n``.
+
+    Parameters
+    ----------
+    n : int
+        Dimension.
+    alpha : float
+        Measurements per dimension.
+
+    Returns
+    -------
+    int
+        M >= 1.
+
+    Raises
+    ------
+    ParameterError
+        If not even one measurement is left.
+
+    Examples
+    --------
+    >>> check_measurements(512, 3.0)
+    1536
+    """
+    measurements = round(alpha * n)
+    if measurements < 1:
+        raise ParameterError(
+            f"n = {n}, alpha = {alpha:g}: give M = {measurements} measurements; must be at least "
+            f"one, so n >= {math.floor(0.5 / alpha) + 1} at this alpha"
+        )
+    return measurements

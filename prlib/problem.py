@@ -1,0 +1,268 @@
+r"""One instance of phase retrieval: measurement vectors, labels, signal, and its energy landscape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator
+
+from prlib.losses import Loss
+from prlib.parameters import check, check_measurements
+
+
+def random_on_sphere(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    r"""Draw a uniform point of the sphere :math:`|w|^2 = N`.
+
+    Parameters
+    ----------
+    n : int
+        Dimension N.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        The point.
+
+    Examples
+    --------
+    >>> w = random_on_sphere(50, np.random.default_rng(0))
+    >>> round(float(w @ w), 9)
+    50.0
+    """
+    w = rng.standard_normal(n)
+    return w * np.sqrt(n / (w @ w))
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    r"""Measurements :math:`y_i = x_i \cdot w^*/\sqrt N` and the landscape of a loss over them.
+
+    With :math:`ŷ = X w` the landscape on the sphere :math:`|w|^2 = N` is
+
+    .. math:: L(w) = \sum_i \ell(y_i, ŷ_i), \quad g = X^T \ell', \quad
+              \mu = \frac1N \sum_i \ell'_i ŷ_i, \quad H = X^T \mathrm{diag}(f) X - \mu I .
+
+    Attributes
+    ----------
+    loss : Loss
+        The loss of one measurement.
+    X : ndarray, shape (M, N)
+        Measurement vectors divided by the root of N, one a row.
+    signal : ndarray, shape (N,)
+        The signal w*, with squared norm N.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match or a value is not finite.
+
+    Examples
+    --------
+    >>> from prlib.losses import NormalizedIntensity
+    >>> rng = np.random.default_rng(1)
+    >>> problem = Problem.random(NormalizedIntensity(0.01), n=100, alpha=3.0, rng=rng)
+    >>> problem.m, problem.n, problem.energy(problem.signal)
+    (300, 100, 0.0)
+    """
+
+    loss: Loss
+    X: NDArray
+    signal: NDArray
+
+    def __post_init__(self) -> None:
+        """Check shapes and values."""
+        if self.X.ndim != 2 or min(self.X.shape) < 1:
+            raise ValueError(
+                f"X has shape {self.X.shape}: must be (M, N), one measurement vector a row"
+            )
+        if self.signal.shape != (self.X.shape[1],):
+            raise ValueError(
+                f"signal has shape {self.signal.shape}: must be ({self.X.shape[1]},) to match X"
+            )
+        for name in ("X", "signal"):
+            if not np.all(np.isfinite(getattr(self, name))):
+                raise ValueError(f"{name} holds NaN or infinite values: all must be finite")
+
+    @classmethod
+    def random(
+        cls,
+        loss: Loss,
+        n: int,
+        alpha: float,
+        rng: np.random.Generator,
+        dtype: np.dtype | type = np.float64,
+    ) -> Problem:
+        r"""Draw an instance: standard normal :math:`x_i`, a uniform signal on the sphere.
+
+        Parameters
+        ----------
+        loss : Loss
+            The loss of one measurement.
+        n : int
+            Dimension N >= 2.
+        alpha : float
+            Measurements per dimension; M is the whole number nearest to ``alpha n``.
+        rng : numpy.random.Generator
+            Source of randomness. X is drawn first, then the signal.
+        dtype : dtype
+            Type of X.
+
+        Returns
+        -------
+        Problem
+            The instance.
+        """
+        n, alpha = check("n", n), check("alpha", alpha)
+        m = check_measurements(n, alpha)
+        X = rng.standard_normal((m, n)) / np.sqrt(n)
+        return cls(loss, X.astype(dtype, copy=False), random_on_sphere(n, rng).astype(dtype))
+
+    @property
+    def m(self) -> int:
+        """Number of measurements M."""
+        return self.X.shape[0]
+
+    @property
+    def n(self) -> int:
+        """Dimension N."""
+        return self.X.shape[1]
+
+    @property
+    def alpha(self) -> float:
+        """Measurements per dimension, M/N."""
+        return self.m / self.n
+
+    @cached_property
+    def y(self) -> NDArray:
+        """Labels, shape (M,)."""
+        return self.X @ self.signal
+
+    def _checked(self, w: NDArray) -> NDArray:
+        w = np.asarray(w)
+        if w.shape != (self.n,):
+            raise ValueError(f"w has shape {w.shape}: must be ({self.n},) to match X")
+        return w
+
+    def overlap(self, w: NDArray) -> float:
+        r"""Overlap :math:`m = w \cdot w^*/N` of an estimate with the signal.
+
+        Parameters
+        ----------
+        w : ndarray, shape (N,)
+            Estimate.
+
+        Returns
+        -------
+        float
+            The overlap, in [-1, 1] on the sphere.
+        """
+        return float(self._checked(w) @ self.signal) / self.n
+
+    def fields(self, w: NDArray) -> NDArray:
+        """Fields ŷ = X w of an estimate.
+
+        Parameters
+        ----------
+        w : ndarray, shape (N,)
+            Estimate.
+
+        Returns
+        -------
+        ndarray, shape (M,)
+            One field a measurement.
+        """
+        return self.X @ self._checked(w)
+
+    def energy(self, w: NDArray) -> float:
+        """Total loss L(w); it is of order N.
+
+        Parameters
+        ----------
+        w : ndarray, shape (N,)
+            Estimate.
+
+        Returns
+        -------
+        float
+            The energy.
+        """
+        return float(np.sum(self.loss.value(self.y, self.fields(w))))
+
+    def gradient(self, w: NDArray) -> NDArray:
+        r"""Gradient along the sphere, :math:`X^T \ell' - \mu w`.
+
+        Parameters
+        ----------
+        w : ndarray, shape (N,)
+            Estimate, with squared norm N.
+
+        Returns
+        -------
+        ndarray, shape (N,)
+            The gradient; it is orthogonal to w.
+        """
+        residual = self.loss.derivative(self.y, self.fields(w))
+        return self.X.T @ residual - self.mu(w) * w
+
+    def mu(self, w: NDArray) -> float:
+        r"""Multiplier of the sphere, :math:`\mu = \frac1N \sum_i \ell'_i ŷ_i`.
+
+        Parameters
+        ----------
+        w : ndarray, shape (N,)
+            Estimate.
+
+        Returns
+        -------
+        float
+            The multiplier.
+        """
+        yhat = self.fields(w)
+        return float(self.loss.derivative(self.y, yhat) @ yhat) / self.n
+
+    def hessian(self, w: NDArray) -> LinearOperator:
+        r"""Hessian on the sphere, :math:`X^T \mathrm{diag}(f) X - \mu I`, without forming it.
+
+        Parameters
+        ----------
+        w : ndarray, shape (N,)
+            Estimate.
+
+        Returns
+        -------
+        scipy.sparse.linalg.LinearOperator, shape (N, N)
+            The symmetric operator.
+        """
+        f = self.loss.curvature(self.y, self.fields(w))[:, None]
+        mu = self.mu(w)
+
+        def apply(v: NDArray) -> NDArray:
+            v = v.reshape(self.n, -1)
+            return self.X.T @ (f * (self.X @ v)) - mu * v
+
+        return LinearOperator(
+            (self.n, self.n), matvec=apply, rmatvec=apply, matmat=apply, dtype=self.X.dtype
+        )
+
+    def dense_hessian(self, w: NDArray) -> NDArray:
+        """Hessian on the sphere as a matrix, for whole spectra.
+
+        Parameters
+        ----------
+        w : ndarray, shape (N,)
+            Estimate.
+
+        Returns
+        -------
+        ndarray, shape (N, N)
+            The symmetric matrix.
+        """
+        f = self.loss.curvature(self.y, self.fields(w))
+        H = self.X.T @ (f[:, None] * self.X)
+        H[np.diag_indices(self.n)] -= self.mu(w)
+        return H

@@ -1,0 +1,1 @@
+"""The spectrum of the Hessian: bulk and outlier from a label measure, eigenpairs of an instance."""

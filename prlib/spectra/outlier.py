@@ -1,0 +1,141 @@
+r"""The eigenvalue that leaves the bulk toward the signal, and how far its eigenvector points there.
+
+Labels and fields are the components of each measurement vector along w* and w. In the plane of
+the two, the resolvent of :math:`X^T\mathrm{diag}(f)X` at z left of the bulk is the inverse of
+
+.. math:: K(\chi) - z(\chi)\, \Gamma, \qquad
+          K = \alpha E\Big[\frac{f}{1 + f\chi} (y, ŷ)(y, ŷ)^T\Big], \quad
+          \Gamma = \begin{pmatrix} 1 & m \\ m & 1 \end{pmatrix},
+
+and an outlier sits where its determinant vanishes: the transition of Baik, Ben Arous and Péché.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from prlib.measures import LabelMeasure
+from prlib.spectra.bulk import Edge, left_edge, stieltjes_inverse
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """An eigenvalue left of the bulk.
+
+    Attributes
+    ----------
+    position : float
+        The eigenvalue, after the shift by mu.
+    chi : float
+        The Stieltjes transform of the bulk there.
+    overlap2 : float
+        Squared overlap of its normalised eigenvector with the normalised signal.
+    """
+
+    position: float
+    chi: float
+    overlap2: float
+
+
+def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
+    r"""Lowest eigenvalue left of the bulk that the signal creates.
+
+    At zero overlap it is the root of :math:`z(\chi) = \alpha E[y^2 f/(1 + f\chi)]` below the edge's
+    chi, and its squared overlap with the signal is :math:`q = 1/(1 - dS/dz)`. With an overlap, both
+    the signal and the estimate span the plane in which it lives.
+
+    Parameters
+    ----------
+    measure : LabelMeasure
+        Law of labels and fields.
+    edge : Edge, optional
+        The left edge of the bulk, if it is known already.
+
+    Returns
+    -------
+    Outlier or None
+        ``None`` if no eigenvalue leaves the bulk.
+
+    Examples
+    --------
+    >>> from prlib.losses import NormalizedIntensity
+    >>> from prlib.measures import initial
+    >>> outlier(initial(NormalizedIntensity(1.0), 1.0)) is None
+    True
+    >>> 0 < outlier(initial(NormalizedIntensity(1.0), 2.0)).overlap2 < 1
+    True
+    """
+    edge = left_edge(measure) if edge is None else edge
+    if edge.position == -math.inf:
+        return None
+    upper = edge.chi * (1 - 1e-12) if edge.kind == "hard" else edge.chi
+    if math.isinf(upper):
+        upper = 1e12
+    components = _components(measure)
+
+    def gap(chi: float) -> float:
+        lowest = np.linalg.eigvalsh(_plane(measure, components, chi))[0]
+        return float(stieltjes_inverse(measure, chi) - lowest)
+
+    # z rises with chi up to the edge and the eigenvalues of K fall, so there is one root at most.
+    if gap(upper) <= 0:
+        return None
+    lower = upper
+    while gap(lower) > 0:
+        lower /= 2
+    chi = brentq(gap, lower, upper, xtol=1e-15, rtol=1e-14)
+    return Outlier(
+        float(stieltjes_inverse(measure, chi)) - measure.mu,
+        chi,
+        _squared_overlap(measure, components, chi),
+    )
+
+
+def bbp(measure: LabelMeasure, chi: float) -> float:
+    r"""Left side of the condition of the transition, :math:`\alpha E[(1 - y^2) f\chi/(1 + f\chi)] = 1`.
+
+    Parameters
+    ----------
+    measure : LabelMeasure
+        Law of labels and fields at zero overlap.
+    chi : float
+        The Stieltjes transform at the left edge of the bulk.
+
+    Returns
+    -------
+    float
+        Above 1 there is an outlier toward the signal.
+    """
+    x = measure.curvature * chi
+    return float(measure.alpha * measure.mean((1 - measure.y**2) * x / (1 + x)))
+
+
+def _components(measure: LabelMeasure) -> NDArray:
+    # Components of a measurement along w* and along the part of w orthogonal to it. At zero
+    # overlap the law is symmetric, the two decouple, and the signal's alone is kept: the field's
+    # own outlier, if any, carries no information.
+    m = measure.overlap
+    if m == 0 or 1 - m * m < 1e-10:
+        return measure.y[None]
+    return np.array([measure.y, (measure.yhat - m * measure.y) / math.sqrt(1 - m * m)])
+
+
+def _plane(measure: LabelMeasure, components: NDArray, chi: float, power: int = 1) -> NDArray:
+    f = measure.curvature
+    return measure.alpha * (components * (measure.weights * (f / (1 + f * chi)) ** power)) @ (
+        components.T
+    )
+
+
+def _squared_overlap(measure: LabelMeasure, components: NDArray, chi: float) -> float:
+    f = measure.curvature
+    slope = 1 / chi**2 - measure.alpha * float(measure.mean((f / (1 + f * chi)) ** 2))
+    direction = np.linalg.eigh(_plane(measure, components, chi))[1][:, 0]
+    # Residue of the resolvent: 1/(1 - dK/dz) along the direction, dK/dz = K'(chi)/z'(chi).
+    fall = direction @ _plane(measure, components, chi, power=2) @ direction / slope
+    return float(direction[0] ** 2 / (1 + fall))
