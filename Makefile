@@ -12,6 +12,7 @@ help:       ## this list
 	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 setup: .venv/.ready  ## make .venv with the exact packages of requirements.lock, and prlib
+	@echo 'ready: $(BIN)/prlib'
 
 book: $(BOOK)  ## build the book (only if something changed) and print where it is
 	@printf 'The book: %s\nOpen it:  file://%s\n' '$(BOOK)' '$(CURDIR)/$(BOOK)'

@@ -1,0 +1,130 @@
+"""What the book adds to Sphinx: its version, the reference of every prlib module, light pages."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+import prlib
+
+API_PAGE = "book/api"
+API_MARK = "<!-- the modules of prlib -->"
+
+# Front to back, as the architecture page lists the floors; a module that is not named comes last.
+ORDER = [
+    *["losses", "problem", "measures", "spectra", "transitions", "descent"],
+    *["sweeps", "figures", "notebooks", "cli", "parameters"],
+]
+
+
+def modules() -> list[ModuleType]:
+    """Return every public module of prlib, floor by floor."""
+    found = [
+        importlib.import_module(info.name)
+        for info in pkgutil.walk_packages(prlib.__path__, "prlib.")
+        if not any(part.startswith("_") for part in info.name.split("."))
+    ]
+
+    def rank(module: ModuleType) -> tuple[int, str]:
+        floor = module.__name__.split(".")[1]
+        return (ORDER.index(floor) if floor in ORDER else len(ORDER), module.__name__)
+
+    return sorted(found, key=rank)
+
+
+def exported(module: ModuleType) -> list[str]:
+    """Return links to what a package offers from the modules below it."""
+    links = []
+    for name in getattr(module, "__all__", ()):
+        member = getattr(module, name)
+        if home := getattr(member, "__module__", None):
+            role = "class" if inspect.isclass(member) else "func"
+            links.append(f"{{py:{role}}}`{name} <{home}.{name}>`")
+    return links
+
+
+def reference() -> str:
+    """Return the API reference as MyST: a section for each module."""
+    text = []
+    for module in [prlib, *modules()]:
+        is_package = hasattr(module, "__path__")
+        members = "" if is_package else "\n   :members:\n   :show-inheritance:"
+        text += [
+            f"## `{module.__name__}`",
+            f"```{{eval-rst}}\n.. automodule:: {module.__name__}{members}\n```",
+        ]
+        if is_package and (links := exported(module)):
+            text += [f"`{module.__name__}` offers: " + ", ".join(links) + "."]
+    return "\n\n".join(text)
+
+
+def expand_reference(_app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put the reference in the place that the API page keeps for it."""
+    if docname == API_PAGE:
+        source[0] = source[0].replace(API_MARK, reference())
+
+
+def floors() -> str:
+    """Return the table of floors: the modules that there are, and the first line of each."""
+    rows = ["| floor | what lives there |", "| --- | --- |"]
+    for module in modules():
+        if module.__name__.count(".") == 1 and module is not prlib.parameters:
+            summary = inspect.getdoc(module).split("\n\n")[0].replace("\n", " ")
+            rows.append(f"| `{module.__name__}` | {summary} |")
+    return "\n".join(rows)
+
+
+def commands(root: Path) -> str:
+    """Return the table of what the Makefile can do, as `make` itself prints it."""
+    rows = ["| command | what it does |", "| --- | --- |"]
+    for target, what in re.findall(
+        r"^(\w+):.*?## (.*)$", (root / "Makefile").read_text(), re.MULTILINE
+    ):
+        rows.append(f"| `make {target}` | {what} |")
+    return "\n".join(rows)
+
+
+def set_facts(app: Sphinx, config: Config) -> None:
+    """Give the pages what they must not type: version, address, floors, commands."""
+    config.version = config.release = version("prlib")
+    url = config.html_theme_options["repository_url"]
+    branch = config.html_theme_options["repository_branch"]
+    config.myst_substitutions = {
+        "version": config.release,
+        "repository": url,
+        "citation_file": f"[`CITATION.cff`]({url}/blob/{branch}/CITATION.cff)",
+        "floors": floors(),
+        "commands": commands(Path(app.srcdir)),
+    }
+    config.html_theme_options["extra_footer"] = (
+        f'Version {config.release} · <a href="{url}">source</a> · MIT licence · companion to '
+        '<a href="https://arxiv.org/abs/2403.02418">arXiv 2403.02418</a>'
+    )
+
+
+def lighten(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """Drop the scripts of features that the book does not use."""
+    unused = re.compile(r"thebe|THEBE")
+    for kind in ("script_files", "css_files"):
+        context[kind] = [
+            file
+            for file in context.get(kind, [])
+            if not unused.search(f"{file} {getattr(file, 'attributes', '')}")
+        ]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the above to the build."""
+    app.connect("config-inited", set_facts, priority=900)
+    app.connect("source-read", expand_reference)
+    app.connect("html-page-context", lighten, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
