@@ -22,7 +22,7 @@ API_MARK = "<!-- the modules of prlib -->"
 # Front to back, as the architecture page lists the floors; a module that is not named comes last.
 ORDER = [
     *["losses", "problem", "measures", "spectra", "transitions", "descent"],
-    *["sweeps", "figures", "notebooks", "cli", "parameters"],
+    *["ensembles", "sweeps", "figures", "claims", "reexecution", "cli", "parameters"],
 ]
 
 
