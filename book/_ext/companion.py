@@ -67,8 +67,10 @@ def reference() -> str:
     return "\n\n".join(text)
 
 
-def expand_reference(_app: Sphinx, docname: str, source: list[str]) -> None:
-    """Put the reference in the place that the API page keeps for it."""
+def expand(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put the version and the address also into code blocks, and the reference into its page."""
+    for name in ("repository", "version"):
+        source[0] = source[0].replace(f"{{{{ {name} }}}}", app.config.myst_substitutions[name])
     if docname == API_PAGE:
         source[0] = source[0].replace(API_MARK, reference())
 
@@ -125,6 +127,6 @@ def lighten(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above to the build."""
     app.connect("config-inited", set_facts, priority=900)
-    app.connect("source-read", expand_reference)
+    app.connect("source-read", expand)
     app.connect("html-page-context", lighten, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
