@@ -1,0 +1,259 @@
+r"""Eigenvalues of an actual Hessian: a few of the lowest matrix-free, or all of them.
+
+The lowest eigenvalues sit at the dense left edge of a spectrum whose right end, set by the few
+measurements with small labels, is far away: at a = 0.01 the range is a thousand times what the
+edge resolves, and plain Lanczos needs thousands of products. Those few measurements are known,
+so they are inverted exactly (Woodbury) in the preconditioner of a Davidson iteration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from prlib.problem import Problem
+
+SUBSPACE = 60
+"""Directions kept before the subspace is compressed to the best of them."""
+
+PRODUCTS = 2000
+"""Products with the Hessian after which the iteration gives up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenpairs:
+    """The lowest eigenpairs of a Hessian on the sphere.
+
+    Attributes
+    ----------
+    values : ndarray, shape (k,)
+        Eigenvalues, the lowest first.
+    vectors : ndarray, shape (k, N)
+        Their eigenvectors as unit rows; the sign is arbitrary.
+    residual : float
+        Largest norm of H v - lambda v among the pairs.
+    products : int
+        Products with the Hessian that were needed.
+    """
+
+    values: NDArray[np.float64]
+    vectors: NDArray[np.float64]
+    residual: float
+    products: int
+
+
+def eigenvalues(problem: Problem, w: NDArray) -> NDArray[np.float64]:
+    r"""All eigenvalues of the Hessian :math:`X^T \mathrm{diag}(f) X - \mu I`, densely.
+
+    Parameters
+    ----------
+    problem : Problem
+        The instance.
+    w : ndarray, shape (N,)
+        Estimate, with squared norm N.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        Eigenvalues, the lowest first.
+
+    Examples
+    --------
+    >>> from prlib.losses import NormalizedIntensity
+    >>> rng = np.random.default_rng(0)
+    >>> problem = Problem.random(NormalizedIntensity(1.0), n=30, alpha=3.0, rng=rng)
+    >>> bool(eigenvalues(problem, problem.signal)[0] > 0)
+    True
+    """
+    return np.linalg.eigvalsh(problem.dense_hessian(np.asarray(w, np.float64)).astype(np.float64))
+
+
+def lowest_eigenpairs(
+    problem: Problem,
+    w: NDArray,
+    k: int = 1,
+    *,
+    guess: NDArray | None = None,
+    tolerance: float = 1e-6,
+) -> Eigenpairs:
+    r"""Lowest eigenpairs of the Hessian :math:`X^T \mathrm{diag}(f) X - \mu I`, matrix-free.
+
+    Generalised Davidson: the subspace grows by the residual of the first pair that has not
+    converged, multiplied by :math:`(s I + X_b^T \mathrm{diag}(f_b) X_b)^{-1}`, where b are the
+    measurements of largest curvature. Copies of an exactly repeated eigenvalue may be missed.
+
+    Parameters
+    ----------
+    problem : Problem
+        The instance.
+    w : ndarray, shape (N,)
+        Estimate, with squared norm N.
+    k : int
+        How many, from 1 to N.
+    guess : ndarray, shape (j, N), optional
+        Vectors near the eigenvectors, such as those of an earlier state. The result depends on it
+        only within the tolerance.
+    tolerance : float
+        Residual norm accepted, relative to the scale of the edge. The error of an eigenvalue is
+        of the order of its square.
+
+    Returns
+    -------
+    Eigenpairs
+        Values, vectors, and what they cost.
+
+    Raises
+    ------
+    ValueError
+        If k is out of range, or w or guess has another shape.
+    RuntimeError
+        If the iteration does not converge.
+
+    References
+    ----------
+    E. R. Davidson, J. Comput. Phys. 17, 87 (1975); Y. Saad, Numerical Methods for Large
+    Eigenvalue Problems, section 8.4.
+
+    Examples
+    --------
+    >>> from prlib.losses import NormalizedIntensity
+    >>> rng = np.random.default_rng(0)
+    >>> problem = Problem.random(NormalizedIntensity(0.1), n=80, alpha=3.0, rng=rng)
+    >>> w = rng.standard_normal(80)
+    >>> w *= np.sqrt(80 / (w @ w))
+    >>> pairs = lowest_eigenpairs(problem, w, k=2)
+    >>> bool(np.allclose(pairs.values, eigenvalues(problem, w)[:2]))
+    True
+    """
+    if not 1 <= k <= problem.n:
+        raise ValueError(f"k = {k}: must be a whole number from 1 to N = {problem.n}")
+    w = np.asarray(w)
+    yhat = problem.fields(w)
+    f = problem.loss.curvature(problem.y, yhat)
+    mu = float(problem.loss.derivative(problem.y, yhat) @ yhat) / problem.n
+    precondition, scale = _preconditioner(problem.X, f)
+
+    def product(v: NDArray) -> NDArray:
+        v = v.astype(problem.X.dtype, copy=False)
+        return problem.X.T @ (f * (problem.X @ v)) - mu * v
+
+    start = _first_directions(problem.n, k, guess)
+    return _davidson(
+        product, precondition, start, k, tolerance, scale, np.finfo(problem.X.dtype).eps
+    )
+
+
+def _preconditioner(X: NDArray, f: NDArray) -> tuple[Callable[[NDArray], NDArray], float]:
+    # Half as many measurements as dimensions: their inverse costs about as much as ten products,
+    # and what is left of the curvature is of the order of the edge itself.
+    count = min(len(f), max(1, X.shape[1] // 2))
+    largest = np.argpartition(f, len(f) - count)[len(f) - count :]
+    largest = largest[f[largest] > 0]
+    if len(largest) == 0:
+        return (lambda residual: residual), 1.0
+    Xb = X[largest]
+    shift = float(f[largest].min()) / 2 + 1e-3 * float(f[largest].mean())
+    factor = cho_factor(np.diag(shift / f[largest]) + Xb @ Xb.T)
+
+    def apply(residual: NDArray) -> NDArray:
+        return (residual - Xb.T @ cho_solve(factor, Xb @ residual)) / shift
+
+    return apply, shift
+
+
+def _first_directions(n: int, k: int, guess: NDArray | None) -> NDArray[np.float64]:
+    # A fixed pseudo-random direction, so that a result never depends on a global state.
+    fill = np.random.default_rng(0).standard_normal((k, n))
+    if guess is None:
+        return fill
+    guess = np.atleast_2d(np.asarray(guess, np.float64))
+    if guess.shape[1] != n:
+        raise ValueError(f"guess has shape {guess.shape}: must be (j, {n}) to match X")
+    return np.concatenate([guess, fill[:1]])
+
+
+class _Subspace:
+    """Orthonormal rows V, their images A V, and the projection V A V^T."""
+
+    def __init__(self, product: Callable[[NDArray], NDArray], n: int, size: int) -> None:
+        self.product = product
+        self.V, self.AV = np.zeros((size, n)), np.zeros((size, n))
+        self.projection = np.zeros((size, size))
+        self.size = 0
+        self.products = 0
+
+    def grow(self, direction: NDArray) -> bool:
+        """Add a direction; False if it holds nothing new."""
+        j = self.size
+        for _ in range(2):  # twice is enough for orthogonality to rounding
+            norm = np.linalg.norm(direction)
+            if not norm > 0:
+                return False
+            direction = direction / norm
+            direction = direction - self.V[:j].T @ (self.V[:j] @ direction)
+        norm = np.linalg.norm(direction)
+        if not norm > 1e-3:
+            return False
+        self.V[j] = direction / norm
+        self.AV[j] = self.product(self.V[j])
+        self.projection[j, : j + 1] = self.V[: j + 1] @ self.AV[j]
+        self.projection[: j + 1, j] = self.projection[j, : j + 1]
+        self.size, self.products = j + 1, self.products + 1
+        return True
+
+    def ritz(self) -> tuple[NDArray, NDArray]:
+        """Eigenpairs of the projection."""
+        j = self.size
+        return np.linalg.eigh(self.projection[:j, :j])
+
+    def compress(self, values: NDArray, coordinates: NDArray, keep: int) -> None:
+        """Keep the lowest Ritz vectors only."""
+        basis = coordinates[:, :keep].T
+        self.V[:keep] = basis @ self.V[: self.size]
+        self.AV[:keep] = basis @ self.AV[: self.size]
+        self.projection[:keep, :keep] = np.diag(values[:keep])
+        self.size = keep
+
+
+def _davidson(
+    product: Callable[[NDArray], NDArray],
+    precondition: Callable[[NDArray], NDArray],
+    start: NDArray,
+    k: int,
+    tolerance: float,
+    scale: float,
+    eps: float,
+) -> Eigenpairs:
+    n = start.shape[1]
+    size = min(n, max(SUBSPACE, 4 * k))
+    space = _Subspace(product, n, size)
+    rng = np.random.default_rng(1)
+    for direction in start[:size]:
+        space.grow(direction)
+    while space.products < PRODUCTS:
+        values, coordinates = space.ritz()
+        found = min(k, space.size)
+        lowest = coordinates[:, :found].T
+        vectors = lowest @ space.V[: space.size]
+        residuals = lowest @ space.AV[: space.size] - values[:found, None] * vectors
+        norms = np.linalg.norm(residuals, axis=1)
+        # Below the rounding of one product, eps |H|, no residual can fall.
+        accepted = np.maximum(
+            tolerance * (np.abs(values[:found]) + scale), 8 * eps * np.abs(values[-1])
+        )
+        open_pairs = np.flatnonzero(norms > accepted)
+        if (found == k and len(open_pairs) == 0) or space.size == n:
+            return Eigenpairs(values[:k], vectors, float(norms.max()), space.products)
+        if space.size == size:
+            space.compress(values, coordinates, min(size // 2, k + 6))
+        direction = precondition(residuals[open_pairs[0]]) if len(open_pairs) else None
+        if direction is None or not space.grow(direction):
+            space.grow(rng.standard_normal(n))
+    raise RuntimeError(
+        f"lowest_eigenpairs: {PRODUCTS} products were not enough for k = {k} "
+        f"(largest residual {norms.max():.3g}); ask for a larger tolerance than {tolerance:g}"
+    )
