@@ -4,18 +4,24 @@ A loss is one small class: a frozen dataclass whose fields are its numbers, thre
 ``l``, ``dl`` and ``d2l``, and what the theory must know of it that arrays cannot tell (the least
 curvature and the smallest scale). The formulas are plain arithmetic, so that the same source runs
 on NumPy arrays in the theory and compiled in the descent.
+
+The paper's family is `NormalizedIntensity`, with `Intensity` as its limit; `Amplitude`, `Poisson`
+and `PseudoHuber` are what practitioners minimise.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prlib.parameters import check
+
+_DOUBLINGS, _HALVINGS = 60, 52
+"""Doublings until a root is enclosed; halvings to float64 precision."""
 
 
 class Loss(ABC):
@@ -27,18 +33,18 @@ class Loss(ABC):
 
     @staticmethod
     @abstractmethod
-    def l(y, yhat, *parameters):  # noqa: E743 - the field's name for it
-        r"""Formula of the loss, :math:`\ell(y, ŷ)`."""
+    def l(y, yhat, *parameters):
+        r"""Give the loss, :math:`\ell(y, ŷ)`."""
 
     @staticmethod
     @abstractmethod
     def dl(y, yhat, *parameters):
-        r"""Formula of the first derivative in ŷ, :math:`\ell'(y, ŷ)`."""
+        r"""Give the first derivative in ŷ, :math:`\ell'(y, ŷ)`."""
 
     @staticmethod
     @abstractmethod
     def d2l(y, yhat, *parameters):
-        r"""Formula of the second derivative in ŷ, :math:`f = \ell''(y, ŷ)`."""
+        r"""Give the second derivative in ŷ, :math:`f = \ell''(y, ŷ)`."""
 
     @property
     @abstractmethod
@@ -50,10 +56,57 @@ class Loss(ABC):
         """The smallest label or field over which the curvature changes; quadratures resolve it."""
         return 1.0
 
+    def jump(self, y: NDArray, chi: float) -> NDArray:
+        r"""Return where the proximal map jumps to at h = 0: the largest :math:`ŷ = -\chi \ell'`.
+
+        The root is sought on a grid and bisected; a loss with a closed form may override this.
+
+        Parameters
+        ----------
+        y : ndarray, shape (K,)
+            Labels.
+        chi : float
+            Response, > 0.
+
+        Returns
+        -------
+        ndarray, shape (K,)
+            :math:`ŷ_0(y) \ge 0`; zero where the map is continuous.
+
+        Raises
+        ------
+        ValueError
+            If :math:`ŷ + \chi \ell'` never turns positive: the loss falls too fast.
+        """
+        # The step below is h(ŷ) = ŷ + chi l', positive beyond its last root.
+        y = np.asarray(y, dtype=float)[:, None]
+        reach = 1.0 + np.abs(y)
+        for _ in range(_DOUBLINGS):
+            short = reach + chi * self.derivative(y, reach) <= 0
+            if not np.any(short):
+                break
+            reach = np.where(short, 2 * reach, reach)
+        else:
+            raise ValueError(
+                f"{self}: ŷ + chi l'(y, ŷ) must be positive at large fields (chi = {chi})"
+            )
+        grid = reach * np.concatenate([[0.0], np.geomspace(1e-9, 1.0, 240)])
+        below = grid + chi * self.derivative(y, grid) < 0
+        last = below.shape[1] - 1 - np.argmax(below[:, ::-1], axis=1)
+        rows = np.flatnonzero(below.any(axis=1))
+        low, high = grid[rows, last[rows]], grid[rows, last[rows] + 1]
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            negative = middle + chi * self.derivative(y[rows, 0], middle) < 0
+            low, high = np.where(negative, middle, low), np.where(negative, high, middle)
+        roots = np.zeros(len(y))
+        roots[rows] = high
+        return roots
+
     @property
     def parameters(self) -> tuple[float, ...]:
         """The numbers of the loss, in the order in which its formulas take them."""
-        return astuple(self)
+        return tuple(getattr(self, field.name) for field in fields(self))
 
     def value(self, y: ArrayLike, yhat: ArrayLike) -> NDArray:
         r"""Loss :math:`\ell(y, ŷ)`, elementwise.
@@ -125,7 +178,11 @@ class NormalizedIntensity(Loss):
     Examples
     --------
     >>> loss = NormalizedIntensity(a=1.0)
-    >>> float(loss.value(1.0, 2.0)), float(loss.derivative(1.0, 2.0)), float(loss.curvature(1.0, 2.0))
+    >>> (
+    ...     float(loss.value(1.0, 2.0)),
+    ...     float(loss.derivative(1.0, 2.0)),
+    ...     float(loss.curvature(1.0, 2.0)),
+    ... )
     (1.125, 3.0, 5.5)
     """
 
@@ -136,7 +193,7 @@ class NormalizedIntensity(Loss):
         object.__setattr__(self, "a", check("a", self.a))
 
     @staticmethod
-    def l(y, yhat, a):  # noqa: E743
+    def l(y, yhat, a):
         r""":math:`(ŷ^2 - y^2)^2 / (4 (a + y^2))`."""
         return (yhat * yhat - y * y) ** 2 / (4.0 * (a + y * y))
 
@@ -149,6 +206,10 @@ class NormalizedIntensity(Loss):
     def d2l(y, yhat, a):
         r""":math:`(3ŷ^2 - y^2) / (a + y^2)`."""
         return (3.0 * yhat * yhat - y * y) / (a + y * y)
+
+    def jump(self, y: NDArray, chi: float) -> NDArray:
+        r"""Return the closed form :math:`\sqrt{y^2 - (a + y^2)/\chi}`, or zero."""
+        return np.sqrt(np.maximum(0.0, y * y - (self.a + y * y) / chi))
 
     @property
     def curvature_floor(self) -> float:
@@ -179,7 +240,7 @@ class Intensity(Loss):
     """
 
     @staticmethod
-    def l(y, yhat):  # noqa: E743
+    def l(y, yhat):
         r""":math:`(ŷ^2 - y^2)^2 / 4`."""
         return 0.25 * (yhat * yhat - y * y) ** 2
 
@@ -193,10 +254,222 @@ class Intensity(Loss):
         r""":math:`3ŷ^2 - y^2`."""
         return 3.0 * yhat * yhat - y * y
 
+    def jump(self, y: NDArray, chi: float) -> NDArray:
+        r"""Return the closed form :math:`\sqrt{y^2 - 1/\chi}`, or zero."""
+        return np.sqrt(np.maximum(0.0, y * y - 1.0 / chi))
+
     @property
     def curvature_floor(self) -> float:
         """Unbounded below."""
         return -math.inf
+
+
+@dataclass(frozen=True)
+class Amplitude(Loss):
+    r"""Amplitude loss, smoothed at zero in proportion to the label ("perturbed amplitude flow").
+
+    .. math:: \ell(y, ŷ) = \tfrac12 \big(\sqrt{ŷ^2 + \epsilon y^2} - \sqrt{1 + \epsilon}\,|y|\big)^2
+
+    The bare :math:`(|ŷ| - |y|)^2/2` has a kink at ŷ = 0 where its curvature is minus infinity;
+    here the curvature rises from :math:`1 - \sqrt{(1 + \epsilon)/\epsilon}` at ŷ = 0 to 1, whatever
+    the label, and the loss is homogeneous: it grows fourfold when labels and fields double.
+
+    Parameters
+    ----------
+    smoothing : float
+        :math:`\epsilon` > 0.
+
+    Raises
+    ------
+    ValueError
+        If smoothing is not a finite number > 0.
+
+    References
+    ----------
+    Gao, Sun, Wang & Xu, Perturbed amplitude flow for phase retrieval, IEEE Transactions on Signal
+    Processing 68 (2020).
+
+    Examples
+    --------
+    >>> loss = Amplitude(smoothing=1.0)
+    >>> round(float(loss.curvature(2.0, 0.0)), 6), round(loss.curvature_floor, 6)
+    (-0.414214, -0.414214)
+    """
+
+    smoothing: float
+
+    def __post_init__(self) -> None:
+        """Check the smoothing."""
+        object.__setattr__(self, "smoothing", check("smoothing", self.smoothing))
+
+    @staticmethod
+    def l(y, yhat, smoothing):
+        r""":math:`(\sqrt{ŷ^2 + \epsilon y^2} - \sqrt{1 + \epsilon}|y|)^2/2`."""
+        target = np.sqrt((1.0 + smoothing) * y * y)
+        return 0.5 * (np.sqrt(yhat * yhat + smoothing * y * y) - target) ** 2
+
+    @staticmethod
+    def dl(y, yhat, smoothing):
+        r""":math:`ŷ (1 - \sqrt{1 + \epsilon}|y|/\sqrt{ŷ^2 + \epsilon y^2})`."""
+        target = np.sqrt((1.0 + smoothing) * y * y)
+        return yhat * (1.0 - target / np.sqrt(yhat * yhat + smoothing * y * y))
+
+    @staticmethod
+    def d2l(y, yhat, smoothing):
+        r""":math:`1 - \sqrt{1 + \epsilon}|y|\, \epsilon y^2/(ŷ^2 + \epsilon y^2)^{3/2}`."""
+        square = yhat * yhat + smoothing * y * y
+        target = np.sqrt((1.0 + smoothing) * y * y)
+        return 1.0 - target * (smoothing * y * y) / (square * np.sqrt(square))
+
+    @property
+    def curvature_floor(self) -> float:
+        """Reached at ŷ = 0 for every label."""
+        return 1.0 - math.sqrt((1.0 + self.smoothing) / self.smoothing)
+
+    @property
+    def scale(self) -> float:
+        """Small labels matter at the scale of the label itself: there is no smallest scale.
+
+        The curvature is bounded, so cutting the grading at s costs a mean of order s squared.
+        """
+        return 1e-5
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    r"""Negative log-likelihood of Poisson counts over a background, less its least value.
+
+    With expected counts :math:`\lambda = ŷ^2 + b`, and :math:`y^2 + b` observed,
+
+    .. math:: \ell(y, ŷ) = \tfrac12\Big[ŷ^2 - y^2 - (y^2 + b) \ln\frac{ŷ^2 + b}{y^2 + b}\Big].
+
+    The background (dark counts) keeps the logarithm finite at ŷ = 0. The curvature there,
+    :math:`-y^2/b`, has no floor: like `Intensity` it has no transition at a random start.
+
+    Parameters
+    ----------
+    background : float
+        b > 0, in units of the mean intensity.
+
+    Raises
+    ------
+    ValueError
+        If background is not a finite number > 0.
+
+    References
+    ----------
+    Chen & Candès, Solving random quadratic systems of equations is nearly as easy as solving linear
+    systems, arXiv:1505.05114 (the likelihood); the background is the usual one of photon counting.
+
+    Examples
+    --------
+    >>> float(Poisson(background=0.5).curvature(1.0, 0.0))
+    -2.0
+    """
+
+    background: float
+
+    def __post_init__(self) -> None:
+        """Check the background."""
+        object.__setattr__(self, "background", check("background", self.background))
+
+    @staticmethod
+    def l(y, yhat, background):
+        r""":math:`(ŷ^2 - y^2 - (y^2 + b)\ln((ŷ^2 + b)/(y^2 + b)))/2`."""
+        # log1p keeps the digits near ŷ = y, where the two terms cancel.
+        ratio = (yhat * yhat - y * y) / (y * y + background)
+        return 0.5 * (y * y + background) * (ratio - np.log1p(ratio))
+
+    @staticmethod
+    def dl(y, yhat, background):
+        r""":math:`ŷ (ŷ^2 - y^2)/(ŷ^2 + b)`."""
+        return yhat * (yhat * yhat - y * y) / (yhat * yhat + background)
+
+    @staticmethod
+    def d2l(y, yhat, background):
+        r""":math:`1 + (y^2 + b)(ŷ^2 - b)/(ŷ^2 + b)^2`."""
+        rate = yhat * yhat + background
+        return 1.0 + (y * y + background) * (yhat * yhat - background) / (rate * rate)
+
+    @property
+    def curvature_floor(self) -> float:
+        """Unbounded below."""
+        return -math.inf
+
+    @property
+    def scale(self) -> float:
+        """The root of the background."""
+        return min(1.0, math.sqrt(self.background))
+
+
+@dataclass(frozen=True)
+class PseudoHuber(Loss):
+    r"""Robust intensity loss: quadratic in the residual up to about delta, linear beyond.
+
+    With the residual :math:`r = ŷ^2 - y^2`,
+
+    .. math:: \ell(y, ŷ) = \tfrac12 \delta^2 \Big(\sqrt{1 + r^2/\delta^2} - 1\Big),
+
+    Charbonnier's smooth form of Huber's loss. It tends to :math:`r^2/4`, the loss `Intensity`, for
+    large delta. Its curvature lies above -delta.
+
+    Parameters
+    ----------
+    delta : float
+        Residual at which the loss turns linear, > 0.
+
+    Raises
+    ------
+    ValueError
+        If delta is not a finite number > 0.
+
+    References
+    ----------
+    Duchi & Ruan, Solving (most) of a set of quadratic equalities, arXiv:1705.02356 (the absolute
+    value, delta to zero).
+
+    Examples
+    --------
+    >>> loss = PseudoHuber(delta=1e6)
+    >>> round(float(loss.value(1.0, 2.0)), 6), round(float(loss.curvature(1.0, 2.0)), 6)
+    (2.25, 11.0)
+    """
+
+    delta: float
+
+    def __post_init__(self) -> None:
+        """Check delta."""
+        object.__setattr__(self, "delta", check("delta", self.delta))
+
+    @staticmethod
+    def l(y, yhat, delta):
+        r""":math:`\delta^2 (\sqrt{1 + r^2/\delta^2} - 1)/2`."""
+        # s - 1 = (r/delta)^2/(s + 1) keeps the digits of small residuals.
+        r = yhat * yhat - y * y
+        return 0.5 * r * r / (np.sqrt(1.0 + (r / delta) ** 2) + 1.0)
+
+    @staticmethod
+    def dl(y, yhat, delta):
+        r""":math:`ŷ r/\sqrt{1 + r^2/\delta^2}`."""
+        r = yhat * yhat - y * y
+        return yhat * r / np.sqrt(1.0 + (r / delta) ** 2)
+
+    @staticmethod
+    def d2l(y, yhat, delta):
+        r""":math:`r/s + 2ŷ^2/s^3` with :math:`s = \sqrt{1 + r^2/\delta^2}`."""
+        r = yhat * yhat - y * y
+        s = np.sqrt(1.0 + (r / delta) ** 2)
+        return r / s + 2.0 * yhat * yhat / (s * s * s)
+
+    @property
+    def curvature_floor(self) -> float:
+        """-delta, approached at ŷ = 0 and large labels."""
+        return -self.delta
+
+    @property
+    def scale(self) -> float:
+        """The root of delta, where the residual of a small field saturates."""
+        return min(1.0, math.sqrt(self.delta))
 
 
 def intensity_loss(a: float | None) -> Loss:

@@ -145,6 +145,9 @@ PARAMETERS: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
         _number_above_zero("a", "normalisation of the loss"),
+        _number_above_zero("smoothing", "smoothing of the amplitude loss at zero"),
+        _number_above_zero("background", "background of the Poisson loss, in mean intensities"),
+        _number_above_zero("delta", "residual beyond which the pseudo-Huber loss is linear"),
         _number_above_zero("alpha", "measurements per dimension, M/N"),
         _number_above_zero("alphas", "measurements per dimension, M/N", many=True),
         _number_above_zero("time", "flow time of the descent, the sum of its steps"),
