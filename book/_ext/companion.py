@@ -1,4 +1,4 @@
-"""What the book adds to Sphinx: its version, the reference of every prlib module, light pages."""
+"""What the book adds to Sphinx: facts that pages must not type, and the reference of prlib."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import prlib
 
-API_PAGE = "book/api"
-API_MARK = "<!-- the modules of prlib -->"
+API_MARK = re.compile(r"<!-- modules: ([\w ]+) -->")
 
 # Front to back, as the architecture page lists the floors; a module that is not named comes last.
 ORDER = [
@@ -52,10 +50,13 @@ def exported(module: ModuleType) -> list[str]:
     return links
 
 
-def reference() -> str:
-    """Return the API reference as MyST: a section for each module."""
+def reference(mark: re.Match[str]) -> str:
+    """Return the API reference of some floors as MyST: a section for each module."""
+    floors = mark[1].split()
     text = []
     for module in [prlib, *modules()]:
+        if module.__name__.split(".")[-1 if module is prlib else 1] not in floors:
+            continue
         is_package = hasattr(module, "__path__")
         members = "" if is_package else "\n   :members:\n   :show-inheritance:"
         text += [
@@ -71,8 +72,8 @@ def expand(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put the version and the address also into code blocks, and the reference into its page."""
     for name in ("repository", "version"):
         source[0] = source[0].replace(f"{{{{ {name} }}}}", app.config.myst_substitutions[name])
-    if docname == API_PAGE:
-        source[0] = source[0].replace(API_MARK, reference())
+    if docname.startswith("book/api"):
+        source[0] = API_MARK.sub(reference, source[0])
 
 
 def floors() -> str:
@@ -113,20 +114,8 @@ def set_facts(app: Sphinx, config: Config) -> None:
     )
 
 
-def lighten(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
-    """Drop the scripts of features that the book does not use."""
-    unused = re.compile(r"thebe|THEBE")
-    for kind in ("script_files", "css_files"):
-        context[kind] = [
-            file
-            for file in context.get(kind, [])
-            if not unused.search(f"{file} {getattr(file, 'attributes', '')}")
-        ]
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above to the build."""
     app.connect("config-inited", set_facts, priority=900)
     app.connect("source-read", expand)
-    app.connect("html-page-context", lighten, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
