@@ -129,22 +129,66 @@ def lowest_eigenpairs(
     >>> bool(np.allclose(pairs.values, eigenvalues(problem, w)[:2]))
     True
     """
-    if not 1 <= k <= problem.n:
-        raise ValueError(f"k = {k}: must be a whole number from 1 to N = {problem.n}")
     w = np.asarray(w)
     yhat = problem.fields(w)
     f = problem.loss.curvature(problem.y, yhat)
     mu = float(problem.loss.derivative(problem.y, yhat) @ yhat) / problem.n
-    precondition, scale = _preconditioner(problem.X, f)
+    return lowest_of_weighted(problem.X, f, k, guess=guess, tolerance=tolerance, shift=mu)
+
+
+def lowest_of_weighted(
+    X: NDArray,
+    f: NDArray,
+    k: int = 1,
+    *,
+    guess: NDArray | None = None,
+    tolerance: float = 1e-6,
+    shift: float = 0.0,
+) -> Eigenpairs:
+    r"""Lowest eigenpairs of :math:`X^T \mathrm{diag}(f) X - s I` for any weights f.
+
+    Parameters
+    ----------
+    X : ndarray, shape (M, N)
+        Measurement vectors divided by the root of N.
+    f : ndarray, shape (M,)
+        Weights; a few may be much larger than the rest.
+    k : int
+        How many, from 1 to N.
+    guess : ndarray, shape (j, N), optional
+        Vectors near the eigenvectors.
+    tolerance : float
+        See `lowest_eigenpairs`.
+    shift : float
+        The shift s.
+
+    Returns
+    -------
+    Eigenpairs
+        Values, vectors, and what they cost.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        See `lowest_eigenpairs`.
+
+    Examples
+    --------
+    >>> pairs = lowest_of_weighted(np.eye(3), np.array([2.0, -1.0, 5.0]), k=2)
+    >>> pairs.values.round(6).tolist()
+    [-1.0, 2.0]
+    """
+    n = X.shape[1]
+    if not 1 <= k <= n:
+        raise ValueError(f"k = {k}: must be a whole number from 1 to N = {n}")
+    precondition, scale = _preconditioner(X, f)
 
     def product(v: NDArray) -> NDArray:
-        v = v.astype(problem.X.dtype, copy=False)
-        return problem.X.T @ (f * (problem.X @ v)) - mu * v
+        v = v.astype(X.dtype, copy=False)
+        return X.T @ (f * (X @ v)) - shift * v
 
-    start = _first_directions(problem.n, k, guess)
-    return _davidson(
-        product, precondition, start, k, tolerance, scale, np.finfo(problem.X.dtype).eps
-    )
+    start = _first_directions(n, k, guess)
+    return _davidson(product, precondition, start, k, tolerance, scale, np.finfo(X.dtype).eps)
 
 
 def _preconditioner(X: NDArray, f: NDArray) -> tuple[Callable[[NDArray], NDArray], float]:

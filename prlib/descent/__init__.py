@@ -1,0 +1,18 @@
+"""Gradient descent over one instance: where it starts, how it steps, and what is observed."""
+
+from prlib.descent.flow import descend, descend_together
+from prlib.descent.instance import Descent, descend_instance, descend_starts, instance
+from prlib.descent.starts import starting_point
+from prlib.descent.trajectory import StepRecord, Trajectory
+
+__all__ = [
+    "Descent",
+    "StepRecord",
+    "Trajectory",
+    "descend",
+    "descend_instance",
+    "descend_starts",
+    "descend_together",
+    "instance",
+    "starting_point",
+]

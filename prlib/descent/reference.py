@@ -1,0 +1,159 @@
+r"""The gradient step and its bound in plain NumPy: what the compiled kernel is held against."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prlib.descent.batch import (
+    DIVERGED,
+    RECOVERED,
+    RUNNING,
+    STATIONARY,
+    STEPS,
+    Batch,
+    Limits,
+)
+from prlib.problem import Problem
+
+TRIALS = (0.35, 0.55, 0.75, 0.88, 0.95)
+"""Where the bound on the curvature is tried, as fractions of the pole at -1/max f."""
+
+
+def curvature_bound(y: NDArray, yhat: NDArray, f: NDArray, n: int, overlap: float) -> float:
+    r"""Bound the largest eigenvalue of :math:`X^T \mathrm{diag}(f) X` at large N, in O(M).
+
+    For every :math:`\chi` in :math:`(-1/\max f, 0)` the right edge of the bulk lies below
+    :math:`z(\chi) = -1/\chi + \frac1N \sum_i f_i/(1 + f_i\chi)`, which is least at the edge itself.
+    Beyond the edge, an eigenvalue in the plane of the signal and the estimate lies below the
+    largest eigenvalue of :math:`\Gamma^{-1} K(\chi)`, with K and Gamma as in
+    `prlib.spectra.outlier`, because K falls as chi rises to zero. So the larger of the two bounds
+    the spectrum for any chi, and the least over a few of them is a good bound.
+
+    Parameters
+    ----------
+    y, yhat, f : ndarray, shape (M,)
+        Labels, fields and curvatures.
+    n : int
+        Dimension N.
+    overlap : float
+        Overlap m of the estimate with the signal.
+
+    Returns
+    -------
+    float
+        The bound; 0 where no curvature is positive.
+
+    References
+    ----------
+    J. W. Silverstein & S.-I. Choi, J. Multivariate Anal. 54, 295 (1995), for the edge; the
+    companion's page on the descent for the rest.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((1200, 400)) / 20
+    >>> f = np.ones(1200)
+    >>> bound = curvature_bound(rng.standard_normal(1200), rng.standard_normal(1200), f, 400, 0.0)
+    >>> bool(1 < bound / (1 + np.sqrt(3)) ** 2 < 1.02)
+    True
+    """
+    top = float(f.max())
+    if not top > 0:
+        return 0.0
+    # Components along the signal and along the part of the estimate orthogonal to it.
+    rest = max(1 - overlap**2, 1e-6)
+    across = (yhat - overlap * y) / np.sqrt(rest)
+    least = np.inf
+    for fraction in TRIALS:
+        chi = -fraction / top
+        weight = f / (1 + chi * f) / n
+        k11, k12, k22 = ((weight * u) @ v for u, v in ((y, y), (y, across), (across, across)))
+        plane = (k11 + k22) / 2 + np.hypot((k11 - k22) / 2, k12)
+        least = min(least, max(-1 / chi + weight.sum(), plane))
+    return float(least)
+
+
+def advance(problem: Problem, batch: Batch, until: float, limits: Limits) -> None:
+    r"""Descend to a given time, in place: :math:`w \leftarrow w - \eta (g - \mu w)`, then rescale.
+
+    The step is :math:`\eta = \min(\eta_{max}, s / \lambda)`, with lambda the `curvature_bound` and
+    s the safety, shortened to end at the time asked for.
+
+    Parameters
+    ----------
+    problem : Problem
+        The instance.
+    batch : Batch
+        The descents; those that are still running when they get there can be advanced again.
+    until : float
+        Flow time.
+    limits : Limits
+        The step rule and the ends.
+    """
+    for b in range(len(batch.W)):
+        while batch.status[b] == RUNNING:
+            direction, bound = _observe(problem, batch, b)
+            _judge(batch, b, limits)
+            if batch.status[b] != RUNNING or batch.time[b] >= until:
+                break
+            if batch.steps[b] >= limits.max_steps:
+                batch.status[b] = STEPS
+                break
+            _step(batch, b, direction, bound, until, limits)
+
+
+def _observe(problem: Problem, batch: Batch, b: int) -> tuple[NDArray, float]:
+    w, loss, y, n = batch.W[b], problem.loss, problem.y, problem.n
+    yhat = problem.X @ w
+    residual = loss.derivative(y, yhat)
+    mu = float(residual @ yhat) / n
+    overlap = float(w @ problem.signal) / n
+    direction = problem.X.T @ residual - mu * w
+    if batch.time[b] < batch.release[b]:
+        direction -= (direction @ problem.signal / n) * problem.signal
+    energy = float(np.sum(loss.value(y, yhat), dtype=np.float64))
+    rounding = 8 * float(np.finfo(w.dtype).eps) * float(np.sum(np.abs(residual * yhat)) + energy)
+    if batch.last_step[b] > 0:
+        fall, slope = batch.energy[b] - energy, batch.slope[b]
+        batch.rises[b] += fall < -(rounding + batch.rounding[b])
+        if slope > 100 * (rounding + batch.rounding[b]):
+            # Along a parabola a step eta falls by slope (1 - eta c / 2): solve for eta c.
+            batch.sharpness[b] = max(batch.sharpness[b], 2 * (1 - fall / slope))
+        batch.last_step[b] = 0.0
+    batch.energy[b], batch.rounding[b] = energy, rounding
+    batch.mu[b], batch.overlap[b] = mu, overlap
+    batch.gradient_norm[b] = np.sqrt(float(direction @ direction) / n)
+    bound = curvature_bound(y, yhat, loss.curvature(y, yhat), n, overlap)
+    return direction, bound - min(mu, 0.0)
+
+
+def _judge(batch: Batch, b: int, limits: Limits) -> None:
+    if not np.isfinite(batch.energy[b]) or not np.isfinite(batch.gradient_norm[b]):
+        batch.status[b] = DIVERGED
+    elif batch.time[b] >= batch.release[b]:
+        if abs(batch.overlap[b]) >= limits.success:
+            batch.status[b] = RECOVERED
+        elif batch.gradient_norm[b] < limits.stationary:
+            batch.status[b] = STATIONARY
+
+
+def _step(
+    batch: Batch, b: int, direction: NDArray, bound: float, until: float, limits: Limits
+) -> None:
+    goal = min(until, batch.release[b]) if batch.time[b] < batch.release[b] else until
+    eta = limits.step if limits.step * bound <= limits.safety else limits.safety / bound
+    batch.smallest_step[b] = min(batch.smallest_step[b], eta)
+    batch.largest_step[b] = max(batch.largest_step[b], eta)
+    # Land on the goal exactly, and never a rounding error short of it.
+    left = goal - batch.time[b]
+    if eta >= left * (1 - 1e-9):
+        eta, batch.time[b] = left, goal
+    else:
+        batch.time[b] += eta
+    n = len(direction)
+    w = batch.W[b] - eta * direction
+    batch.W[b] = w * np.sqrt(n / float(w @ w))
+    batch.last_step[b] = eta
+    batch.slope[b] = eta * n * batch.gradient_norm[b] ** 2
+    batch.steps[b] += 1
