@@ -123,7 +123,7 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "flag": _flag,
 }
 
-STARTS = ("random",)
+STARTS = ("random", "spectral", "constrained", "optimal", "deflated")
 """The initialisations that `prlib.descend` knows."""
 
 
@@ -145,6 +145,7 @@ PARAMETERS: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
         _number_above_zero("a", "normalisation of the loss"),
+        _number_above_zero("a_hard", "normalisation of a loss whose bulk has a hard edge"),
         _number_above_zero("smoothing", "smoothing of the amplitude loss at zero"),
         _number_above_zero("background", "background of the Poisson loss, in mean intensities"),
         _number_above_zero("delta", "residual beyond which the pseudo-Huber loss is linear"),
@@ -152,6 +153,9 @@ PARAMETERS: dict[str, Parameter] = {
         _number_above_zero("alphas", "measurements per dimension, M/N", many=True),
         _number_above_zero("time", "flow time of the descent, the sum of its steps"),
         _number_above_zero("step", "largest step of the descent"),
+        _number_above_zero(
+            "constrained_time", "flow time for which the constrained start keeps overlap zero"
+        ),
         _count("n", 2, "dimension N"),
         _count("sizes", 2, "dimensions N", many=True),
         _count("replicas", 1, "independent instances"),

@@ -48,9 +48,9 @@ def descend(
     r"""Descend from one estimate along the sphere.
 
     Each step is :math:`w \leftarrow w - \eta (g - \mu w)`, rescaled to squared norm N, and as large
-    as both `step` and the curvature allow: :math:`\eta = \min(\eta_{max}, s/\lambda)`, with lambda a
-    bound on the largest eigenvalue of the Hessian (`prlib.descent.reference.curvature_bound`) and s
-    the safety.
+    as both `step` and the curvature allow: :math:`\eta = \min(\eta_{max}, s/\lambda)`, with
+    lambda a bound on the largest eigenvalue of the Hessian
+    (`prlib.descent.reference.curvature_bound`) and s the safety.
 
     Parameters
     ----------
