@@ -8,5 +8,6 @@ package is one source of it.
 from prlib.measures.empirical import empirical
 from prlib.measures.initial import initial
 from prlib.measures.label_measure import LabelMeasure
+from prlib.measures.threshold_state import threshold_state
 
-__all__ = ["LabelMeasure", "empirical", "initial"]
+__all__ = ["LabelMeasure", "empirical", "initial", "threshold_state"]

@@ -20,8 +20,8 @@ Both are linear in alpha, so their ratio is a curve x(chi) and alpha follows: ev
 lies on one curve, its *branch*, which begins at chi = 0 and infinite alpha.
 
 The field ŷ is the parameter here, not h: :math:`h = ŷ + \chi\ell'` and
-:math:`dh = (1 + \chi f)\,dŷ` for :math:`ŷ \ge ŷ_0(y)`, where :math:`ŷ_0` is positive for labels with
-:math:`\chi f(y, 0) < -1`, whose minimiser jumps at h = 0.
+:math:`dh = (1 + \chi f)\,dŷ` for :math:`ŷ \ge ŷ_0(y)`, where :math:`ŷ_0` is positive for labels
+with :math:`\chi f(y, 0) < -1`, whose minimiser jumps at h = 0.
 
 References
 ----------
@@ -54,6 +54,14 @@ _EXPONENT = 42.0
 
 _PANEL = 2.0
 """Length of a panel in units of the width of the tilted law and of one e-fold of 1 + chi f."""
+
+
+_MOST_PANELS = 200
+"""About ten times what a law needs: more means that its needle was not found."""
+
+
+class UnresolvedError(ValueError):
+    """The law at this response and breaking is too sharp to resolve, or there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +154,8 @@ def tilted_law(loss: Loss, chi: float, x: float, *, order: int = FINE) -> Tilted
     ------
     ValueError
         If the proximal map of the loss jumps elsewhere than at h = 0.
+    UnresolvedError
+        If the law is too sharp to resolve.
 
     Examples
     --------
@@ -239,7 +249,10 @@ def _panels(loss: Loss, chi: float, x: float, y: NDArray, start: NDArray) -> NDA
             break
         grid[coarse] = _equal_in(variable[coarse], grid[coarse], len(_SAMPLES) - 1)
         variable[coarse] = _panel_variable(loss, chi, x, y[coarse], grid[coarse])
-    return _equal_in(variable, grid, max(3, math.ceil(variable[:, -1].max() / _PANEL)))
+    panels = max(3, math.ceil(variable[:, -1].max() / _PANEL))
+    if panels > _MOST_PANELS:
+        raise UnresolvedError(f"{loss}: the law at chi = {chi:.6g}, x = {x:.6g} is too sharp")
+    return _equal_in(variable, grid, panels)
 
 
 _SAMPLES = np.concatenate([[0.0], np.geomspace(1e-7, 1.0, 63)])
@@ -301,6 +314,8 @@ class ThresholdState:
     ----------
     measure : LabelMeasure
         Law of labels and fields.
+    coarse : LabelMeasure
+        The same by a coarser quadrature: what the two disagree on is not to be trusted.
     alpha : float
         Measurements per dimension.
     chi : float
@@ -312,8 +327,8 @@ class ThresholdState:
     mu : float
         Multiplier of the sphere, :math:`\alpha E[\ell' ŷ]`.
     gap : float
-        Left edge of the bulk, :math:`-1/\chi + \alpha E[f/(1 + \chi f)] - \mu`. It is zero, as in an
-        exact solution, where the minimiser of no label jumps. Where one does it is
+        Left edge of the bulk, :math:`-1/\chi + \alpha E[f/(1 + \chi f)] - \mu`. It is zero, as in
+        an exact solution, where the minimiser of no label jumps. Where one does it is
         :math:`\alpha E_y[2ŷ_0\, p(h = 0|y)]/\chi`: how far this approximation is from consistent.
     complexity : float
         Logarithm of the number of these states per dimension in this approximation. Where it is
@@ -326,6 +341,7 @@ class ThresholdState:
     """
 
     measure: LabelMeasure
+    coarse: LabelMeasure
     alpha: float
     chi: float
     x: float
@@ -412,38 +428,42 @@ def solve_threshold_state(loss: Loss, alpha: float) -> ThresholdState:
 
 
 def _described(law: TiltedLaw, coarse: TiltedLaw, alpha: float) -> ThresholdState:
-    energy, mu = _energy_and_mu(law, alpha)
-    coarse_energy, coarse_mu = _energy_and_mu(coarse, alpha)
-    measure = LabelMeasure(
-        law.loss, alpha, law.y.ravel(), law.yhat.ravel(), law.weights.ravel(), 0.0, law.floor
-    )
+    measure, rough = (_label_measure(each, alpha) for each in (law, coarse))
     edge = (alpha * law.mean(law.response) - 1) / law.chi
-    potential = energy + 1 / (2 * (law.chi + law.x))
-    entropy = math.log1p(law.x / law.chi) / 2 + alpha * law.log_z
-    mass = law.weights.sum(axis=1)
-    spread = (law.weights * (law.yhat + law.chi * law.force) ** 2).sum(axis=1) / mass
     state = ThresholdState(
         measure=measure,
+        coarse=rough,
         alpha=alpha,
         chi=law.chi,
         x=law.x,
-        energy=energy,
-        mu=mu,
-        gap=edge - mu,
-        complexity=entropy + law.x * (potential - 1 / (2 * (law.chi + law.x))),
-        mixing=float(alpha * mass @ (spread - 1) ** 2 * (1 + law.chi / law.x) ** 2),
+        energy=measure.energy,
+        mu=measure.mu,
+        gap=edge - measure.mu,
+        complexity=_complexity(law, measure),
+        mixing=_mixing(law, alpha),
         chi_error=_moved(law.chi, coarse.chi),
         x_error=_moved(law.x, coarse.x),
-        energy_error=_moved(energy, coarse_energy),
-        mu_error=_moved(mu, coarse_mu, scale=1 / law.chi),
+        energy_error=_moved(measure.energy, rough.energy),
+        mu_error=_moved(measure.mu, rough.mu, scale=1 / law.chi),
     )
     _require_consistent(state, alpha * law.jump)
     return state
 
 
-def _energy_and_mu(law: TiltedLaw, alpha: float) -> tuple[float, float]:
-    energy = alpha * law.mean(law.loss.value(law.y, law.yhat))
-    return energy, alpha * law.mean(law.force * law.yhat)
+def _label_measure(law: TiltedLaw, alpha: float) -> LabelMeasure:
+    y, yhat, weights = (each.ravel() for each in (law.y, law.yhat, law.weights))
+    return LabelMeasure(law.loss, alpha, y, yhat, weights, 0.0, law.floor)
+
+
+def _complexity(law: TiltedLaw, measure: LabelMeasure) -> float:
+    # The Legendre transform S + x e, with e = -dS/dx the energy.
+    return math.log1p(law.x / law.chi) / 2 + measure.alpha * law.log_z + law.x * measure.energy
+
+
+def _mixing(law: TiltedLaw, alpha: float) -> float:
+    mass = law.weights.sum(axis=1)
+    square = (law.weights * (law.yhat + law.chi * law.force) ** 2).sum(axis=1) / mass
+    return float(alpha * mass @ (square - 1) ** 2 * (1 + law.chi / law.x) ** 2)
 
 
 _ROUNDING = 1e-11
@@ -467,6 +487,10 @@ def _require_consistent(state: ThresholdState, jump: float) -> None:
 
 class BranchEndError(ValueError):
     """The branch of threshold states ends before the condition is met."""
+
+
+class NeverMetError(BranchEndError):
+    """The condition is met at no alpha, however large."""
 
 
 def marginal_laws(
@@ -500,7 +524,7 @@ def marginal_laws(
     Raises
     ------
     BranchEndError
-        If the branch ends first.
+        If the branch ends first; `NeverMetError` if the excess is positive all along it.
     """
     law, slopes = _locate(loss, excess, alpha)
     coarse, slopes = _polish(loss, excess, _place(law), slopes, orders[0], _ROUNDING)
@@ -547,7 +571,7 @@ def _polish(
 _SHORT, _LONG = 0.14, 0.5
 """Steps along the branch in log chi; the short one does not miss where alpha turns back."""
 
-_SHARPEST = 1e4
+_SHARPEST = 1e3
 """Largest x/chi followed: the law is then a needle and the energy all but zero."""
 
 _FLATTEST = 1e-6
@@ -555,32 +579,43 @@ _FLATTEST = 1e-6
 
 
 class _Branch:
-    """The curve x(chi) of a loss at low order, remembering where it was last."""
+    """The curve x(chi) of a loss at low order, followed from chi = 0 upwards.
+
+    Each step extrapolates log x/chi and corrects it by the secant method: one or two laws a step.
+    """
 
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
-        self.log_ratio = 0.0
+        self.points: list[NDArray] = []
+        self.slope = 0.2
 
     def law(self, log_chi: float, accuracy: float) -> TiltedLaw:
-        """Law on the branch; the root in x is bracketed from the last one outwards."""
+        """Law on the branch at this chi."""
+        point = np.array([log_chi, self._predicted(log_chi)])
+        law = _law_at(self.loss, point, SEARCH)
+        saddle = law.saddle
+        for _ in range(25):
+            if abs(saddle) < accuracy:
+                self.points = [*self.points[-1:], point]
+                return law
+            step = float(np.clip(-saddle / self.slope, -1, 1))
+            point = point + np.array([0.0, step])
+            if not math.log(_FLATTEST) < point[1] < math.log(_SHARPEST):
+                break
+            law = _law_at(self.loss, point, SEARCH)
+            previous, saddle = saddle, law.saddle
+            # The saddle rises with x: a slope that says otherwise belongs to too long a step.
+            self.slope = max((saddle - previous) / step, 0.02)
+        raise UnresolvedError(f"no x solves the saddle point at chi = {math.exp(log_chi):.6g}")
 
-        def saddle(log_ratio: float) -> float:
-            return _law_at(self.loss, np.array([log_chi, log_ratio]), SEARCH).saddle
-
-        inner, value = self.log_ratio, saddle(self.log_ratio)
-        reach = -math.copysign(0.1, value)
-        outer = inner + reach
-        while saddle(outer) * value > 0:
-            reach *= 2
-            inner, outer = outer, outer + reach
-            if not math.log(_FLATTEST) < outer < math.log(_SHARPEST):
-                raise _NoRootError(log_chi)
-        self.log_ratio = brentq(saddle, inner, outer, xtol=accuracy, rtol=1e-12)
-        return _law_at(self.loss, np.array([log_chi, self.log_ratio]), SEARCH)
-
-
-class _NoRootError(ValueError):
-    """No x solves the saddle point at this chi."""
+    def _predicted(self, log_chi: float) -> float:
+        if not self.points:
+            return 0.0
+        (before, earlier), (here, value) = self.points[0], self.points[-1]
+        slope = (
+            0.0 if here == before else float(np.clip((value - earlier) / (here - before), -4, 4))
+        )
+        return float(value + slope * (log_chi - here))
 
 
 @dataclass(frozen=True)
@@ -662,10 +697,10 @@ def _bracket(loss: Loss, stop: Callable[..., _Stop], log_chi: float) -> tuple[_S
         stride = _LONG if last.excess < -1 else _SHORT
         try:
             here = stop(last.point[0] + stride)
-        except _NoRootError:
+        except UnresolvedError:
             raise BranchEndError(
-                f"threshold states of {loss} end at alpha = {_ceiling(last.log_alpha)}, where "
-                "their energy vanishes; must be larger"
+                f"threshold states of {loss} are followed down to alpha = "
+                f"{_ceiling(last.log_alpha)}, where their energy all but vanishes; must be larger"
             ) from None
         if here.excess >= 0:
             return last, here
@@ -680,7 +715,7 @@ def _bracket_below(loss: Loss, stop: Callable[..., _Stop], high: _Stop) -> tuple
         if low.excess < 0:
             return low, high
         high = low
-    raise BranchEndError(f"threshold states of {loss} do not meet this condition at any alpha")
+    raise NeverMetError(f"threshold states of {loss} do not meet this condition at any alpha")
 
 
 _DESCENTS = 40
