@@ -42,7 +42,7 @@ make_venv() {
 pip_install() {
     "$venv/bin/python" -m pip install --disable-pip-version-check --quiet "$@" >"$log" 2>&1 && return
     cat "$log" >&2
-    if grep -qiE 'NewConnectionError|Name or service|name resolution|Network is unreachable|ConnectTimeout|Could not fetch|ProxyError|Connection refused' "$log"; then
+    if grep -qiE 'NewConnectionError|Name or service|name resolution|Network is unreachable|ConnectTimeout|Could not fetch|ProxyError|Connection refused|from versions: none' "$log"; then
         stop "pip could not reach its package index: check the network, or the index and proxy that pip is configured with (pip config list), then run make setup again."
     elif grep -qi 'DO NOT MATCH THE HASHES' "$log"; then
         stop "a downloaded package is not the one that requirements.lock names; nothing was installed from it."

@@ -12,7 +12,8 @@ from sphinx.application import Sphinx
 UNUSED_SCRIPTS = re.compile("thebe", re.IGNORECASE)
 CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
 WORD = re.compile(r"[A-Za-z_][\w-]*")
-COMMENT = re.compile(r"/\*[^!].*?\*/", re.DOTALL)
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+LICENCE = re.compile(r"/\*!.*?\*/", re.DOTALL)
 BRACKETED = re.compile(r"\[[^\]]*\]|\((?:[^()]|\([^()]*\))*\)")
 NESTED = ("@media", "@supports", "@layer")
 
@@ -62,7 +63,7 @@ def prune(css: str, used: set[str], prefixes: tuple[str, ...]) -> str:
         )
 
     kept = []
-    for prelude, block in blocks(COMMENT.sub("", css)):
+    for prelude, block in blocks(css):
         if block is None:
             kept.append(prelude)
         elif prelude.startswith(NESTED):
@@ -88,7 +89,9 @@ def prune_styles(app: Sphinx, exception: Exception | None) -> None:
     for sheet in out.joinpath("_static").rglob("*.css"):
         if sheet.name == own:
             continue
-        sheet.write_text(prune(sheet.read_text("utf8"), used, prefixes), "utf8")
+        css = sheet.read_text("utf8")
+        rules = prune(COMMENT.sub("", css), used, prefixes)
+        sheet.write_text("\n".join([*LICENCE.findall(css), rules]), "utf8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

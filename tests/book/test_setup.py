@@ -1,0 +1,78 @@
+"""A setup that cannot succeed says in one sentence what is missing and what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def setup(root: Path, tmp_path: Path, **environment: str) -> str:
+    """Run the first step of the setup into a new folder; return its last line, an error."""
+    ran = subprocess.run(
+        [root / "tools" / "setup.sh", "venv"],
+        env={**os.environ, "VENV": str(tmp_path / "venv"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    return ran.stderr.strip().splitlines()[-1]
+
+
+def command(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_without_any_python(root: Path, tmp_path: Path) -> None:
+    for tool in "sh dirname rm".split():
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    message = setup(root, tmp_path, PATH=str(tmp_path), PYTHON="")
+    assert "no Python 3.11 or newer found" in message
+    assert "apt-get install python3" in message
+
+
+def test_a_python_that_is_there_but_does_not_run_is_passed_over(root: Path, tmp_path: Path) -> None:
+    for tool in "sh dirname rm".split():
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    command(tmp_path, "python3.11", "exit 127")
+    assert "no Python 3.11" in setup(root, tmp_path, PATH=str(tmp_path), PYTHON="")
+
+
+def test_a_python_that_is_too_old(root: Path, tmp_path: Path) -> None:
+    old = command(tmp_path, "python3.8", "exit 1")
+    message = setup(root, tmp_path, PYTHON=str(old))
+    assert f"PYTHON={old} is not a working Python 3.11 or newer" in message
+
+
+def test_a_python_without_venv(root: Path, tmp_path: Path) -> None:
+    bare = command(
+        tmp_path, "python3", f'case "$2" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"'
+    )
+    assert "apt-get install python3-venv" in setup(root, tmp_path, PYTHON=str(bare))
+
+
+@pytest.mark.slow
+def test_without_a_network(root: Path, tmp_path: Path) -> None:
+    nowhere = {name: "" for name in os.environ if name.startswith("PIP_")}
+    nowhere |= {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/"}
+    nowhere |= {"PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "5", "PIP_NO_CACHE_DIR": "1"}
+    message = setup(root, tmp_path, PYTHON=sys.executable, **nowhere)
+    assert "pip could not reach its package index: check the network" in message
+
+
+@pytest.mark.slow
+def test_a_second_build_with_nothing_changed_takes_seconds(root: Path, html: Path) -> None:
+    assert html.exists()
+    ran = subprocess.run(
+        ["make", "book"], cwd=root, timeout=20, capture_output=True, text=True, check=True
+    )
+    assert "building" not in ran.stdout
+    assert f"file://{root}/_build/html/index.html" in ran.stdout
