@@ -41,7 +41,7 @@ class Parameter:
     kind: str
     accepts: str
     help: str
-    valid: Callable[[Any], bool] = lambda value: True
+    valid: Callable[[Any], bool] = lambda _: True
     many: bool = False
 
     def check(self, value: object) -> Any:
@@ -198,7 +198,7 @@ def check(name: str, value: object) -> Any:
     >>> check("alpha", -1)
     Traceback (most recent call last):
     ...
-    prlib.parameters.ParameterError: alpha = -1: must be a finite number > 0 (measurements per dimension, M/N)
+    prlib.parameters.ParameterError: alpha = -1: must be a finite number > 0 (measurements ...
     """
     return PARAMETERS[name].check(value)
 

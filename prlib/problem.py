@@ -1,4 +1,4 @@
-r"""One instance of phase retrieval: measurement vectors, labels, signal, and its energy landscape."""
+"""One instance of phase retrieval: measurement vectors, labels, signal, energy landscape."""
 
 from __future__ import annotations
 

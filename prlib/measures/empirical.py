@@ -37,6 +37,4 @@ def empirical(problem: Problem, w: NDArray) -> LabelMeasure:
     y, yhat = problem.y.astype(np.float64), problem.fields(w).astype(np.float64)
     floor = float(problem.loss.curvature(y, yhat).min())
     weights = np.full(problem.m, 1 / problem.m)
-    return LabelMeasure(
-        problem.loss, problem.alpha, y, yhat, weights, problem.overlap(w), floor
-    )
+    return LabelMeasure(problem.loss, problem.alpha, y, yhat, weights, problem.overlap(w), floor)

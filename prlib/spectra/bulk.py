@@ -41,7 +41,7 @@ class Edge:
     kind: Literal["soft", "hard"]
 
 
-def stieltjes_inverse(measure: LabelMeasure, chi: float | complex) -> float | complex:
+def stieltjes_inverse(measure: LabelMeasure, chi: complex) -> float | complex:
     r"""Spectral position :math:`z(\chi)`, before the shift by mu.
 
     Parameters
@@ -164,7 +164,7 @@ def density(measure: LabelMeasure, eigenvalues: ArrayLike, *, width: float = 1e-
     """
     real = np.atleast_1d(np.asarray(eigenvalues, dtype=float)) + measure.mu
     f, weights = _law_of_curvature(measure)
-    heights = np.geomspace(4 * max(1.0, np.abs(real).max()), width, 40)
+    heights = np.geomspace(4 * max(1.0, np.abs(real).max()), width, 16)
     chi = -1 / (real + 1j * heights[0])
     for height in heights:
         z = real + 1j * height
@@ -172,34 +172,71 @@ def density(measure: LabelMeasure, eigenvalues: ArrayLike, *, width: float = 1e-
     return chi.imag / np.pi
 
 
-def _law_of_curvature(measure: LabelMeasure, bins: int = 4000) -> tuple[NDArray, NDArray]:
+def _law_of_curvature(measure: LabelMeasure, bins: int = 1500) -> tuple[NDArray, NDArray]:
     # The density depends on the curvature alone: merge nodes whose curvatures nearly agree.
-    # Quantile bins, each at its mean, keep the first moment exact and lose O(width^2) each.
+    # Bins of equal width in arcsinh, each at its mean: the error is of second order in the width,
+    # 2e-5 of the largest density at this number of bins.
     f, weights = measure.curvature, measure.weights
     if len(f) <= bins:
         return f, weights
-    order = np.argsort(f)
-    f, weights = f[order], weights[order]
     label = np.arcsinh(f / max(abs(measure.floor), 1e-3) if math.isfinite(measure.floor) else f)
-    index = np.floor((label - label[0]) / (label[-1] - label[0]) * (bins - 1)).astype(int)
+    ends = np.linspace(label.min(), label.max(), bins)
+    index = np.searchsorted(ends, label)
     mass = np.bincount(index, weights)
     mean = np.bincount(index, weights * f)
     kept = mass > 0
     return mean[kept] / mass[kept], mass[kept]
 
 
-def _solve(f: NDArray, weights: NDArray, z: NDArray, chi: NDArray) -> NDArray:
+def _solve(f: NDArray, weights: NDArray, z: NDArray, guess: NDArray) -> NDArray:
+    chi, left = guess.copy(), np.arange(z.size)
     for _ in range(400):
-        one = 1 / (1 + np.outer(chi, f))
-        mapped = 1 / ((one * f) @ weights - z)
-        residual = mapped - chi
-        if np.all(np.abs(residual) <= 1e-12 * (1 + np.abs(chi))):
-            return mapped
-        slope = mapped**2 * (((one * f) ** 2) @ weights) - 1
-        newton = chi - residual / slope
+        x = chi[left]
+        one = f / (1 + np.outer(x, f))
+        mapped = 1 / (one @ weights - z[left])
+        residual = mapped - x
+        slope = mapped**2 * (one**2 @ weights) - 1
+        newton = x - residual / slope
         # Newton where it stays in the upper half plane, the averaged map (which contracts
         # towards the fixed point, if slowly) where it does not.
-        chi = np.where(newton.imag > 0, newton, (chi + mapped) / 2)
-    raise RuntimeError(
-        f"density: {np.sum(np.abs(residual) > 1e-12)} of {z.size} eigenvalues did not converge"
-    )
+        chi[left] = np.where(newton.imag > 0, newton, (x + mapped) / 2)
+        left = left[np.abs(residual) > 1e-12 * (1 + np.abs(x))]
+        if not left.size:
+            return chi
+    raise RuntimeError(f"density: {left.size} of {z.size} eigenvalues did not converge")
+
+
+def edge_scale(measure: LabelMeasure, edge: Edge) -> float:
+    r"""Scale of the lowest eigenvalue's fluctuation at a soft edge.
+
+    The density starts as :math:`\sqrt{(\lambda - \lambda_-)/s^3}/\pi` with
+    :math:`s^3 = -z''(\chi)/2 = 1/\chi^3 - \alpha E[(f/(1 + f\chi))^3]`, so given the curvatures the
+    lowest eigenvalue lies at :math:`\lambda_- + s N^{-2/3} \xi`, where :math:`-\xi` follows the
+    Tracy-Widom law of real matrices.
+
+    Parameters
+    ----------
+    measure : LabelMeasure
+        Law of labels and fields.
+    edge : Edge
+        Its soft left edge.
+
+    Returns
+    -------
+    float
+        The scale s.
+
+    Raises
+    ------
+    ValueError
+        If the edge is hard: its eigenvalues fluctuate otherwise.
+
+    References
+    ----------
+    Lee & Schnelli, Annals of Applied Probability 26, 3786 (2016).
+    """
+    if edge.kind == "hard":
+        raise ValueError("edge = hard: the scale is defined at a soft edge")
+    f, chi = measure.curvature, edge.chi
+    cubed = 1 / chi**3 - measure.alpha * float(measure.mean((f / (1 + f * chi)) ** 3))
+    return float(np.cbrt(cubed))

@@ -97,7 +97,7 @@ def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
 
 
 def bbp(measure: LabelMeasure, chi: float) -> float:
-    r"""Left side of the condition of the transition, :math:`\alpha E[(1 - y^2) f\chi/(1 + f\chi)] = 1`.
+    r"""Left side of the condition :math:`\alpha E[(1 - y^2) f\chi/(1 + f\chi)] = 1`.
 
     Parameters
     ----------
@@ -127,8 +127,10 @@ def _components(measure: LabelMeasure) -> NDArray:
 
 def _plane(measure: LabelMeasure, components: NDArray, chi: float, power: int = 1) -> NDArray:
     f = measure.curvature
-    return measure.alpha * (components * (measure.weights * (f / (1 + f * chi)) ** power)) @ (
-        components.T
+    return (
+        measure.alpha
+        * (components * (measure.weights * (f / (1 + f * chi)) ** power))
+        @ (components.T)
     )
 
 

@@ -1,0 +1,206 @@
+"""Claims of the book: a statement, the number it rests on, and a verdict that can be FAIL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+from scipy.stats import binomtest, norm
+
+Verdict = Literal["PASS", "FAIL", "OPEN"]
+
+Z = 4.0
+"""Standard errors that an estimate may lie from its prediction. At four, a true prediction fails
+once in 16,000 comparisons, so that a book of a hundred claims stays quiet when all hold."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim with its evidence.
+
+    Attributes
+    ----------
+    id : str
+        Stable name.
+    statement : str
+        What is claimed, in a sentence that holds any number of theory it rests on.
+    number : float
+        The number measured or computed.
+    low, high : float
+        The interval in which the number must lie.
+    verdict : {"PASS", "FAIL", "OPEN"}
+        Whether it does; OPEN where the evidence cannot tell.
+    """
+
+    id: str
+    statement: str
+    number: float
+    low: float
+    high: float
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        """Return the verdict line: it holds on any machine, so it leaves the number out."""
+        return f"{self.verdict}  {self.id}: {self.statement}"
+
+
+def within(id_: str, statement: str, number: float, low: float, high: float) -> Claim:
+    """Claim that a number lies in an interval.
+
+    Parameters
+    ----------
+    id_ : str
+        Stable name.
+    statement : str
+        What is claimed.
+    number : float
+        The number.
+    low, high : float
+        The interval.
+
+    Returns
+    -------
+    Claim
+        PASS inside, FAIL outside and for NaN.
+
+    Examples
+    --------
+    >>> print(within("pi", "three digits of pi", 3.14159, 3.141, 3.142))
+    PASS  pi: three digits of pi
+    """
+    return Claim(id_, statement, number, low, high, "PASS" if low <= number <= high else "FAIL")
+
+
+def agrees(id_: str, statement: str, mean: float, standard_error: float, expected: float) -> Claim:
+    """Claim that a simulated mean agrees with a predicted value, within `Z` standard errors.
+
+    Parameters
+    ----------
+    id_ : str
+        Stable name.
+    statement : str
+        What is claimed.
+    mean, standard_error : float
+        The estimate.
+    expected : float
+        The prediction.
+
+    Returns
+    -------
+    Claim
+        Its interval is that of the means which would agree.
+
+    Examples
+    --------
+    >>> agrees("coin", "heads half the time", 0.52, 0.01, 0.5).verdict
+    'PASS'
+    """
+    reach = Z * standard_error
+    return within(id_, statement, mean, expected - reach, expected + reach)
+
+
+def falls(id_: str, statement: str, difference: float, error: float) -> Claim:
+    """Claim that a difference of two means is positive, by at least two standard errors.
+
+    Parameters
+    ----------
+    id_ : str
+        Stable name.
+    statement : str
+        What is claimed.
+    difference, error : float
+        The difference and its standard error; the claim's number is their ratio.
+
+    Returns
+    -------
+    Claim
+        OPEN within two standard errors of zero: more replicas would tell.
+
+    Examples
+    --------
+    >>> falls("smaller", "less than before", 0.3, 0.1).verdict
+    'PASS'
+    >>> falls("smaller", "less than before", 0.3, 0.2).verdict
+    'OPEN'
+    """
+    ratio = float(difference / error)
+    verdict: Verdict = "PASS" if ratio >= 2 else "FAIL" if ratio <= -2 else "OPEN"
+    return Claim(id_, statement, ratio, 2.0, math.inf, verdict)
+
+
+def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson interval of a rate.
+
+    Parameters
+    ----------
+    successes, trials : int
+        Counts.
+    level : float
+        Confidence.
+
+    Returns
+    -------
+    low, high : float
+        The interval.
+
+    Examples
+    --------
+    >>> low, high = wilson(5, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.237, 0.763)
+    """
+    interval = binomtest(int(successes), int(trials)).proportion_ci(level, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def rate_agrees(
+    id_: str, statement: str, successes: int, trials: int, low: float, high: float
+) -> Claim:
+    """Claim that a rate is compatible with a range, its Wilson interval at `Z` taken into account.
+
+    Parameters
+    ----------
+    id_ : str
+        Stable name.
+    statement : str
+        What is claimed.
+    successes, trials : int
+        The counts.
+    low, high : float
+        The claimed range of the rate.
+
+    Returns
+    -------
+    Claim
+        FAIL if the interval of the observed rate misses the range.
+    """
+    observed = wilson(successes, trials, level=2 * norm.cdf(Z) - 1)
+    met = observed[0] <= high and low <= observed[1]
+    return Claim(id_, statement, successes / trials, low, high, "PASS" if met else "FAIL")
+
+
+def evidence(claims: Iterable[Claim]) -> pd.DataFrame:
+    """Tabulate claims with the numbers they rest on.
+
+    Parameters
+    ----------
+    claims : iterable of Claim
+        The claims.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a claim.
+    """
+    return pd.DataFrame(
+        {
+            "claim": claim.statement,
+            "number": f"{claim.number:.4g}",
+            "accepted": f"{claim.low:.4g} to {claim.high:.4g}",
+            "verdict": claim.verdict,
+        }
+        for claim in claims
+    ).set_index("claim")

@@ -1,0 +1,235 @@
+"""The ``prlib`` command: the functions of the package, one subcommand each.
+
+``--json`` prints one JSON object on standard output and nothing else there. Progress goes to
+standard error. A bad argument is one line on standard error and exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from prlib.parameters import PARAMETERS, ParameterError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise ParameterError(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 2 for a bad argument, 1 for a run that failed, 130 when interrupted.
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+        arguments.run(arguments)
+    except (ValueError, FileExistsError, FileNotFoundError) as error:
+        return _fail(2, error)
+    except RuntimeError as error:
+        return _fail(1, error)
+    except KeyboardInterrupt:
+        return _fail(130, "interrupted")
+    except BrokenPipeError:
+        # The reader of our output has gone; leave it nothing to complain about.
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _fail(status: int, error: object) -> int:
+    print("prlib:", " ".join(str(error).split()), file=sys.stderr)
+    return status
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="prlib", description="The Hessian of phase retrieval.")
+    commands = parser.add_subparsers(
+        title="commands", dest="command", required=True, parser_class=_Parser
+    )
+    _add_thresholds(commands)
+    _add_spectrum(commands)
+    _add_descend(commands)
+    _add_notebooks(commands)
+    _add_rerun(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary)
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _option(parser: Any, name: str, **kwargs: Any) -> None:
+    parameter = PARAMETERS[name]
+
+    def convert(text: str) -> Any:
+        try:
+            return parameter.check(_literal(text))
+        except ParameterError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    parser.add_argument(
+        f"--{name}",
+        type=convert,
+        help=f"{parameter.help}; {parameter.accepts}",
+        metavar=name.upper(),
+        **kwargs,
+    )
+
+
+def _literal(text: str) -> Any:
+    """Read a Python literal; anything else is text, which the registry then judges."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _add_loss(parser: argparse.ArgumentParser) -> None:
+    loss = parser.add_mutually_exclusive_group(required=True)
+    _option(loss, "a")
+    loss.add_argument(
+        "--unnormalized", action="store_true", help="the loss (ŷ² - y²)²/4, without normalisation"
+    )
+
+
+def _print_record(record: Any, *, as_json: bool) -> None:
+    # Fields that a dataclass hides from its repr, as a whole trajectory, are not for the command.
+    values = {f.name: getattr(record, f.name) for f in fields(record) if f.repr}
+    if as_json:
+        print(json.dumps(values, allow_nan=False))
+        return
+    width = max(map(len, values))
+    for key, value in values.items():
+        print(f"{key:<{width}}  {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _add_thresholds(commands: Any) -> None:
+    parser = _command(commands, "thresholds", _thresholds, "the thresholds in alpha of one loss")
+    _add_loss(parser)
+
+
+def _thresholds(arguments: argparse.Namespace) -> None:
+    from prlib import thresholds  # noqa: PLC0415 - each command imports what it needs
+
+    _print_record(thresholds(arguments.a), as_json=arguments.json)
+
+
+def _add_spectrum(commands: Any) -> None:
+    parser = _command(
+        commands, "spectrum", _spectrum, "edge and outlier of the Hessian of a random start"
+    )
+    _add_loss(parser)
+    _option(parser, "alpha", required=True)
+
+
+def _spectrum(arguments: argparse.Namespace) -> None:
+    from prlib import spectrum  # noqa: PLC0415
+
+    _print_record(spectrum(arguments.a, arguments.alpha), as_json=arguments.json)
+
+
+def _add_descend(commands: Any) -> None:
+    parser = _command(commands, "descend", _descend, "one descent of one random instance")
+    _add_loss(parser)
+    for name, default in (
+        ("alpha", None),
+        ("n", None),
+        ("start", "random"),
+        ("time", 100.0),
+        ("seed", 0),
+    ):
+        _option(parser, name, default=default, required=default is None)
+
+
+def _descend(arguments: argparse.Namespace) -> None:
+    from prlib import descend  # noqa: PLC0415
+
+    names = ("a", "alpha", "n", "start", "time", "seed")
+    _print_record(
+        descend(**{name: getattr(arguments, name) for name in names}), as_json=arguments.json
+    )
+
+
+def _add_notebooks(commands: Any) -> None:
+    _command(commands, "notebooks", _notebooks, "the notebooks and their parameters")
+
+
+def _notebooks(arguments: argparse.Namespace) -> None:
+    from prlib.reexecution import notebooks  # noqa: PLC0415
+
+    found = notebooks()
+    if arguments.json:
+        print(json.dumps({"notebooks": [asdict(notebook) for notebook in found]}))
+        return
+    for notebook in found:
+        print(f"{notebook.name}\n  {notebook.title}")
+        for parameter in notebook.parameters:
+            default = json.dumps(parameter.default)
+            print(f"    {parameter.name:<10} {parameter.type:<16} {default:<24} {parameter.help}")
+
+
+def _add_rerun(commands: Any) -> None:
+    parser = _command(commands, "rerun", _rerun, "execute a notebook with parameters of your own")
+    parser.add_argument("name", help="name of the notebook; `prlib notebooks` lists them")
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set a parameter; may be repeated",
+    )
+    parser.add_argument("-o", "--output", help="file to write; by default NAME.rerun.ipynb here")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+
+
+def _rerun(arguments: argparse.Namespace) -> None:
+    from prlib.reexecution import rerun, verdict_of  # noqa: PLC0415
+
+    parameters: dict[str, Any] = {}
+    for name, value in arguments.parameter:
+        if name in parameters:
+            raise ParameterError(f"parameter {name!r}: given twice; must be given once")
+        parameters[name] = _literal(value)
+    path = rerun(arguments.name, parameters, arguments.output, overwrite=arguments.overwrite)
+    verdict = verdict_of(path)
+    if arguments.json:
+        print(
+            json.dumps(
+                {
+                    "notebook": arguments.name,
+                    "parameters": parameters,
+                    "output": str(path),
+                    "verdict": verdict,
+                }
+            )
+        )
+        return
+    print(f"{verdict}\n\nwritten: {path}")

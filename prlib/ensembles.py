@@ -1,0 +1,299 @@
+"""Many random instances of one setting, observed: the simulation beside a theory's line.
+
+Every instance has a seed of its own, made from its replica and the reader's seed, so that the rows
+are the same for any number of workers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.linalg import eigh, eigvalsh
+from scipy.stats import t as student
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from prlib.descent import descend
+from prlib.descent import instance as seeded_instance
+from prlib.losses import Loss
+from prlib.measures import empirical
+from prlib.problem import Problem
+from prlib.spectra.bulk import left_edge
+from prlib.spectra.outlier import outlier
+
+RECOVERED = 0.99
+"""Absolute overlap above which the signal counts as recovered."""
+
+
+def instance(
+    loss: Loss, alpha: float, n: int, replica: int, seed: int
+) -> tuple[Problem, NDArray[np.float64]]:
+    """Draw one instance and one random point of the sphere, the same for every loss.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    alpha : float
+        Measurements per dimension.
+    n : int
+        Dimension.
+    replica : int
+        Which of the instances of this setting.
+    seed : int
+        The reader's seed.
+
+    Returns
+    -------
+    problem : Problem
+        The instance.
+    w : ndarray, shape (N,)
+        The point.
+
+    Examples
+    --------
+    >>> from prlib.losses import NormalizedIntensity
+    >>> problem, w = instance(NormalizedIntensity(1.0), 2.0, 20, 0, seed=1)
+    >>> again, _ = instance(NormalizedIntensity(1.0), 2.0, 20, 0, seed=1)
+    >>> bool((problem.X == again.X).all())
+    True
+    """
+    of_replica = int(np.random.SeedSequence([seed, replica]).generate_state(1)[0])
+    problem, point = seeded_instance(None, alpha, n, of_replica, dtype=np.float64)
+    return replace(problem, loss=loss), point
+
+
+def start_spectrum(
+    loss: Loss, alpha: float, n: int, seed: int
+) -> tuple[NDArray[np.float64], float]:
+    """Whole spectrum of the Hessian of one random start.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    alpha : float
+        Measurements per dimension.
+    n : int
+        Dimension.
+    seed : int
+        The reader's seed.
+
+    Returns
+    -------
+    eigenvalues : ndarray, shape (N,)
+        In rising order, before the shift by mu: the multiplier of one instance fluctuates much
+        more than its bulk does.
+    mu : float
+        That multiplier.
+    """
+    problem, w = instance(loss, alpha, n, 0, seed)
+    mu = problem.mu(w)
+    return eigvalsh(problem.dense_hessian(w)) + mu, mu
+
+
+def start_spectra(
+    loss: Loss, alphas: Sequence[float], sizes: Sequence[int], replicas: int, seed: int
+) -> pd.DataFrame:
+    """Lowest eigenpair of the Hessian of many random starts.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    alphas : sequence of float
+        Measurements per dimension.
+    sizes : sequence of int
+        Dimensions.
+    replicas : int
+        Instances at the largest dimension; smaller ones, which cost less and fluctuate more,
+        get more in proportion.
+    seed : int
+        The reader's seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an instance: ``alpha, n, replica``, the lowest eigenvalue before the shift by mu
+        (``lowest``), the left edge of the bulk by the instance's own empirical law
+        (``empirical_edge``), the multiplier ``mu`` and the squared overlap of the lowest
+        eigenvector with the signal (``overlap2``).
+    """
+    tasks = [
+        (loss, alpha, n, replica, seed)
+        for n in sorted(sizes, reverse=True)
+        for alpha in alphas
+        for replica in range(replicas * max(sizes) // n)
+    ]
+    return pd.DataFrame(in_parallel(_start_row, tasks, "random starts"))
+
+
+def _start_row(loss: Loss, alpha: float, n: int, replica: int, seed: int) -> dict[str, float]:
+    problem, w = instance(loss, alpha, n, replica, seed)
+    values, vectors = eigh(problem.dense_hessian(w), subset_by_index=[0, 0])
+    mu = problem.mu(w)
+    return {
+        "alpha": alpha,
+        "n": n,
+        "replica": replica,
+        "lowest": values[0] + mu,
+        "empirical_edge": left_edge(empirical(problem, w)).position + mu,
+        "mu": mu,
+        "overlap2": float(vectors[:, 0] @ problem.signal) ** 2 / n,
+    }
+
+
+def mean_interval(
+    rows: pd.DataFrame, by: str | list[str], column: str, level: float = 0.95
+) -> pd.DataFrame:
+    """Mean of a column with its Student interval, group by group.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        One row an instance.
+    by : str or list of str
+        The grouping columns.
+    column : str
+        The averaged column.
+    level : float
+        Confidence.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the groups: ``mean, error`` (standard error), ``low, high, count``.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"n": [1, 1, 1], "x": [1.0, 2.0, 3.0]})
+    >>> float(mean_interval(rows, "n", "x").loc[1, "mean"])
+    2.0
+    """
+    found = rows.groupby(by)[column].agg(["mean", "sem", "count"])
+    found = found.rename(columns={"sem": "error"})
+    reach = found["error"] * student.ppf((1 + level) / 2, np.maximum(found["count"] - 1, 1))
+    return found.assign(low=found["mean"] - reach, high=found["mean"] + reach)
+
+
+def in_parallel(function: Callable, tasks: Sequence[Iterable[Any]], what: str) -> list[Any]:
+    """Run a function over tasks on all cores, one linear-algebra thread each.
+
+    Parameters
+    ----------
+    function : callable
+        Called with the items of each task.
+    tasks : sequence of iterable
+        The arguments of each call.
+    what : str
+        What the progress bar, on standard error, counts.
+
+    Returns
+    -------
+    list
+        Results in the order of the tasks.
+    """
+    calls = (joblib.delayed(_one_thread)(function, *task) for task in tasks)
+    running = joblib.Parallel(n_jobs=-1, return_as="generator")(calls)
+    return list(tqdm(running, total=len(tasks), desc=what, file=sys.stderr, leave=False))
+
+
+def _one_thread(function: Callable, *arguments: Any) -> Any:
+    with threadpool_limits(1):
+        return function(*arguments)
+
+
+def descents(
+    loss: Loss,
+    alphas: Sequence[float],
+    n: int,
+    replicas: int,
+    time: float,
+    seed: int,
+    *,
+    points: int = 22,
+) -> pd.DataFrame:
+    """Descend from many random starts and observe the Hessian at log-spaced times.
+
+    A run goes on to the end of the time whether it recovers or not, so that every run is
+    observed at every time.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    alphas : sequence of float
+        Measurements per dimension.
+    n : int
+        Dimension.
+    replicas : int
+        Instances of each alpha.
+    time : float
+        Flow time of each run.
+    seed : int
+        The reader's seed.
+    points : int
+        Observations after the one at time 0.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run and time: ``alpha, n, replica, time``, energy per dimension (``energy``),
+        ``mu``, absolute overlap (``overlap``), lowest eigenvalue of the Hessian (``lowest``), left
+        edge of the bulk by the empirical law (``edge``), squared overlap of the lowest eigenvector
+        with the signal (``overlap2``), whether the empirical law has an outlier toward the signal
+        (``outlier``); and of the whole run ``recovered``, ``steps``, ``rises``, ``stopped_by``.
+    """
+    tasks = [
+        (loss, alpha, n, replica, time, seed, points)
+        for alpha in sorted(alphas, reverse=True)
+        for replica in range(replicas)
+    ]
+    return pd.concat(in_parallel(_descent_rows, tasks, "descents"), ignore_index=True)
+
+
+def _descent_rows(
+    loss: Loss, alpha: float, n: int, replica: int, time: float, seed: int, points: int
+) -> pd.DataFrame:
+    problem, w = instance(loss, alpha, n, replica, seed)
+    times = np.geomspace(1e-4 * time, time, points)
+    run = descend(
+        problem,
+        w,
+        time=time,
+        times=times,
+        success=None,
+        stationary=0.0,
+        eigenpairs=1,
+        keep_states=True,
+    )
+    laws = [empirical(problem, state) for state in run.states]
+    edges = [left_edge(law) for law in laws]
+    return pd.DataFrame(
+        {
+            "alpha": alpha,
+            "n": n,
+            "replica": replica,
+            "time": run.time,
+            "energy": run.energy / n,
+            "mu": run.mu,
+            "overlap": np.abs(run.overlap),
+            "lowest": run.eigenvalues[:, 0],
+            "edge": [edge.position for edge in edges],
+            "overlap2": run.signal_overlap2[:, 0],
+            "outlier": [
+                outlier(law, edge) is not None for law, edge in zip(laws, edges, strict=True)
+            ],
+            "recovered": bool(np.abs(run.overlap[-1]) > RECOVERED),
+            "steps": run.steps,
+            "rises": run.step.rises,
+            "stopped_by": run.stopped_by,
+        }
+    )

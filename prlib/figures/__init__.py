@@ -1,0 +1,1 @@
+"""Figures of the book: tidy data in, a captioned figure out."""

@@ -1,0 +1,129 @@
+"""One look for every figure: theory as lines, simulation as points with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLUMN = 3.4
+"""Width of a journal's column, in inches."""
+
+PAGE = 7.0
+"""Width of a page, in inches."""
+
+COLOURS = sns.color_palette("colorblind").as_hex()
+"""Seaborn's colour-blind safe cycle."""
+
+THEORY = "#222222"
+"""Colour of a theory line that stands alone."""
+
+RC = {
+    **sns.axes_style("ticks"),
+    "axes.grid": False,
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.8,
+    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4,
+    "mathtext.fontset": "dejavusans",
+    "pdf.fonttype": 42,
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "prlib",
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+}
+
+
+def sequence(count: int) -> list[tuple[float, float, float]]:
+    """Colours for an ordered quantity, as sizes or alphas, told apart in grey too.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+
+    Returns
+    -------
+    list of tuple of float
+        From light to dark.
+    """
+    return list(sns.color_palette("crest", count))
+
+
+@contextmanager
+def panels(
+    rows: int = 1, columns: int = 1, *, height: float = 2.6, width: float = PAGE, **kwargs
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Make a figure of panels in the book's style, lettered if there are several.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Layout.
+    height : float
+        Height of a row, in inches.
+    width : float
+        Width of the figure, in inches.
+    **kwargs
+        Passed to `matplotlib.figure.Figure.subplots`.
+
+    Yields
+    ------
+    figure, axes
+        The figure and its axes in reading order.
+    """
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(width, height * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, **kwargs).ravel().tolist()
+        if len(axes) > 1:
+            for letter, axis in zip("abcdefghijkl", axes, strict=False):
+                axis.set_title(f"({letter})")
+        yield figure, axes
+
+
+def heading(axis: Axes, text: str) -> None:
+    """Set a panel's heading beside its letter.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+        The panel.
+    text : str
+        The heading.
+    """
+    axis.set_title(f"{axis.get_title(loc='left')} {text}".strip())
+
+
+def points(axis: Axes, x: Sequence, estimate, **kwargs) -> None:
+    """Draw simulated means with their 95 % intervals.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+        The panel.
+    x : sequence of float
+        Positions.
+    estimate : pandas.DataFrame
+        Columns ``mean``, ``low`` and ``high``.
+    **kwargs
+        Passed to `matplotlib.axes.Axes.errorbar`.
+    """
+    spread = [estimate["mean"] - estimate["low"], estimate["high"] - estimate["mean"]]
+    axis.errorbar(x, estimate["mean"], yerr=spread, fmt="o", capsize=0, elinewidth=1, **kwargs)

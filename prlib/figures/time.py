@@ -1,0 +1,158 @@
+"""The Hessian along the descent (notebook 02)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from prlib.figures.export import BookFigure
+from prlib.figures.style import COLOURS, heading, panels, sequence
+from prlib.losses import Loss
+
+QUARTILES = (0.25, 0.5, 0.75)
+
+
+def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
+    """Lowest eigenvalue and left edge of the bulk against time, one panel an alpha.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    rows : pandas.DataFrame
+        From `prlib.ensembles.descents`.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alphas = sorted(rows["alpha"].unique())
+    columns = min(3, len(alphas))
+    height = -(-len(alphas) // columns)
+    with panels(height, columns, height=2.5, sharex=True) as (figure, axes):
+        for axis, alpha in zip(axes, alphas, strict=False):
+            at_alpha = rows[rows["alpha"] == alpha]
+            for style, found in _fates(at_alpha):
+                _band(axis, found, "lowest", COLOURS[3], style, "lowest eigenvalue")
+                _band(axis, found, "edge", COLOURS[0], style, "edge of the bulk")
+            axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+            axis.set_yscale("symlog", linthresh=1)
+            _time_axis(axis, rows)
+            runs = at_alpha.groupby("replica")["recovered"].first()
+            heading(axis, rf"$\alpha$ = {alpha:.3g}: {runs.sum()} of {len(runs)} recover")
+        for axis in axes[len(alphas) :]:
+            axis.set_axis_off()
+            axis.set_title("")
+        for axis in axes[::columns]:
+            axis.set_ylabel("eigenvalue of H")
+        _label_lowest(axes[: len(alphas)], columns)
+        _legend_below(figure, axes)
+    return BookFigure(
+        "fig-hessian-over-time",
+        rf"Lowest eigenvalue of the Hessian and left edge of its bulk along the descent from a "
+        rf"random start, {_sample(loss, rows)}. The edge is that of each state's own law of labels "
+        "and fields. Lines: medians; bands: quartiles; dashed: the runs that recover the signal. "
+        "Both axes are linear near zero and logarithmic beyond.",
+        "For each alpha the lowest eigenvalue and the edge of the bulk rise together from large "
+        "negative values toward zero as time goes on; where the signal is recovered they end "
+        "above zero.",
+        figure,
+    )
+
+
+def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
+    """Alignment of the lowest eigenvector, gap to the bulk, overlap and energy against time.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    rows : pandas.DataFrame
+        From `prlib.ensembles.descents`.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alphas = sorted(rows["alpha"].unique())
+    rows = rows.assign(gap=rows["edge"] - rows["lowest"])
+    quantities = (
+        ("overlap2", "squared overlap of $v_1$\nwith the signal", "alignment"),
+        ("gap", "edge minus lowest\neigenvalue", "gap"),
+        ("overlap", "overlap |m|", "overlap"),
+        ("energy", "energy per dimension", "energy"),
+    )
+    with panels(2, 2, height=2.6, sharex=True) as (figure, axes):
+        for axis, (column, label, name) in zip(axes, quantities, strict=True):
+            for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
+                for style, found in _fates(rows[rows["alpha"] == alpha]):
+                    _band(axis, found, column, colour, style, rf"$\alpha$ = {alpha:.3g}")
+            axis.set_ylabel(label)
+            _time_axis(axis, rows)
+            heading(axis, name)
+        _label_lowest(axes, 2)
+        axes[1].set_yscale("symlog", linthresh=0.1)
+        axes[3].set_yscale("log")
+        axes[3].set_ylim(bottom=1e-6)
+        _legend_below(figure, axes)
+    return BookFigure(
+        "fig-alignment-over-time",
+        "What the descent from a random start sees of the signal: squared overlap of the lowest "
+        "eigenvector with it, distance of the lowest eigenvalue below the bulk, overlap of the "
+        f"estimate, and energy; {_sample(loss, rows)}. Lines: medians; bands: quartiles; dashed: "
+        "the runs that recover the signal.",
+        "Four panels against time. The alignment of the lowest eigenvector with the signal starts "
+        "higher for larger alpha; it falls in the runs that fail and rises to one in those that "
+        "recover, together with the overlap.",
+        figure,
+    )
+
+
+def _fates(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Split runs by how they end, each with its line style."""
+    for recovered, found in rows.groupby("recovered"):
+        yield ("--" if recovered else "-"), found
+
+
+def _legend_below(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Put one legend for all panels below them; what fails alone stands for both styles."""
+    entries: dict[str, Artist] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, Line2D([], [], color=handle.get_color()))
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=len(entries))
+
+
+def _band(axis: Axes, rows: pd.DataFrame, column: str, colour, style: str, label: str) -> None:
+    low, middle, high = (rows.groupby("time")[column].quantile(q) for q in QUARTILES)
+    axis.fill_between(low.index, low, high, color=colour, alpha=0.2, linewidth=0)
+    axis.plot(middle.index, middle, color=colour, linestyle=style, label=label)
+
+
+def _time_axis(axis: Axes, rows: pd.DataFrame) -> None:
+    first = rows.loc[rows["time"] > 0, "time"].min()
+    last = rows["time"].max()
+    axis.set_xscale("symlog", linthresh=first, linscale=0.3)
+    decades = np.arange(np.ceil(np.log10(first) + 0.3), np.floor(np.log10(last)) + 1)
+    axis.set_xticks([0, *(10.0**decades)])
+    axis.set_xlim(0, last)
+
+
+def _label_lowest(axes: Sequence[Axes], columns: int) -> None:
+    """Label the time axis of the lowest panel of each column."""
+    for axis in axes[-columns:]:
+        axis.tick_params(labelbottom=True)
+        axis.set_xlabel("time t")
+
+
+def _sample(loss: Loss, rows: pd.DataFrame) -> str:
+    runs = int(rows.groupby("alpha")["replica"].nunique().min())
+    return f"{loss}, N = {rows['n'].iloc[0]}, {runs} instances per alpha"

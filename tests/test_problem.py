@@ -1,0 +1,94 @@
+"""The landscape of one instance: its parts agree with one another."""
+
+import numpy as np
+import pytest
+
+from prlib.losses import Intensity, NormalizedIntensity
+from prlib.problem import Problem, random_on_sphere
+
+LOSSES = [NormalizedIntensity(0.01), NormalizedIntensity(2.0), Intensity()]
+
+
+@pytest.fixture(params=LOSSES, ids=str)
+def instance(request):
+    rng = np.random.default_rng(7)
+    problem = Problem.random(request.param, n=30, alpha=3.0, rng=rng)
+    return problem, random_on_sphere(30, rng), rng
+
+
+def test_labels_and_fields_have_unit_variance():
+    rng = np.random.default_rng(0)
+    problem = Problem.random(NormalizedIntensity(1.0), n=400, alpha=20.0, rng=rng)
+    w = random_on_sphere(400, rng)
+    error = np.sqrt(2 / problem.m)
+    assert abs(np.mean(problem.y**2) - 1) < 4 * error
+    assert abs(np.mean(problem.fields(w) ** 2) - 1) < 4 * error
+
+
+def test_the_gradient_is_the_slope_of_the_energy_along_the_sphere(instance):
+    problem, w, rng = instance
+    direction = rng.standard_normal(problem.n)
+    direction -= (direction @ w) / problem.n * w
+    h = 1e-6
+    slope = (problem.energy(w + h * direction) - problem.energy(w - h * direction)) / (2 * h)
+    # Central differences: an error of order h^2 and rounding of order eps E / h.
+    bound = 1e-9 * abs(problem.energy(w)) / h**0.5
+    assert abs(slope - direction @ problem.gradient(w)) < max(bound, 1e-5 * abs(slope))
+    assert abs(problem.gradient(w) @ w) < 1e-8 * np.linalg.norm(problem.gradient(w)) * problem.n
+
+
+def test_the_hessian_is_the_second_derivative_along_the_sphere(instance):
+    problem, w, rng = instance
+    direction = rng.standard_normal(problem.n)
+    direction -= (direction @ w) / problem.n * w
+    direction /= np.linalg.norm(direction)
+
+    def energy(angle):
+        root = np.sqrt(problem.n)
+        return problem.energy(w * np.cos(angle / root) + root * np.sin(angle / root) * direction)
+
+    h = 1e-3
+    second = (energy(h) - 2 * energy(0) + energy(-h)) / h**2
+    exact = direction @ problem.dense_hessian(w) @ direction
+    assert second == pytest.approx(exact, rel=1e-3)
+
+
+def test_the_operator_is_the_matrix(instance):
+    problem, w, rng = instance
+    block = rng.standard_normal((problem.n, 3))
+    dense, operator = problem.dense_hessian(w), problem.hessian(w)
+    scale = np.abs(dense).max()
+    assert np.allclose(operator @ block, dense @ block, atol=1e-11 * scale * problem.n)
+    assert np.allclose(operator @ block[:, 0], dense @ block[:, 0], atol=1e-11 * scale * problem.n)
+
+
+def test_the_signal_has_no_energy_and_no_negative_curvature(instance):
+    problem, _, _ = instance
+    assert problem.energy(problem.signal) == 0
+    assert np.linalg.eigvalsh(problem.dense_hessian(problem.signal))[0] > 0
+    assert problem.overlap(problem.signal) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("X", "signal", "message"),
+    [
+        (np.ones((3, 2)), np.ones(3), r"signal has shape \(3,\): must be \(2,\)"),
+        (np.ones(3), np.ones(3), "X has shape"),
+        (np.full((3, 2), np.nan), np.ones(2), "X holds NaN"),
+        (np.ones((3, 2)), np.array([1.0, np.inf]), "signal holds NaN or infinite"),
+    ],
+)
+def test_bad_arrays_are_refused(X, signal, message):
+    with pytest.raises(ValueError, match=message):
+        Problem(NormalizedIntensity(1.0), X, signal)
+
+
+def test_an_estimate_of_the_wrong_size_is_refused(instance):
+    problem, _, _ = instance
+    with pytest.raises(ValueError, match="w has shape"):
+        problem.energy(np.ones(problem.n + 1))
+
+
+def test_too_few_measurements_are_refused():
+    with pytest.raises(ValueError, match="M = 0 measurements"):
+        Problem.random(NormalizedIntensity(1.0), n=4, alpha=0.1, rng=np.random.default_rng(0))
