@@ -386,8 +386,10 @@ def threshold_state(loss: Loss, alpha: float) -> LabelMeasure:
     return solve_threshold_state(loss, alpha).measure
 
 
-def solve_threshold_state(loss: Loss, alpha: float) -> ThresholdState:
-    """Order parameters and law of the threshold states of a loss.
+def solve_threshold_state(
+    loss: Loss, alpha: float, *, orders: tuple[int, int] = (COARSE, FINE)
+) -> ThresholdState:
+    """Find order parameters and law of the threshold states of a loss.
 
     Parameters
     ----------
@@ -395,6 +397,8 @@ def solve_threshold_state(loss: Loss, alpha: float) -> ThresholdState:
         The loss.
     alpha : float
         Measurements per dimension.
+    orders : pair of int
+        Orders of quadrature; the better one is reported, their difference is the error.
 
     Returns
     -------
@@ -421,7 +425,7 @@ def solve_threshold_state(loss: Loss, alpha: float) -> ThresholdState:
         return math.log(alpha * law.marginality)
 
     try:
-        coarse, fine = marginal_laws(loss, excess, alpha)
+        coarse, fine = marginal_laws(loss, excess, alpha, orders=orders)
     except BranchEndError as end:
         raise ParameterError(f"alpha = {alpha:g}: {end}") from None
     return _described(fine, coarse, alpha)

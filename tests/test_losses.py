@@ -1,0 +1,147 @@
+"""What every loss must be: smooth, even, with the derivatives it claims, and compilable."""
+
+import math
+
+import numpy as np
+import pytest
+from numba import njit
+
+from prlib.losses import (
+    Amplitude,
+    Intensity,
+    Loss,
+    NormalizedIntensity,
+    Poisson,
+    PseudoHuber,
+    intensity_loss,
+)
+
+LOSSES = [
+    NormalizedIntensity(0.01),
+    NormalizedIntensity(1.0),
+    NormalizedIntensity(100.0),
+    Intensity(),
+    Amplitude(0.2),
+    Poisson(0.3),
+    PseudoHuber(2.0),
+]
+
+every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
+
+
+def pairs() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return rng.normal(size=400), rng.normal(size=400)
+
+
+@every_loss
+@pytest.mark.parametrize(
+    ("function", "derivative"), [("value", "derivative"), ("derivative", "curvature")]
+)
+def test_derivatives_are_those_of_the_loss(loss, function, derivative):
+    y, yhat = pairs()
+    # Complex steps have no rounding error to balance; losses are analytic in ŷ.
+    step = 1e-30
+    found = getattr(loss, function)(y, yhat + 1j * step).imag / step
+    expected = getattr(loss, derivative)(y, yhat)
+    assert found == pytest.approx(expected, rel=1e-11, abs=1e-11 * np.abs(expected).max())
+
+
+@every_loss
+def test_is_even_in_label_and_field(loss):
+    y, yhat = pairs()
+    for sign_y, sign_yhat in ((-1, 1), (1, -1), (-1, -1)):
+        there = (sign_y * y, sign_yhat * yhat)
+        assert np.array_equal(loss.value(*there), loss.value(y, yhat))
+        assert np.array_equal(loss.derivative(*there), sign_yhat * loss.derivative(y, yhat))
+        assert np.array_equal(loss.curvature(*there), loss.curvature(y, yhat))
+
+
+@every_loss
+def test_is_least_where_the_field_is_the_label(loss):
+    y, yhat = pairs()
+    assert np.all(loss.value(y, yhat) >= 0)
+    assert loss.value(y, y) == pytest.approx(0, abs=1e-15)
+    assert loss.derivative(y, y) == pytest.approx(0, abs=1e-14)
+
+
+@every_loss
+def test_curvature_stays_above_its_floor_and_comes_close(loss):
+    y, yhat = np.meshgrid(
+        np.geomspace(1e-3, 1e3, 121), np.append(0.0, np.geomspace(1e-4, 1e3, 141))
+    )
+    lowest = loss.curvature(y, yhat).min()
+    if loss.curvature_floor == -math.inf:
+        assert lowest < -1e4
+    else:
+        assert loss.curvature_floor - 1e-12 <= lowest < 0.99 * loss.curvature_floor
+
+
+@every_loss
+def test_formulas_compile_and_agree_with_numpy(loss):
+    y, yhat = 0.7, 1.3
+    for formula in ("l", "dl", "d2l"):
+        compiled = njit(getattr(type(loss), formula))
+        assert compiled(y, yhat, *loss.parameters) == pytest.approx(
+            getattr(loss, formula)(y, yhat, *loss.parameters), rel=1e-14
+        )
+
+
+@every_loss
+@pytest.mark.parametrize("chi", [0.05, 0.7, 20.0])
+def test_the_jump_is_the_best_field_at_zero(loss, chi):
+    y = np.linspace(0.05, 4, 60)
+    grid = np.linspace(0, 6, 60001)
+    cost = loss.value(y[:, None], grid) + grid**2 / (2 * chi)
+    best = grid[np.argmin(cost, axis=1)]
+    # The cost is flat where the jump starts: a grid of spacing s sees a root r only if r^2 > s^2.
+    assert loss.jump(y, chi) == pytest.approx(best, abs=2e-4)
+
+
+@pytest.mark.parametrize("loss", [NormalizedIntensity(0.3), Intensity()], ids=repr)
+def test_closed_form_of_the_jump_agrees_with_the_root_search(loss):
+    y = np.linspace(0.1, 6, 50)
+    for chi in (0.2, 1.5, 30.0):
+        assert loss.jump(y, chi) == pytest.approx(Loss.jump(loss, y, chi), abs=1e-12)
+
+
+def test_pseudo_huber_tends_to_the_intensity_loss():
+    y, yhat = pairs()
+    # The first correction is r^4/(16 delta^2).
+    delta = 1e4
+    bound = (yhat**2 - y**2).max() ** 4 / (16 * delta**2) * 2
+    assert PseudoHuber(delta).value(y, yhat) == pytest.approx(Intensity().value(y, yhat), abs=bound)
+
+
+def test_a_none_is_the_unnormalised_loss():
+    assert intensity_loss(None) == Intensity()
+    y, yhat = pairs()
+    a = 1e9
+    assert a * intensity_loss(a).value(y, yhat) == pytest.approx(
+        Intensity().value(y, yhat), rel=(y**2).max() / a * 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (NormalizedIntensity, "a"),
+        (Amplitude, "smoothing"),
+        (Poisson, "background"),
+        (PseudoHuber, "delta"),
+    ],
+)
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan, "1"])
+def test_a_bad_parameter_is_named(make, name, value):
+    with pytest.raises(ValueError, match=rf"^{name} = .*must be a finite number > 0"):
+        make(value)
+
+
+def test_a_loss_that_falls_for_ever_has_no_jump():
+    class Falling(Intensity):
+        @staticmethod
+        def dl(y, yhat):
+            return -yhat * (1 + y * y)
+
+    with pytest.raises(ValueError, match="must be positive at large fields"):
+        Loss.jump(Falling(), np.array([1.0]), 10.0)
