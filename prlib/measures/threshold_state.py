@@ -49,6 +49,9 @@ from prlib.parameters import ParameterError, check
 SEARCH, COARSE, FINE = 4, 7, 10
 """Orders of quadrature: to find a state, to estimate the error, and to report it."""
 
+LOWEST_ALPHA = 1.2
+"""Least alpha followed: towards 1 the law turns into needles at the labels, chi into infinity."""
+
 _EXPONENT = 42.0
 """Weights below exp(-42), 6e-19, of a row's largest are left out."""
 
@@ -420,14 +423,21 @@ def solve_threshold_state(
     (0.3239, 0.7547)
     """
     alpha = check("alpha", alpha)
+    followed = max(alpha, LOWEST_ALPHA)
 
     def excess(law: TiltedLaw) -> float:
-        return math.log(alpha * law.marginality)
+        return math.log(followed * law.marginality)
 
     try:
-        coarse, fine = marginal_laws(loss, excess, alpha, orders=orders)
+        coarse, fine = marginal_laws(loss, excess, followed, orders=orders)
     except BranchEndError as end:
         raise ParameterError(f"alpha = {alpha:g}: {end}") from None
+    if alpha < followed:
+        raise ParameterError(
+            f"alpha = {alpha:g}: threshold states of {loss} are followed down to alpha = "
+            f"{followed:g}; their energy vanishes towards alpha = 1, where N fields can fit as "
+            "many labels"
+        )
     return _described(fine, coarse, alpha)
 
 
@@ -702,10 +712,7 @@ def _bracket(loss: Loss, stop: Callable[..., _Stop], log_chi: float) -> tuple[_S
         try:
             here = stop(last.point[0] + stride)
         except UnresolvedError:
-            raise BranchEndError(
-                f"threshold states of {loss} are followed down to alpha = "
-                f"{_ceiling(last.log_alpha)}, where their energy all but vanishes; must be larger"
-            ) from None
+            return _needle(loss, stop, last, last.point[0] + stride)
         if here.excess >= 0:
             return last, here
         if here.log_alpha > last.log_alpha:
@@ -728,18 +735,42 @@ _DESCENTS = 40
 
 def _turn(loss: Loss, stop: Callable[..., _Stop], low: _Stop, high: _Stop) -> tuple[_Stop, _Stop]:
     """Bracket before the turn of the branch in alpha, or say where it is."""
-    found = minimize_scalar(
-        lambda log_chi: stop(log_chi, 1e-6).log_alpha,
-        bounds=(low.point[0], high.point[0]),
-        method="bounded",
-        options={"xatol": 1e-4},
-    )
+    try:
+        found = minimize_scalar(
+            lambda log_chi: stop(log_chi, 1e-6).log_alpha,
+            bounds=(low.point[0], high.point[0]),
+            method="bounded",
+            options={"xatol": 1e-4},
+        )
+    except UnresolvedError:
+        return _needle(loss, stop, low, high.point[0])
     turn = stop(float(found.x), 1e-7)
     if turn.excess >= 0:
         return low, turn
     raise BranchEndError(
         f"threshold states of {loss} end at alpha = {_ceiling(turn.log_alpha)}, where two kinds of "
         "them merge; must be larger"
+    )
+
+
+def _needle(loss: Loss, stop: Callable[..., _Stop], last: _Stop, bad: float) -> tuple[_Stop, _Stop]:
+    """Bracket before the law turns into a needle too sharp to follow, or say where that is."""
+    for _ in range(_HALVINGS):
+        try:
+            here = stop((last.point[0] + bad) / 2)
+        except UnresolvedError:
+            bad = (last.point[0] + bad) / 2
+            continue
+        if here.log_alpha > last.log_alpha:
+            # Beyond the needle, on the way back.
+            bad = here.point[0]
+        elif here.excess >= 0:
+            return last, here
+        else:
+            last = here
+    raise BranchEndError(
+        f"threshold states of {loss} are followed down to alpha = {_ceiling(last.log_alpha)}, "
+        "where their energy all but vanishes; must be larger"
     )
 
 
