@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,45 +35,50 @@ class Limits:
     stationary: float
     max_steps: int
 
+    @property
+    def numbers(self) -> tuple[float, float, float, float, int]:
+        """The five in order, of the types that compiled code expects."""
+        return (
+            float(self.step),
+            float(self.safety),
+            float(self.success),
+            float(self.stationary),
+            int(self.max_steps),
+        )
+
+
+RECORD = np.dtype(
+    [
+        *((name, np.float64) for name in ("release", "time", "energy", "mu", "overlap")),
+        *((name, np.float64) for name in ("gradient_norm", "rounding", "slope", "last_step")),
+        *((name, np.float64) for name in ("smallest_step", "largest_step", "sharpness")),
+        *((name, np.int64) for name in ("steps", "rises", "status")),
+    ]
+)
+"""What a descent carries beside its estimate.
+
+release: flow time until which an update has no component along the signal; 0 for a free descent.
+time, energy, mu, overlap, gradient_norm: observables of the estimate, as of the last advance.
+rounding: how far the energy may be off by rounding. slope: fall of the energy that the last step
+would have had on a straight line; last_step: that step. smallest_step, largest_step, sharpness,
+rises: see `prlib.descent.trajectory.StepRecord`. steps: steps taken. status: a code of this module.
+"""
+
 
 @dataclass
 class Batch:
-    """Several descents, one a row, advanced in place by a kernel.
+    """Several descents over one instance, advanced in place by a kernel.
 
     Attributes
     ----------
     W : ndarray, shape (B, N)
-        Estimates.
-    release : ndarray, shape (B,)
-        Flow time until which an update has no component along the signal; 0 for a free descent.
-    time, energy, mu, overlap, gradient_norm : ndarray, shape (B,)
-        Observables of the estimates, as of the last `advance`.
-    rounding : ndarray, shape (B,)
-        How far the energy may be off by rounding.
-    slope : ndarray, shape (B,)
-        Fall of the energy that the last step would have had on a straight line.
-    last_step, smallest_step, largest_step, sharpness : ndarray, shape (B,)
-        The last step, the extreme ones, and see `StepRecord`.
-    steps, rises, status : ndarray of int64, shape (B,)
-        Steps taken, steps that raised the energy, and a code of this module.
+        Estimates, one a row.
+    records : structured ndarray, shape (B,)
+        See `RECORD`.
     """
 
     W: NDArray
-    release: NDArray[np.float64]
-    time: NDArray[np.float64]
-    energy: NDArray[np.float64]
-    mu: NDArray[np.float64]
-    overlap: NDArray[np.float64]
-    gradient_norm: NDArray[np.float64]
-    rounding: NDArray[np.float64]
-    slope: NDArray[np.float64]
-    last_step: NDArray[np.float64]
-    smallest_step: NDArray[np.float64]
-    largest_step: NDArray[np.float64]
-    sharpness: NDArray[np.float64]
-    steps: NDArray[np.int64]
-    rises: NDArray[np.int64]
-    status: NDArray[np.int64]
+    records: NDArray
 
     @classmethod
     def at(cls, W: NDArray, release: NDArray) -> Batch:
@@ -91,11 +96,7 @@ class Batch:
         Batch
             At time zero.
         """
-        B = len(W)
-        floats = {f.name: np.zeros(B) for f in fields(cls) if "float64" in str(f.type)}
-        whole = {f.name: np.zeros(B, np.int64) for f in fields(cls) if "int64" in str(f.type)}
-        batch = cls(W=np.array(W, order="C"), **floats, **whole)
-        batch.release[:] = release
-        batch.energy[:] = np.inf
-        batch.smallest_step[:] = np.inf
-        return batch
+        records = np.zeros(len(W), RECORD)
+        records["release"] = release
+        records["energy"] = records["smallest_step"] = np.inf
+        return cls(np.array(W, order="C"), records)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prlib.descent import reference
 from prlib.descent.batch import DIVERGED, RECOVERED, RUNNING, STATIONARY, STEPS, Batch, Limits
 from prlib.descent.trajectory import StepRecord, StoppedBy, Trajectory
 from prlib.parameters import ParameterError, check
@@ -165,19 +164,23 @@ def descend_together(
     starts = _checked_starts(problem, starts)
     batch = Batch.at(starts, _checked_release(release, len(starts)))
     recorders = [_Recorder(problem, w, eigenpairs, keep_states) for w in batch.W]
+    advance = _engine(problem, len(starts), threads)
     for stop in stops:
-        open_before = batch.status == RUNNING
-        _advance(problem, batch, stop, limits, threads)
-        for b in np.flatnonzero(open_before):
-            recorders[b].record(batch, b)
-        if not np.any(batch.status == RUNNING):
-            break
-    return [recorder.trajectory(batch, b) for b, recorder in enumerate(recorders)]
+        running = np.flatnonzero(batch.records["status"] == RUNNING)
+        advance(batch, stop, limits)
+        for b in running:
+            recorders[b].record(batch.W[b], batch.records[b])
+    return [
+        recorder.trajectory(w, record)
+        for recorder, w, record in zip(recorders, batch.W, batch.records, strict=True)
+    ]
 
 
-def _advance(problem: Problem, batch: Batch, until: float, limits: Limits, threads: int) -> None:
-    del threads
-    reference.advance(problem, batch, until, limits)
+def _engine(problem: Problem, count: int, threads: int) -> Callable[[Batch, float, Limits], None]:
+    # The compiler is loaded where a descent runs, so that theory alone starts at once.
+    from prlib.descent.kernels import Workspace  # noqa: PLC0415
+
+    return Workspace(problem, count, threads).advance
 
 
 def _limits(
@@ -251,15 +254,15 @@ class _Recorder:
         if self.eigenpairs:
             check_eigenpairs(self.eigenpairs, self.problem.n)
 
-    def record(self, batch: Batch, b: int) -> None:
-        """Observe one descent of a batch."""
+    def record(self, w: NDArray, observed: np.void) -> None:
+        """Add a row."""
         self.rows.append(
-            (batch.time[b], batch.energy[b], batch.mu[b], batch.overlap[b], batch.gradient_norm[b])
+            tuple(observed[["time", "energy", "mu", "overlap", "gradient_norm"]].item())
         )
         if self.eigenpairs:
-            self.spectra.append(self._spectrum(batch.W[b]))
+            self.spectra.append(self._spectrum(w))
         if self.keep_states:
-            self.states.append(batch.W[b].copy())
+            self.states.append(w.copy())
 
     def _spectrum(self, w: NDArray) -> NDArray:
         if not np.all(np.isfinite(w)):
@@ -276,23 +279,22 @@ class _Recorder:
         )
         return np.array([pairs.values, *(_overlap2(pairs.vectors, d) for d in directions)])
 
-    def trajectory(self, batch: Batch, b: int) -> Trajectory:
+    def trajectory(self, w: NDArray, last: np.void) -> Trajectory:
         """Close the record."""
         columns = np.array(self.rows, dtype=np.float64).T
         spectra = np.array(self.spectra).reshape(len(self.rows), 5, self.eigenpairs)
-        taken = batch.steps[b] > 0
         return Trajectory(
             *columns,
             *(spectra[:, i] for i in range(5)),
             states=np.array(self.states) if self.keep_states else None,
-            w=batch.W[b].copy(),
-            steps=int(batch.steps[b]),
-            stopped_by=_ENDS[int(batch.status[b])],
+            w=w.copy(),
+            steps=int(last["steps"]),
+            stopped_by=_ENDS[int(last["status"])],
             step=StepRecord(
-                smallest=float(batch.smallest_step[b]) if taken else 0.0,
-                largest=float(batch.largest_step[b]),
-                rises=int(batch.rises[b]),
-                sharpness=float(batch.sharpness[b]),
+                smallest=float(last["smallest_step"]) if last["steps"] else 0.0,
+                largest=float(last["largest_step"]),
+                rises=int(last["rises"]),
+                sharpness=float(last["sharpness"]),
             ),
         )
 

@@ -16,6 +16,12 @@ from prlib.descent.batch import (
 )
 from prlib.problem import Problem
 
+ROUNDING = 8.0
+"""Rounding errors of the energy, in units of eps times the sum of loss and |residual field|.
+
+A field that is off by eps of itself moves the loss by eps times residual times field.
+"""
+
 TRIALS = (0.35, 0.55, 0.75, 0.88, 0.95)
 """Where the bound on the curvature is tried, as fractions of the pole at -1/max f."""
 
@@ -91,69 +97,72 @@ def advance(problem: Problem, batch: Batch, until: float, limits: Limits) -> Non
     limits : Limits
         The step rule and the ends.
     """
-    for b in range(len(batch.W)):
-        while batch.status[b] == RUNNING:
-            direction, bound = _observe(problem, batch, b)
-            _judge(batch, b, limits)
-            if batch.status[b] != RUNNING or batch.time[b] >= until:
+    for w, record in zip(batch.W, batch.records, strict=True):
+        while record["status"] == RUNNING:
+            direction, bound = _observe(problem, w, record)
+            _judge(record, limits)
+            if record["status"] != RUNNING or record["time"] >= until:
                 break
-            if batch.steps[b] >= limits.max_steps:
-                batch.status[b] = STEPS
+            if record["steps"] >= limits.max_steps:
+                record["status"] = STEPS
                 break
-            _step(batch, b, direction, bound, until, limits)
+            _step(w, record, direction, bound, until, limits)
 
 
-def _observe(problem: Problem, batch: Batch, b: int) -> tuple[NDArray, float]:
-    w, loss, y, n = batch.W[b], problem.loss, problem.y, problem.n
+def _observe(problem: Problem, w: NDArray, record: np.void) -> tuple[NDArray, float]:
+    loss, y, n = problem.loss, problem.y, problem.n
     yhat = problem.X @ w
     residual = loss.derivative(y, yhat)
     mu = float(residual @ yhat) / n
     overlap = float(w @ problem.signal) / n
     direction = problem.X.T @ residual - mu * w
-    if batch.time[b] < batch.release[b]:
+    if record["time"] < record["release"]:
         direction -= (direction @ problem.signal / n) * problem.signal
     energy = float(np.sum(loss.value(y, yhat), dtype=np.float64))
-    rounding = 8 * float(np.finfo(w.dtype).eps) * float(np.sum(np.abs(residual * yhat)) + energy)
-    if batch.last_step[b] > 0:
-        fall, slope = batch.energy[b] - energy, batch.slope[b]
-        batch.rises[b] += fall < -(rounding + batch.rounding[b])
-        if slope > 100 * (rounding + batch.rounding[b]):
+    doubt = np.sum(np.abs(residual * yhat), dtype=np.float64) + energy
+    rounding = ROUNDING * float(np.finfo(w.dtype).eps) * float(doubt)
+    if record["last_step"] > 0:
+        fall, doubt = record["energy"] - energy, rounding + record["rounding"]
+        record["rises"] += fall < -doubt
+        if record["slope"] > 100 * doubt:
             # Along a parabola a step eta falls by slope (1 - eta c / 2): solve for eta c.
-            batch.sharpness[b] = max(batch.sharpness[b], 2 * (1 - fall / slope))
-        batch.last_step[b] = 0.0
-    batch.energy[b], batch.rounding[b] = energy, rounding
-    batch.mu[b], batch.overlap[b] = mu, overlap
-    batch.gradient_norm[b] = np.sqrt(float(direction @ direction) / n)
+            sharpness = 2 * (1 - fall / record["slope"])
+            record["sharpness"] = max(record["sharpness"], sharpness)
+        record["last_step"] = 0.0
+    record["energy"], record["rounding"] = energy, rounding
+    record["mu"], record["overlap"] = mu, overlap
+    record["gradient_norm"] = np.sqrt(float(direction @ direction) / n)
     bound = curvature_bound(y, yhat, loss.curvature(y, yhat), n, overlap)
     return direction, bound - min(mu, 0.0)
 
 
-def _judge(batch: Batch, b: int, limits: Limits) -> None:
-    if not np.isfinite(batch.energy[b]) or not np.isfinite(batch.gradient_norm[b]):
-        batch.status[b] = DIVERGED
-    elif batch.time[b] >= batch.release[b]:
-        if abs(batch.overlap[b]) >= limits.success:
-            batch.status[b] = RECOVERED
-        elif batch.gradient_norm[b] < limits.stationary:
-            batch.status[b] = STATIONARY
+def _judge(record: np.void, limits: Limits) -> None:
+    if not (np.isfinite(record["energy"]) and np.isfinite(record["gradient_norm"])):
+        record["status"] = DIVERGED
+    elif record["time"] >= record["release"]:
+        if abs(record["overlap"]) >= limits.success:
+            record["status"] = RECOVERED
+        elif record["gradient_norm"] < limits.stationary:
+            record["status"] = STATIONARY
 
 
 def _step(
-    batch: Batch, b: int, direction: NDArray, bound: float, until: float, limits: Limits
+    w: NDArray, record: np.void, direction: NDArray, bound: float, until: float, limits: Limits
 ) -> None:
-    goal = min(until, batch.release[b]) if batch.time[b] < batch.release[b] else until
+    constrained = record["time"] < record["release"]
+    goal = min(until, record["release"]) if constrained else until
     eta = limits.step if limits.step * bound <= limits.safety else limits.safety / bound
-    batch.smallest_step[b] = min(batch.smallest_step[b], eta)
-    batch.largest_step[b] = max(batch.largest_step[b], eta)
+    record["smallest_step"] = min(record["smallest_step"], eta)
+    record["largest_step"] = max(record["largest_step"], eta)
     # Land on the goal exactly, and never a rounding error short of it.
-    left = goal - batch.time[b]
+    left = goal - record["time"]
     if eta >= left * (1 - 1e-9):
-        eta, batch.time[b] = left, goal
+        eta, record["time"] = left, goal
     else:
-        batch.time[b] += eta
-    n = len(direction)
-    w = batch.W[b] - eta * direction
-    batch.W[b] = w * np.sqrt(n / float(w @ w))
-    batch.last_step[b] = eta
-    batch.slope[b] = eta * n * batch.gradient_norm[b] ** 2
-    batch.steps[b] += 1
+        record["time"] += eta
+    n = len(w)
+    moved = w - eta * direction
+    w[:] = moved * np.sqrt(n / float(moved @ moved))
+    record["last_step"] = eta
+    record["slope"] = eta * n * record["gradient_norm"] ** 2
+    record["steps"] += 1
