@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.11 chooses the interpreter for the first setup.
 BIN       := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
-SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib data -not -path '*/.*' -not -path '*__pycache__*' 2>/dev/null | tr ' ' '?')
+SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib data -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' 2>/dev/null | tr ' ' '?')
 BOOK      := _build/html/index.html
 PORT      ?= 8000
 .DEFAULT_GOAL := help
@@ -45,5 +45,5 @@ clean:      ## remove the built book and caches (not .venv)
 
 # A build starts from nothing: a page that has gone leaves no trace, and a warning cannot hide in a cache.
 $(BOOK): .venv/.ready $(SOURCES)
-	@echo 'book: building (a minute or two)'; rm -rf _build; $(BIN)/jupyter-book build . --all -W --keep-going -n --quiet || { rm -f $@; exit 1; }
+	@echo 'book: building (a minute or two)'; rm -rf _build; $(BIN)/jupyter-book build . --all -W --keep-going --quiet || { rm -f $@; exit 1; }
 	@touch $@
