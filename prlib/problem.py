@@ -12,6 +12,8 @@ from scipy.sparse.linalg import LinearOperator
 from prlib.losses import Loss
 from prlib.parameters import check, check_measurements
 
+_ROWS = 64
+
 
 def random_on_sphere(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     r"""Draw a uniform point of the sphere :math:`|w|^2 = N`.
@@ -85,7 +87,9 @@ class Problem:
                 f"signal has shape {self.signal.shape}: must be ({self.X.shape[1]},) to match X"
             )
         for name in ("X", "signal"):
-            if not np.all(np.isfinite(getattr(self, name))):
+            values = getattr(self, name)
+            # The extremes tell NaN and infinity apart from numbers without an array of flags.
+            if not np.all(np.isfinite([values.min(), values.max()])):
                 raise ValueError(f"{name} holds NaN or infinite values: all must be finite")
 
     @classmethod
@@ -119,8 +123,13 @@ class Problem:
         """
         n, alpha = check("n", n), check("alpha", alpha)
         m = check_measurements(n, alpha)
-        X = rng.standard_normal((m, n)) / np.sqrt(n)
-        return cls(loss, X.astype(dtype, copy=False), random_on_sphere(n, rng).astype(dtype))
+        # Drawn by blocks of rows: the same numbers as at once, in every precision, without a
+        # second X in memory.
+        X = np.empty((m, n), dtype)
+        for first in range(0, m, _ROWS):
+            rows = X[first : first + _ROWS]
+            rows[:] = rng.standard_normal(rows.shape) / np.sqrt(n)
+        return cls(loss, X, random_on_sphere(n, rng).astype(dtype))
 
     @property
     def m(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from prlib.descent.flow import descend_together
 from prlib.descent.starts import starting_point
@@ -219,8 +220,10 @@ def descend_starts(
     """
     starts = [check("start", start) for start in starts]
     time, constrained_time = check("time", time), check("constrained_time", constrained_time)
-    problem, point = instance(a, alpha, n, seed, dtype=dtype)
-    points = np.array([starting_point(problem, point, start) for start in starts])
     release = [min(constrained_time, time) if start == "constrained" else 0.0 for start in starts]
-    paths = descend_together(problem, points, time=time, release=release, **options)
+    # One thread of linear algebra: the rounding of a start must not depend on the machine's cores.
+    with threadpool_limits(1, user_api="blas"):
+        problem, point = instance(a, alpha, n, seed, dtype=dtype)
+        points = np.array([starting_point(problem, point, start) for start in starts])
+        paths = descend_together(problem, points, time=time, release=release, **options)
     return [Descent.of(path) for path in paths]

@@ -26,7 +26,7 @@ from prlib.descent.tiles import VECTOR_BYTES, back_tile, fields_tile, fused_tile
 from prlib.losses import Loss
 from prlib.problem import Problem
 
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 128 * 1024
 """Most bytes of X in a block: it stays in the second-level cache between its two uses."""
 
 CHUNK = 1024
@@ -162,8 +162,10 @@ def _fields_1(X, W, c, row, end, start, count, Z):
 @njit(cache=True, error_model="numpy")
 def _fields(X, W, B, row, end, aligned, Z):
     """Add the product of rows [row, end) of X with B estimates to Z (B, M)."""
-    for start in range(0, aligned, CHUNK):
-        count = min(CHUNK, aligned - start)
+    # Few estimates need no chunks, and sums in one order whoever shares the pass.
+    chunk = CHUNK if B > 3 else aligned
+    for start in range(0, aligned, max(chunk, 1)):
+        count = min(chunk, aligned - start)
         c = 0
         while c < B:
             if B - c >= 6:

@@ -73,13 +73,16 @@ def test_a_whole_descent_agrees_while_rounding_has_not_grown():
     assert np.allclose(compiled.records["sharpness"], plain.records["sharpness"], atol=1e-6)
 
 
-def test_a_descent_does_not_depend_on_its_companions():
-    problem, starts = instance(80, 3.0, 5)
-    together = Batch.at(starts, np.zeros(5))
-    Workspace(problem, 5, 1).advance(together, 2.0, LIMITS)
-    alone = Batch.at(starts[3:4], np.zeros(1))
-    Workspace(problem, 1, 1).advance(alone, 2.0, LIMITS)
-    assert np.allclose(together.W[3], alone.W[0], atol=1e-7)
+@pytest.mark.parametrize("count", [2, 3, 5, 7])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_descent_does_not_depend_on_its_companions(count, dtype):
+    problem, starts = instance(100, 3.0, count, dtype)
+    together = Batch.at(starts, np.zeros(count))
+    Workspace(problem, count, 1).advance(together, 2.0, LIMITS)
+    for b in range(count):
+        alone = Batch.at(starts[b : b + 1], np.zeros(1))
+        Workspace(problem, 1, 1).advance(alone, 2.0, LIMITS)
+        assert np.array_equal(together.W[b], alone.W[0])
 
 
 def test_those_that_recover_leave_and_the_rest_go_on():
