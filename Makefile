@@ -33,7 +33,7 @@ nbval: .venv/.ready  ## run every notebook and compare its verdicts with the com
 	@echo 'test: notebooks'; $(if $(NOTEBOOKS),$(BIN)/pytest -q -m '' --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -o filterwarnings=default $(NOTEBOOKS),echo 'no notebooks yet')
 
 notebooks: .venv/.ready  ## execute every notebook in place at its default parameters
-	@for f in $(NOTEBOOKS); do echo "executing $$f"; $(BIN)/papermill --cwd notebooks --kernel python3 "$$f" "$$f" || exit 1; done
+	@for f in $(NOTEBOOKS:notebooks/%.ipynb=%); do $(BIN)/prlib rerun $$f -o notebooks/$$f.ipynb --overwrite || exit 1; done
 
 clean:      ## remove the built book and caches (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache; find prlib tests -name __pycache__ -prune -exec rm -rf {} +
@@ -45,5 +45,5 @@ clean:      ## remove the built book and caches (not .venv)
 
 # A build starts from nothing: a page that has gone leaves no trace, and a warning cannot hide in a cache.
 $(BOOK): .venv/.ready $(SOURCES)
-	@echo 'book: building (a minute or two)'; rm -rf _build; $(BIN)/jupyter-book build . --all -W --keep-going --quiet || { rm -f $@; exit 1; }
+	@echo 'book: building (under a minute)'; rm -rf _build; $(BIN)/jupyter-book build . --all -W --keep-going --quiet >/dev/null || { rm -f $@; exit 1; }
 	@touch $@

@@ -9,6 +9,7 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -17,9 +18,15 @@ import prlib
 
 API_MARK = re.compile(r"<!-- modules: ([\w ]+) -->")
 
+# What is not prose in a docstring: literals and roles, directives with their content, examples.
+LITERAL = re.compile(
+    r"``.*?``|`[^`]*`|^( *)\.\. [\w-]+::.*?(?=^\1\S|\Z)|^ *(?:>>>|\.\.\.)[^\n]*",
+    re.DOTALL | re.MULTILINE,
+)
+
 # Front to back, as the architecture page lists the floors; a module that is not named comes last.
 ORDER = [
-    *["losses", "problem", "measures", "spectra", "transitions", "descent"],
+    *["losses", "problem", "measures", "spectra", "transitions", "evolution", "descent"],
     *["ensembles", "sweeps", "figures", "claims", "reexecution", "cli", "parameters"],
 ]
 
@@ -114,8 +121,19 @@ def set_facts(app: Sphinx, config: Config) -> None:
     )
 
 
+def keep_bars(_app: Sphinx, *about: Any) -> None:
+    """Keep the bars of ``|m|`` in a docstring's prose from being read as a substitution."""
+    lines: list[str] = about[-1]
+    text, kept, end = "\n".join(lines), [], 0
+    for literal in LITERAL.finditer(text):
+        kept += [text[end : literal.start()].replace("|", r"\|"), literal[0]]
+        end = literal.end()
+    lines[:] = "".join([*kept, text[end:].replace("|", r"\|")]).split("\n")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above to the build."""
     app.connect("config-inited", set_facts, priority=900)
     app.connect("source-read", expand)
+    app.connect("autodoc-process-docstring", keep_bars, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
