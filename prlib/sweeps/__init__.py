@@ -1,0 +1,18 @@
+"""Many descents: what to run, where, how it is kept, and what it says."""
+
+from prlib.sweeps.estimate import HalfPoint, half_point, rates
+from prlib.sweeps.runner import SweepInterrupted, SweepResult, run_sweep
+from prlib.sweeps.spec import Grid, Spec
+from prlib.sweeps.store import SweepError
+
+__all__ = [
+    "Grid",
+    "HalfPoint",
+    "Spec",
+    "SweepError",
+    "SweepInterrupted",
+    "SweepResult",
+    "half_point",
+    "rates",
+    "run_sweep",
+]

@@ -1,0 +1,155 @@
+"""What a sweep says: rates with intervals, and where they pass one half."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize
+from scipy.stats import binomtest
+
+GROUPS = ("a", "n", "start", "alpha")
+"""The columns that tell one rate from another."""
+
+
+def rates(
+    table: pd.DataFrame, by: Sequence[str] = GROUPS, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Recovered fraction of each group of runs, with its Wilson interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of a sweep.
+    by : sequence of str
+        Columns that tell the groups apart.
+    confidence : float
+        Coverage of the interval.
+
+    Returns
+    -------
+    DataFrame
+        The columns `by`, then runs, recovered, rate, low, high; one row a group.
+
+    References
+    ----------
+    E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"alpha": [2.0] * 4, "recovered": [True, False, True, True]})
+    >>> rates(table, by=["alpha"]).round(3).to_dict("records")
+    [{'alpha': 2.0, 'runs': 4, 'recovered': 3, 'rate': 0.75, 'low': 0.301, 'high': 0.954}]
+    """
+    groups = table.groupby(list(by), sort=False, dropna=False)["recovered"]
+    counts = groups.agg(runs="size", recovered="sum").reset_index()
+    intervals = [
+        binomtest(int(k), int(n)).proportion_ci(confidence, method="wilson")
+        for k, n in zip(counts["recovered"], counts["runs"], strict=True)
+    ]
+    return counts.assign(
+        recovered=counts["recovered"].astype(int),
+        rate=counts["recovered"] / counts["runs"],
+        low=[interval.low for interval in intervals],
+        high=[interval.high for interval in intervals],
+    )
+
+
+@dataclass(frozen=True)
+class HalfPoint:
+    r"""Where a recovered fraction passes one half, from a logistic fit in alpha.
+
+    Attributes
+    ----------
+    alpha : float
+        The place; NaN where the runs do not bracket it.
+    slope : float
+        Slope of the logit there; ``inf`` if one alpha separates all that recover from the rest.
+    low, high : float
+        Bootstrap interval of alpha; NaN if none was asked for.
+    """
+
+    alpha: float
+    slope: float
+    low: float
+    high: float
+
+
+def half_point(
+    alpha: ArrayLike,
+    recovered: ArrayLike,
+    *,
+    bootstrap: int = 0,
+    rng: np.random.Generator | None = None,
+    confidence: float = 0.95,
+) -> HalfPoint:
+    r"""Fit :math:`P = 1/(1 + e^{-s(\alpha - \alpha_{1/2})})` to runs by maximum likelihood.
+
+    Parameters
+    ----------
+    alpha : array_like, shape (R,)
+        Measurements per dimension of each run.
+    recovered : array_like of bool, shape (R,)
+        Whether it recovered.
+    bootstrap : int
+        Resamplings of runs within each alpha for the interval.
+    rng : Generator, optional
+        Their randomness; needed with a bootstrap.
+    confidence : float
+        Coverage of the interval.
+
+    Returns
+    -------
+    HalfPoint
+        The place, the slope and the interval.
+
+    Raises
+    ------
+    ValueError
+        If a bootstrap is asked for without a generator.
+
+    Examples
+    --------
+    >>> alpha = np.repeat([1.0, 2.0, 3.0], 100)
+    >>> recovered = np.concatenate([np.arange(100) < k for k in (10, 50, 90)])
+    >>> round(half_point(alpha, recovered).alpha, 6)
+    2.0
+    """
+    values, inverse = np.unique(np.asarray(alpha, dtype=float), return_inverse=True)
+    runs = np.bincount(inverse)
+    successes = np.bincount(inverse, weights=np.asarray(recovered, dtype=float))
+    place, slope = _logistic(values, runs, successes)
+    if not bootstrap:
+        return HalfPoint(place, slope, float("nan"), float("nan"))
+    if rng is None:
+        raise ValueError("rng = None: must be a numpy.random.Generator for a bootstrap")
+    draws = rng.binomial(runs, successes / runs, size=(bootstrap, len(runs)))
+    places = [_logistic(values, runs, draw)[0] for draw in draws]
+    tail = (1 - confidence) / 2
+    # A resampling in which the rate never passes one half says nothing about the place: NaN.
+    low, high = np.nanquantile(places, [tail, 1 - tail])
+    return HalfPoint(place, slope, float(low), float(high))
+
+
+def _logistic(alpha: np.ndarray, runs: np.ndarray, successes: np.ndarray) -> tuple[float, float]:
+    rate = successes / runs
+    if len(alpha) < 2 or rate.max() < 0.5 or rate.min() > 0.5:
+        return float("nan"), float("nan")
+    ends = alpha[rate == 0], alpha[rate == 1]
+    if len(ends[0]) + len(ends[1]) == len(alpha) and ends[0].max() < ends[1].min():
+        return float(ends[0].max() + ends[1].min()) / 2, float("inf")
+    centre, width = alpha.mean(), np.ptp(alpha)
+    x = (alpha - centre) / width
+
+    def loss(p: np.ndarray) -> tuple[float, np.ndarray]:
+        logit = p[0] + p[1] * x
+        value = np.sum(runs * np.logaddexp(0, logit) - successes * logit)
+        pull = runs / (1 + np.exp(-np.clip(logit, -500, 500))) - successes
+        return float(value), np.array([pull.sum(), pull @ x])
+
+    fit = minimize(loss, np.array([0.0, 4.0]), jac=True, method="BFGS", options={"gtol": 1e-9})
+    intercept, slope = fit.x
+    return float(centre - width * intercept / slope), float(slope / width)

@@ -1,0 +1,338 @@
+"""Run a sweep: what is kept is not run again, and what is run is kept."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from prlib.descent.instance import descend_starts
+from prlib.sweeps.executors import available_cores, executor
+from prlib.sweeps.progress import Progress
+from prlib.sweeps.spec import Chunk, Spec, Task
+from prlib.sweeps.store import SCHEMA, Store, SweepError, known_rows
+
+ATTEMPTS = 3
+"""How often a chunk is tried whose workers die."""
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a sweep; the message says how to go on."""
+
+
+@dataclass(frozen=True, eq=False)
+class SweepResult:
+    """A finished sweep.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a run, in the order of the spec.
+    path, record : Path
+        The Parquet file and its provenance.
+    computed : int
+        Runs of this call; the rest was there already.
+    """
+
+    table: pd.DataFrame
+    path: Path
+    record: Path
+    computed: int
+
+
+def run_task(task: Task) -> list[dict[str, Any]]:
+    """Run the descents of one task.
+
+    Parameters
+    ----------
+    task : Task
+        What to run.
+
+    Returns
+    -------
+    list of dict
+        One row a start, with the columns of `prlib.sweeps.store.SCHEMA`.
+
+    Examples
+    --------
+    >>> spec = Spec.from_table(
+    ...     {"a": 1.0, "alpha": 6.0, "n": 40, "start": "random", "replicas": 1, "time": 50.0}
+    ... )
+    >>> row = run_task(next(spec.tasks()))[0]
+    >>> row["start"], row["recovered"], row["stopped_by"]
+    ('random', True, 'recovered')
+    """
+    ends = descend_starts(
+        task.a,
+        task.alpha,
+        task.n,
+        task.starts,
+        task.time,
+        task.seed,
+        constrained_time=task.constrained_time,
+        dtype=task.dtype,
+        step=task.step,
+        safety=task.safety,
+        success=task.success,
+    )
+    return [
+        {
+            "a": task.a,
+            "alpha": task.alpha,
+            "n": task.n,
+            "start": start,
+            "replica": task.replica,
+            "seed": task.seed,
+            "recovered": end.recovered,
+            "overlap": end.overlap,
+            "energy": end.energy,
+            "time": end.time,
+            "steps": end.steps,
+            "stopped_by": end.stopped_by,
+            "start_overlap": end.start_overlap,
+            "rises": end.rises,
+            "sharpness": end.trajectory.step.sharpness,
+            "run": run,
+        }
+        for start, end, run in zip(task.starts, ends, task.run_ids(), strict=True)
+    ]
+
+
+def run_chunk(chunk: Chunk) -> tuple[list[dict[str, Any]], float]:
+    """Run the tasks of one chunk.
+
+    Parameters
+    ----------
+    chunk : Chunk
+        What to run.
+
+    Returns
+    -------
+    rows : list of dict
+        In the order of its runs.
+    seconds : float
+        How long it took.
+    """
+    began = time.perf_counter()
+    rows = [row for task in chunk.tasks for row in run_task(task)]
+    return rows, time.perf_counter() - began
+
+
+def run_sweep(
+    spec: Spec,
+    out: str | Path,
+    *,
+    executor: str | Executor = "processes",
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    known: Sequence[str | Path] = (),
+    quiet: bool = False,
+) -> SweepResult:
+    """Run a sweep to its end, from wherever it stands.
+
+    The rows are the same whatever the executor, the number of workers, the order and the
+    interruptions. A sweep that is killed at any moment goes on when the same call is made again.
+
+    Parameters
+    ----------
+    spec : Spec
+        What to run.
+    out : str or Path
+        Folder of its files; it is made if it is not there.
+    executor : {"processes", "dask"} or concurrent.futures.Executor
+        Where to run: worker processes of this machine, a Dask cluster, or an executor of the
+        caller's, which is left running.
+    jobs : int, optional
+        Worker processes; all cores by default.
+    scheduler : str, optional
+        Address of a Dask scheduler.
+    known : sequence of path, optional
+        Tables of finished sweeps: runs that they hold are taken from there.
+    quiet : bool
+        Whether to show no progress; otherwise it goes to standard error.
+
+    Returns
+    -------
+    SweepResult
+        The table and where it is.
+
+    Raises
+    ------
+    SweepError
+        If the folder is in use, was begun with another spec or holds damaged files, or the disk
+        is full. What is good is left untouched.
+    SweepInterrupted
+        On Ctrl-C, with a message that says how to go on.
+    """
+    store = Store(spec, Path(out))
+    with store.held():
+        done = store.finished()
+        if done is not None:
+            return _result(store, done, 0)
+        store.begin()
+        chunks = spec.chunks()
+        kept = store.kept(chunks)
+        _take_known(store, chunks, kept, known)
+        began = time.perf_counter()
+        computed = 0
+        open_chunks = [chunk for chunk in chunks if chunk.name not in kept]
+        if open_chunks:
+            counted = sum(table.num_rows for table, _ in kept.values())
+            with Progress(spec.runs, counted, quiet=quiet) as progress:
+                try:
+                    for chunk, rows, seconds in _run(
+                        open_chunks, executor, jobs, scheduler, progress
+                    ):
+                        table = pa.Table.from_pylist(rows, schema=SCHEMA)
+                        store.keep(chunk, table, seconds)
+                        kept[chunk.name] = (table, seconds)
+                        computed += len(rows)
+                        progress.add(len(rows))
+                except KeyboardInterrupt:
+                    raise SweepInterrupted(
+                        f"interrupted with {progress.done} of {spec.runs} runs kept in "
+                        f"{store.parts}; give the same command to go on"
+                    ) from None
+        rows = pa.concat_tables(
+            [kept[chunk.name][0].replace_schema_metadata(None) for chunk in chunks]
+        )
+        core_seconds = sum(seconds for _, seconds in kept.values())
+        store.finish(rows, _provenance(spec, rows, core_seconds, time.perf_counter() - began))
+        return _result(store, rows, computed)
+
+
+def _result(store: Store, rows: pa.Table, computed: int) -> SweepResult:
+    return SweepResult(rows.to_pandas(), store.table_path, store.record_path, computed)
+
+
+def _take_known(
+    store: Store,
+    chunks: Sequence[Chunk],
+    kept: dict[str, tuple[pa.Table, float]],
+    known: Sequence[str | Path],
+) -> None:
+    rows = known_rows([Path(path) for path in known])
+    for chunk in chunks if rows else ():
+        if chunk.name not in kept and all(run in rows for run in chunk.run_ids):
+            table = pa.Table.from_pylist([rows[run] for run in chunk.run_ids], schema=SCHEMA)
+            store.keep(chunk, table, 0.0)
+            kept[chunk.name] = (table, 0.0)
+
+
+def _run(
+    chunks: Sequence[Chunk],
+    where: str | Executor,
+    jobs: int | None,
+    scheduler: str | None,
+    progress: Progress,
+) -> Iterator[tuple[Chunk, list[dict[str, Any]], float]]:
+    """Yield chunks as they finish; start new workers for those whose workers died."""
+    left = list(chunks)
+
+    def start() -> AbstractContextManager[Executor]:
+        if isinstance(where, str):
+            return executor(where, min(jobs or available_cores(), len(left)), scheduler)
+        return nullcontext(where)
+
+    if where == "processes":
+        _compile_once(left[0])
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with start() as pool:
+                for chunk, rows, seconds in _as_finished(pool, list(left), progress.beat):
+                    left.remove(chunk)
+                    yield chunk, rows, seconds
+        except BrokenProcessPool:
+            if attempt == ATTEMPTS:
+                raise SweepError(
+                    f"a worker died {ATTEMPTS} times, perhaps for want of memory; all finished "
+                    "runs are kept: give the same command with fewer jobs to go on"
+                ) from None
+        else:
+            return
+
+
+def _as_finished(
+    pool: Executor, chunks: Sequence[Chunk], beat: Callable[[], None]
+) -> Iterator[tuple[Chunk, list[dict[str, Any]], float]]:
+    futures: dict[Future, Chunk] = {pool.submit(run_chunk, chunk): chunk for chunk in chunks}
+    try:
+        while futures:
+            # A short wait, so that Ctrl-C and the line a minute are never late.
+            done, _ = wait(futures, timeout=0.5, return_when=FIRST_COMPLETED)
+            beat()
+            for future in done:
+                chunk = futures.pop(future)
+                yield chunk, *future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _compile_once(chunk: Chunk) -> None:
+    # Compiled code is cached on disk: made here once, or by each worker at the same time.
+    task = chunk.tasks[0]
+    descend_starts(task.a, 2.0, 8, ("random",), 1e-3, 0, dtype=task.dtype)
+
+
+def _provenance(spec: Spec, rows: pa.Table, core_seconds: float, wall_seconds: float) -> str:
+    facts = {
+        "rows": rows.num_rows,
+        "prlib": _version("prlib"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in ("numpy", "scipy", "numba")},
+        "machine": f"{_processor()}, {available_cores()} cores, {platform.system()}",
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_seconds": round(wall_seconds, 1),
+        "core_seconds": round(core_seconds, 1),
+    }
+    lines = [
+        f"{key} = {value}" if isinstance(value, (int, float)) else f'{key} = "{value}"'
+        for key, value in facts.items()
+    ]
+    table = spec.to_toml().replace("[[grid]]", "[[spec.grid]]")
+    return "\n".join(lines) + "\n\n[spec]\n" + table
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _commit() -> str:
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(  # noqa: S603 - a fixed command
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip().replace('"', "")
+    return platform.processor() or platform.machine()

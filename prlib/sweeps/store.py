@@ -1,0 +1,362 @@
+"""How a sweep is kept: whole parts while it runs, one table and its provenance when it is done.
+
+In a folder, a sweep NAME has ``NAME.parts/`` with its spec and one Parquet file a chunk, and in the
+end ``NAME.parquet`` beside ``NAME.toml``. Every file is written beside its place, flushed to the
+disk and moved there at once, so that none is ever seen in part.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prlib.parameters import ParameterError
+from prlib.sweeps.spec import Chunk, Spec
+
+SCHEMA = pa.schema(
+    [
+        ("a", pa.float64()),
+        ("alpha", pa.float64()),
+        ("n", pa.int64()),
+        ("start", pa.string()),
+        ("replica", pa.int64()),
+        ("seed", pa.int64()),
+        ("recovered", pa.bool_()),
+        ("overlap", pa.float64()),
+        ("energy", pa.float64()),
+        ("time", pa.float64()),
+        ("steps", pa.int64()),
+        ("stopped_by", pa.string()),
+        ("start_overlap", pa.float64()),
+        ("rises", pa.int64()),
+        ("sharpness", pa.float64()),
+        ("run", pa.string()),
+    ]
+)
+"""Columns of recovery data. a is null for the un-normalised loss; start_overlap is the modulus of
+the overlap at the start, rises and sharpness are those of `prlib.descent.StepRecord`, and run is
+the address of all that determines the row."""
+
+_SECONDS = b"prlib.seconds"
+
+
+class SweepError(ValueError):
+    """A sweep cannot go on as asked; the message says what is kept and what to do."""
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """Serialise a table; equal tables give equal bytes.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The table.
+
+    Returns
+    -------
+    bytes
+        A Parquet file.
+    """
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, whatever happens.
+
+    Parameters
+    ----------
+    path : Path
+        Its place.
+    content : bytes
+        What it holds.
+
+    Raises
+    ------
+    SweepError
+        If the disk does not take it.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".writing-", delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        reason = "the disk is full" if full else (error.strerror or str(error))
+        raise SweepError(
+            f"{path}: cannot be written: {reason}; all finished runs are kept: make room and "
+            "give the same command to go on"
+        ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Store:
+    """The files of one sweep in one folder.
+
+    Parameters
+    ----------
+    spec : Spec
+        The sweep.
+    folder : Path
+        Where its files are.
+    """
+
+    def __init__(self, spec: Spec, folder: Path) -> None:
+        self.spec, self.folder = spec, folder
+        self.parts = folder / f"{spec.name}.parts"
+        self.table_path = folder / f"{spec.name}.parquet"
+        self.record_path = folder / f"{spec.name}.toml"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the sweep's files alone.
+
+        Yields
+        ------
+        None
+            While no other run of any machine that sees the lock holds them.
+
+        Raises
+        ------
+        SweepError
+            If another run holds them.
+        """
+        path = self.folder / f".{self.spec.name}.lock"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("a+")
+        except OSError as error:
+            raise ParameterError(f"out = {str(self.folder)!r}: {error.strerror}") from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise SweepError(
+                    f"{self.folder}: another run of the sweep {self.spec.name!r} is at work here; "
+                    "wait for it, or give another folder"
+                ) from None
+            # The file stays: were it removed, two runs could hold locks on two files of one name.
+            yield
+
+    def begin(self) -> None:
+        """Make the folder of parts, or check that it belongs to this spec.
+
+        Raises
+        ------
+        SweepError
+            If it was begun with another spec.
+        """
+        record = self.parts / "spec.toml"
+        if record.exists():
+            self._check_spec(record, "begun")
+        else:
+            self.parts.mkdir(parents=True, exist_ok=True)
+            write_whole(record, self.spec.to_toml().encode())
+        for leftover in self.parts.glob(".writing-*"):
+            leftover.unlink()
+
+    def _check_spec(self, record: Path, verb: str) -> None:
+        try:
+            table = tomllib.loads(record.read_text(encoding="utf-8"))
+            other = Spec.from_table(table.get("spec", table))
+        except (ValueError, OSError):
+            raise SweepError(
+                f"{record}: is not the record of a sweep; it is left as it is: move it away, or "
+                "give another folder"
+            ) from None
+        if other.digest != self.spec.digest:
+            raise SweepError(
+                f"{record.parent}: the sweep {self.spec.name!r} here was {verb} with another spec "
+                f"({_difference(other, self.spec)}); give another folder or name, or that spec"
+            )
+
+    def finished(self) -> pa.Table | None:
+        """Return the table of a sweep that is done.
+
+        Returns
+        -------
+        pyarrow.Table or None
+            ``None`` if it is not done.
+
+        Raises
+        ------
+        SweepError
+            If the table is another sweep's, or is not the one that was written.
+        """
+        if not self.record_path.exists():
+            if self.table_path.exists():
+                raise SweepError(
+                    f"{self.table_path}: has no record {self.record_path.name} beside it; it is "
+                    "left as it is: move it away, or give another folder"
+                )
+            return None
+        self._check_spec(self.record_path, "done")
+        record = tomllib.loads(self.record_path.read_text(encoding="utf-8"))
+        try:
+            content = self.table_path.read_bytes()
+        except FileNotFoundError:
+            return None
+        if hashlib.sha256(content).hexdigest() != record.get("sha256"):
+            raise SweepError(
+                f"{self.table_path}: differs from what {self.record_path.name} says of it; both "
+                "are left as they are: move them away to run the sweep again"
+            )
+        return pq.read_table(pa.BufferReader(content))
+
+    def part_path(self, chunk: Chunk) -> Path:
+        """Return the place of a chunk's rows.
+
+        Parameters
+        ----------
+        chunk : Chunk
+            The chunk.
+
+        Returns
+        -------
+        Path
+            A file that may not exist.
+        """
+        return self.parts / f"{chunk.name}.parquet"
+
+    def keep(self, chunk: Chunk, rows: pa.Table, seconds: float) -> None:
+        """Keep a finished chunk.
+
+        Parameters
+        ----------
+        chunk : Chunk
+            The chunk.
+        rows : pyarrow.Table
+            Its rows, in the order of its runs.
+        seconds : float
+            How long it took.
+        """
+        rows = rows.replace_schema_metadata({_SECONDS: repr(seconds).encode()})
+        write_whole(self.part_path(chunk), table_bytes(rows))
+
+    def kept(self, chunks: Sequence[Chunk]) -> dict[str, tuple[pa.Table, float]]:
+        """Read what is finished.
+
+        Parameters
+        ----------
+        chunks : sequence of Chunk
+            The sweep's.
+
+        Returns
+        -------
+        dict
+            Rows and seconds of each finished chunk, by its name.
+
+        Raises
+        ------
+        SweepError
+            If a file is not a whole part of this sweep. It is left as it is.
+        """
+        expected = {self.part_path(chunk): chunk for chunk in chunks}
+        found = {}
+        for path in sorted(self.parts.glob("*.parquet")):
+            chunk = expected.get(path)
+            if chunk is None:
+                raise SweepError(_refusal(path, "it belongs to no chunk of this sweep"))
+            found[chunk.name] = _read_part(path, chunk)
+        return found
+
+    def finish(self, rows: pa.Table, record: str) -> None:
+        """Write the table and its provenance, then drop the parts.
+
+        Parameters
+        ----------
+        rows : pyarrow.Table
+            All rows, in the order of the spec.
+        record : str
+            Provenance as TOML, without the digest.
+        """
+        content = table_bytes(rows.replace_schema_metadata(None))
+        digest = hashlib.sha256(content).hexdigest()
+        write_whole(self.table_path, content)
+        # The record comes last: a table counts as done only with it.
+        write_whole(self.record_path, f'sha256 = "{digest}"\n{record}'.encode())
+        self._drop_parts()
+
+    def _drop_parts(self) -> None:
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+
+def known_rows(paths: Sequence[Path]) -> dict[str, dict]:
+    """Read rows that other sweeps have computed.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Parquet files of finished sweeps.
+
+    Returns
+    -------
+    dict
+        Each row by the address of its run.
+
+    Raises
+    ------
+    SweepError
+        If a file holds no such rows.
+    """
+    rows: dict[str, dict] = {}
+    for path in paths:
+        try:
+            table = pq.read_table(path)
+        except (OSError, pa.ArrowInvalid):
+            raise SweepError(f"{path}: is not a readable Parquet file of a sweep") from None
+        if not table.schema.equals(SCHEMA):
+            raise SweepError(f"{path}: its columns are not those of a sweep")
+        rows |= {row["run"]: row for row in table.to_pylist()}
+    return rows
+
+
+def _read_part(path: Path, chunk: Chunk) -> tuple[pa.Table, float]:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid):
+        raise SweepError(_refusal(path, "it is damaged or no Parquet file")) from None
+    if not table.schema.equals(SCHEMA):
+        raise SweepError(_refusal(path, "its columns are not those of a sweep"))
+    if table.column("run").to_pylist() != list(chunk.run_ids):
+        raise SweepError(_refusal(path, "it holds other runs than its name says"))
+    return table, float((table.schema.metadata or {}).get(_SECONDS, b"nan"))
+
+
+def _refusal(path: Path, reason: str) -> str:
+    return f"{path}: {reason}; it is left as it is: move it away to go on with the other parts"
+
+
+def _difference(before: Spec, now: Spec) -> str:
+    old, new = before.to_toml().splitlines(), now.to_toml().splitlines()
+    for one, other in zip(old, new, strict=False):
+        if one != other and not one.startswith("name"):
+            return f"{one}, now {other}"
+    return f"{len(before.grids)} grids, now {len(now.grids)}"
