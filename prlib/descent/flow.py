@@ -15,7 +15,7 @@ from prlib.parameters import ParameterError, check
 from prlib.problem import Problem
 from prlib.spectra.numerical import lowest_eigenpairs
 
-SAFETY = 0.8
+SAFETY = 1.0
 """Step times bounded curvature. The bound holds at large N; at N = 32 the curvature exceeds it by
 up to a fifth, and a step stays stable up to twice its inverse."""
 

@@ -27,8 +27,29 @@ _ONE_THREAD = dict.fromkeys(
 )
 
 
+def check_executor(name: str, jobs: int | None, scheduler: str | None) -> None:
+    """Refuse what `executor` would not take.
+
+    Parameters
+    ----------
+    name, jobs, scheduler
+        See `executor`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such executor, or it takes no such arguments.
+    """
+    if name not in EXECUTORS:
+        raise ParameterError(f"executor = {name!r}: must be one of {', '.join(EXECUTORS)}")
+    if scheduler is not None and name != "dask":
+        raise ParameterError(f"scheduler = {scheduler!r}: needs executor = 'dask'")
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+        raise ParameterError(f"jobs = {jobs!r}: must be a whole number >= 1 (worker processes)")
+
+
 @contextmanager
-def executor(name: str, jobs: int | None, scheduler: str | None) -> Iterator[Executor]:
+def executor(name: str, jobs: int | None, scheduler: str | None, most: int) -> Iterator[Executor]:
     """Start workers of one thread each, and end them.
 
     Parameters
@@ -39,6 +60,8 @@ def executor(name: str, jobs: int | None, scheduler: str | None) -> Iterator[Exe
         How many processes; all cores if ``None``. For Dask without a scheduler as well.
     scheduler : str or None
         Address of a Dask scheduler; ``None`` starts a local cluster.
+    most : int
+        More processes than this have nothing to do.
 
     Yields
     ------
@@ -48,15 +71,9 @@ def executor(name: str, jobs: int | None, scheduler: str | None) -> Iterator[Exe
     Raises
     ------
     ParameterError
-        If there is no such executor, or the scheduler does not answer.
+        If the scheduler does not answer.
     """
-    if name not in EXECUTORS:
-        raise ParameterError(f"executor = {name!r}: must be one of {', '.join(EXECUTORS)}")
-    if scheduler is not None and name != "dask":
-        raise ParameterError(f"scheduler = {scheduler!r}: needs executor = 'dask'")
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
-        raise ParameterError(f"jobs = {jobs!r}: must be a whole number >= 1 (worker processes)")
-    count = jobs or available_cores()
+    count = min(jobs or available_cores(), most)
     with _processes(count) if name == "processes" else _dask(count, scheduler) as pool:
         yield pool
 

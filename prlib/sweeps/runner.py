@@ -20,7 +20,8 @@ import pandas as pd
 import pyarrow as pa
 
 from prlib.descent.instance import descend_starts
-from prlib.sweeps.executors import available_cores, executor
+from prlib.sweeps.executors import available_cores, check_executor
+from prlib.sweeps.executors import executor as start_executor
 from prlib.sweeps.progress import Progress
 from prlib.sweeps.spec import Chunk, Spec, Task
 from prlib.sweeps.store import SCHEMA, Store, SweepError, known_rows
@@ -171,12 +172,16 @@ def run_sweep(
 
     Raises
     ------
+    ParameterError
+        If an argument is not accepted.
     SweepError
         If the folder is in use, was begun with another spec or holds damaged files, or the disk
         is full. What is good is left untouched.
     SweepInterrupted
         On Ctrl-C, with a message that says how to go on.
     """
+    if isinstance(executor, str):
+        check_executor(executor, jobs, scheduler)
     store = Store(spec, Path(out))
     with store.held():
         done = store.finished()
@@ -244,7 +249,7 @@ def _run(
 
     def start() -> AbstractContextManager[Executor]:
         if isinstance(where, str):
-            return executor(where, min(jobs or available_cores(), len(left)), scheduler)
+            return start_executor(where, jobs, scheduler, len(left))
         return nullcontext(where)
 
     if where == "processes":
