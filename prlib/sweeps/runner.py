@@ -257,7 +257,9 @@ def _run(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with start() as pool:
-                for chunk, rows, seconds in _as_finished(pool, list(left), progress.beat):
+                for chunk, rows, seconds in _as_finished(
+                    pool, list(left), progress.beat, cancel=not isinstance(where, str)
+                ):
                     left.remove(chunk)
                     yield chunk, rows, seconds
         except BrokenProcessPool:
@@ -271,7 +273,7 @@ def _run(
 
 
 def _as_finished(
-    pool: Executor, chunks: Sequence[Chunk], beat: Callable[[], None]
+    pool: Executor, chunks: Sequence[Chunk], beat: Callable[[], None], *, cancel: bool
 ) -> Iterator[tuple[Chunk, list[dict[str, Any]], float]]:
     futures: dict[Future, Chunk] = {pool.submit(run_chunk, chunk): chunk for chunk in chunks}
     try:
@@ -283,7 +285,9 @@ def _as_finished(
                 chunk = futures.pop(future)
                 yield chunk, *future.result()
     finally:
-        for future in futures:
+        # The caller's executor lives on. Ours is about to be ended with all that it runs, and
+        # loky's own way of doing so does not expect cancelled futures.
+        for future in futures if cancel else ():
             future.cancel()
 
 

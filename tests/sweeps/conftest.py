@@ -58,8 +58,10 @@ def launch(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
 
+    processes = []
+
     def start(spec_path, out):
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(program), str(spec_path), str(out)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -67,5 +69,10 @@ def launch(tmp_path):
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
+        processes.append(process)
+        return process
 
-    return start
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
