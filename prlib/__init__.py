@@ -21,7 +21,7 @@ _HOME = {
     "rerun": "prlib.reexecution:rerun",
 }
 
-__all__ = ["descend", "notebooks", "rerun", "spectrum", "thresholds"]  # noqa: F822 - see _HOME
+__all__ = ["descend", "notebooks", "rerun", "spectrum", "thresholds"]
 
 
 def __getattr__(name: str) -> Any:

@@ -123,8 +123,9 @@ def start_spectra(
     pandas.DataFrame
         One row an instance: ``alpha, n, replica``, the lowest eigenvalue before the shift by mu
         (``lowest``), the left edge of the bulk by the instance's own empirical law
-        (``empirical_edge``), the multiplier ``mu`` and the squared overlap of the lowest
-        eigenvector with the signal (``overlap2``).
+        (``empirical_edge``), the multiplier ``mu``, the squared overlap of the lowest
+        eigenvector with the signal (``overlap2``) and what that empirical law predicts for it
+        (``predicted_overlap2``).
     """
     tasks = [
         (loss, alpha, n, replica, seed)
@@ -138,15 +139,18 @@ def start_spectra(
 def _start_row(loss: Loss, alpha: float, n: int, replica: int, seed: int) -> dict[str, float]:
     problem, w = instance(loss, alpha, n, replica, seed)
     values, vectors = eigh(problem.dense_hessian(w), subset_by_index=[0, 0])
-    mu = problem.mu(w)
+    law, mu = empirical(problem, w), problem.mu(w)
+    edge = left_edge(law)
+    predicted = outlier(law, edge)
     return {
         "alpha": alpha,
         "n": n,
         "replica": replica,
         "lowest": values[0] + mu,
-        "empirical_edge": left_edge(empirical(problem, w)).position + mu,
+        "empirical_edge": edge.position + mu,
         "mu": mu,
         "overlap2": float(vectors[:, 0] @ problem.signal) ** 2 / n,
+        "predicted_overlap2": 0.0 if predicted is None else predicted.overlap2,
     }
 
 

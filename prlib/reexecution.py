@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import io
 import os
+import sys
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -153,7 +154,10 @@ def rerun(
             parameters=values,
             kernel_name="python3",
             progress_bar={"desc": notebook.name, "leave": True},
+            # The bars of the cells themselves, as they move.
+            stderr_file=sys.stderr,
         )
+        _keep_results(partial)
         partial.replace(target)
     except papermill.PapermillExecutionError as error:
         raise RuntimeError(
@@ -225,6 +229,20 @@ def verdict_of(path: str | os.PathLike) -> str:
         if "verdict" in cell.metadata.get("tags", [])
         for output in cell.get("outputs", [])
     ).strip()
+
+
+def _keep_results(path: Path) -> None:
+    """Drop what is no result: progress on standard error, and times and durations."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    parameters = notebook.metadata.pop("papermill", {}).get("parameters", {})
+    if parameters:
+        notebook.metadata["papermill"] = {"parameters": parameters}
+    nbformat.write(notebook, path)
 
 
 def _find(name: str, folder: Path) -> Notebook:

@@ -39,14 +39,20 @@ def initialisation_claims(
     -------
     list of Claim
         The transition's number by quadrature and by sampling, the outlier and its overlap above
-        it, and the lowest eigenvalue and its fading overlap below.
+        it, and below it the lowest eigenvalue and its fading overlap at a soft edge, the overlap
+        that the states' own laws predict at a hard one.
     """
     low, high = rows["alpha"].min(), rows["alpha"].max()
     claims = [_quadrature(name, loss), *_sampled(name, loss, seed, samples)]
     if outlier(initial(loss, high)) is not None:
         claims += _outlier(name, loss, rows[rows["alpha"] == high])
-    if low < alpha_init(loss).alpha:
-        claims += _below(name, loss, rows[rows["alpha"] == low])
+    below = rows[rows["alpha"] < 0.9 * alpha_init(loss).alpha]
+    if not below.empty:
+        lowest = below[below["alpha"] == low]
+        hard = left_edge(initial(loss, low)).kind == "hard"
+        claims += (
+            [_own_law(name, below)] if hard else [_blind(name, below), _edge(name, loss, lowest)]
+        )
     return claims
 
 
@@ -96,33 +102,48 @@ def _outlier(name: str, loss: Loss, rows: pd.DataFrame) -> list[Claim]:
     return claims
 
 
-def _below(name: str, loss: Loss, rows: pd.DataFrame) -> list[Claim]:
-    alpha, smallest, largest = rows["alpha"].iloc[0], rows["n"].min(), rows["n"].max()
-    overlap = mean_interval(rows, "n", "overlap2")
-    fall = overlap.loc[smallest, "mean"] - overlap.loc[largest, "mean"]
-    error = float(np.hypot(overlap.loc[smallest, "error"], overlap.loc[largest, "error"]))
-    claims = [
-        falls(
-            f"{name}-blind",
-            f"at alpha = {alpha:.3g} the overlap fades from N = {smallest} to N = {largest}",
-            fall,
-            error,
-        )
-    ]
+def _blind(name: str, rows: pd.DataFrame) -> Claim:
+    # In logarithms: squared overlaps of a vector without preference scatter over decades.
+    smallest, largest = rows["n"].min(), rows["n"].max()
+    found = mean_interval(rows.assign(log=np.log(rows["overlap2"])), "n", "log")
+    return falls(
+        f"{name}-blind",
+        f"up to alpha = {rows['alpha'].max():.3g} the overlap fades from N = {smallest} "
+        f"to N = {largest}",
+        found.loc[smallest, "mean"] - found.loc[largest, "mean"],
+        float(np.hypot(found.loc[smallest, "error"], found.loc[largest, "error"])),
+    )
+
+
+def _own_law(name: str, rows: pd.DataFrame) -> Claim:
+    # The bulk thins out exponentially toward a hard edge: at any size that can be simulated its
+    # last eigenvalues lie far inside, and an outlier stands out long before alpha_init. What
+    # predicts it is the law of the state itself, whose edge is where its labels end.
+    alpha, n = rows["alpha"].max(), rows["n"].max()
+    found = rows[(rows["alpha"] == alpha) & (rows["n"] == n)]
+    excess = found["overlap2"] - found["predicted_overlap2"]
+    return agrees(
+        f"{name}-own-law",
+        f"at alpha = {alpha:.3g}, below alpha_init, the overlap is the one that each state's own "
+        "law of labels and fields predicts",
+        float(excess.mean()),
+        float(excess.sem()),
+        0.0,
+    )
+
+
+def _edge(name: str, loss: Loss, rows: pd.DataFrame) -> Claim:
+    alpha, n = rows["alpha"].iloc[0], rows["n"].max()
     measure = initial(loss, alpha)
     edge = left_edge(measure)
-    if edge.kind == "soft":
-        at_largest = rows[rows["n"] == largest]
-        unit = edge_scale(measure, edge) * largest ** (-2 / 3)
-        gap = (at_largest["lowest"] - at_largest["empirical_edge"]) / unit
-        claims.append(
-            agrees(
-                f"{name}-edge",
-                f"at alpha = {alpha:.3g} the lowest eigenvalue lies above the edge by the mean of "
-                "the Tracy-Widom law",
-                float(gap.mean()),
-                float(gap.std() / np.sqrt(len(gap))),
-                TRACY_WIDOM_MEAN,
-            )
-        )
-    return claims
+    largest = rows[rows["n"] == n]
+    unit = edge_scale(measure, edge) * n ** (-2 / 3)
+    gap = (largest["lowest"] - largest["empirical_edge"]) / unit
+    return agrees(
+        f"{name}-edge",
+        f"at alpha = {alpha:.3g} the lowest eigenvalue lies above the edge by the mean of the "
+        "Tracy-Widom law",
+        float(gap.mean()),
+        float(gap.sem()),
+        TRACY_WIDOM_MEAN,
+    )

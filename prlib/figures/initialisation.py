@@ -150,6 +150,15 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
         left.plot(curve.alpha, curve.edge, color=THEORY, label="left edge of the bulk")
         left.plot(curve.alpha, curve.outlier, color=COLOURS[3], label="outlier")
         right.plot(curve.alpha, curve.overlap2, color=THEORY, label="theory, N infinite")
+        at_largest = rows[rows["n"] == sizes[-1]].groupby("alpha")
+        left.plot(at_largest["empirical_edge"].mean(), color=THEORY, linestyle=":", linewidth=1)
+        right.plot(
+            at_largest["predicted_overlap2"].mean(),
+            color=THEORY,
+            linestyle=":",
+            linewidth=1,
+            label=f"theory, laws of the states at N = {sizes[-1]}",
+        )
         dodge = 0.012 * (span[1] - span[0]) * (np.arange(len(sizes)) - (len(sizes) - 1) / 2)
         for n, colour, shift in zip(sizes, sequence(len(sizes)), dodge, strict=True):
             for axis, column in ((left, "lowest"), (right, "overlap2")):
@@ -161,7 +170,7 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
         left.set_ylabel(r"lowest eigenvalue $\lambda_1 + \mu$")
         right.set(ylabel="squared overlap with the signal", ylim=(-0.02, 1))
         right.legend(loc="upper left")
-        left.legend(loc="upper left")
+        left.legend(handles=left.get_lines()[:2], loc="upper left")
     counts = rows.groupby("n")["replica"].nunique()
     sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
     return BookFigure(
@@ -170,7 +179,9 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
         rf"before its shift by \(\mu\), over the theoretical {transition.edge} edge and outlier. "
         "Right: squared overlap of its eigenvector with the signal. Lines: infinite size. Points: "
         f"means over Hessians ({sample}) with 95 % intervals. "
-        rf"Dotted: \(\alpha_{{BBP}}\) = {transition.alpha:.3f}.",
+        "Dotted curves: edge and overlap predicted from the labels and fields of the largest "
+        "states themselves, averaged. "
+        rf"Vertical: \(\alpha_{{BBP}}\) = {transition.alpha:.3f}.",
         "Lowest eigenvalue and squared overlap against alpha. Simulated points follow the "
         "theory lines away from the transition; near it the overlap rises smoothly, the more "
         "steeply the larger N is.",
