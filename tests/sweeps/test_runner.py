@@ -231,29 +231,30 @@ def test_a_sweep_killed_twenty_times_ends_with_the_same_bytes(long_spec, launch,
     spec = Spec.load(long_spec)
     out = tmp_path / "killed"
     rng = np.random.default_rng(0)
-    kills, advanced = 0, 0
-    while kills < 20:
+    kept = []
+    for kill in range(20):
         process = launch(long_spec, out)
-        # Most moments after the imports, where files are written.
-        time.sleep(0.3 + 3.2 * rng.random())
-        if process.poll() is not None:
-            assert process.returncode == 0, process.stderr.read()
-            break
-        before = len(list((out / "long.parts").glob("*.parquet")))
-        os.kill(process.pid, signal.SIGKILL)
+        if kill % 4 == 0:  # while it starts
+            time.sleep(2 * rng.random())
+        else:  # while it keeps parts
+            before = count_parts(out)
+            while count_parts(out) == before and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(0.3 * rng.random())
+        assert process.poll() is None, "the sweep was done before its last kill: make it longer"
+        process.kill()
         process.communicate()
-        kills += 1
-        advanced += before > 0
-        if (out / "long.parquet").exists():
-            (out / "long.parquet").unlink()
-            (out / "long.toml").unlink(missing_ok=True)
-    if kills < 20:
-        pytest.fail(f"the sweep was done after {kills} kills: make it longer")
-    assert advanced > 0
+        kept.append(count_parts(out))
+    assert kept == sorted(kept)
+    assert len(set(kept)) > 10
     process = launch(long_spec, out)
     _, log = process.communicate()
     assert process.returncode == 0, log
     assert (out / "long.parquet").read_bytes() == run(spec, tmp_path / "quiet", 2).path.read_bytes()
+
+
+def count_parts(out):
+    return len(list((out / "long.parts").glob("*.parquet")))
 
 
 @pytest.mark.slow
