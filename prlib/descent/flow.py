@@ -160,6 +160,8 @@ def descend_together(
     """
     time = check("time", time)
     limits = _limits(step, safety, success, stationary, max_steps)
+    if threads < 1:
+        raise ParameterError(f"threads = {threads!r}: must be a whole number >= 1")
     stops = _stops(times, time)
     starts = _checked_starts(problem, starts)
     batch = Batch.at(starts, _checked_release(release, len(starts)))
