@@ -33,7 +33,7 @@ nbval: .venv/.ready  ## run every notebook and compare its verdicts with the com
 	@echo 'test: notebooks'; $(if $(NOTEBOOKS),$(BIN)/pytest -q -m '' --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -o filterwarnings=default $(NOTEBOOKS),echo 'no notebooks yet')
 
 notebooks: .venv/.ready  ## execute every notebook in place at its default parameters
-	@for f in $(NOTEBOOKS:notebooks/%.ipynb=%); do $(BIN)/prlib rerun $$f -o notebooks/$$f.ipynb --overwrite || exit 1; done
+	@for f in $(NOTEBOOKS:notebooks/%.ipynb=%); do $(BIN)/prlib rerun $$f -o notebooks/$$f.ipynb --overwrite || exit 1; done; $(BIN)/python tools/story.py
 
 clean:      ## remove the built book and caches (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache; find prlib tests -name __pycache__ -prune -exec rm -rf {} +

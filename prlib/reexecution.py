@@ -7,8 +7,10 @@ type or outside its range) is refused here before anything runs.
 from __future__ import annotations
 
 import ast
+import base64
 import io
 import os
+import re
 import sys
 import tokenize
 from collections.abc import Mapping
@@ -243,6 +245,36 @@ def _keep_results(path: Path) -> None:
     if parameters:
         notebook.metadata["papermill"] = {"parameters": parameters}
     nbformat.write(notebook, path)
+
+
+def figure_of(path: str | os.PathLike, figure: str) -> bytes:
+    """Return a figure of an executed notebook.
+
+    Parameters
+    ----------
+    path : path
+        An executed notebook.
+    figure : str
+        The figure's id, which starts with ``fig-``.
+
+    Returns
+    -------
+    bytes
+        The SVG file.
+
+    Raises
+    ------
+    ValueError
+        If the notebook has no figure of that id.
+    """
+    shown = re.compile(
+        rf'<figure [^>]*id="{re.escape(figure)}"><img src="data:image/svg\+xml;base64,([^"]+)"'
+    )
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if found := shown.match(output.get("data", {}).get("text/html", "")):
+                return base64.b64decode(found[1])
+    raise ParameterError(f"figure {figure!r}: {Path(path).name} must show it, and does not")
 
 
 def _find(name: str, folder: Path) -> Notebook:

@@ -1,0 +1,128 @@
+"""The command line: one JSON object out, one clear line for what is wrong."""
+
+import json
+import math
+
+import pytest
+
+from prlib.cli import main
+
+
+def run(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def refused(capsys, *arguments):
+    status, out, err = run(capsys, *arguments)
+    assert status == 2
+    assert out == ""
+    assert err.startswith("prlib: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize(("a", "expected"), [(1, 1.1349), (0.01, 2.851)])
+def test_thresholds_agree_with_the_known_values(capsys, a, expected):
+    status, out, err = run(capsys, "thresholds", "--a", a, "--json")
+    found = json.loads(out)
+    assert (status, err) == (0, "")
+    assert found["a"] == a
+    assert found["edge_init"] == "soft"
+    assert found["alpha_init"] == pytest.approx(expected, abs=5e-4 if a < 1 else 5e-5)
+
+
+def test_the_unnormalised_loss_has_no_initial_transition(capsys):
+    _, out, _ = run(capsys, "thresholds", "--unnormalized", "--json")
+    found = json.loads(out)
+    assert found["a"] is None
+    assert found["alpha_init"] is None
+
+
+def test_spectrum_gives_its_fields_and_null_for_no_outlier(capsys):
+    _, out, _ = run(capsys, "spectrum", "--a", 0.01, "--alpha", 2, "--json")
+    found = json.loads(out)
+    assert list(found) == ["a", "alpha", "mu", "left_edge", "edge", "outlier", "overlap2"]
+    assert found["outlier"] is None
+    assert found["overlap2"] == 0
+    _, out, _ = run(capsys, "spectrum", "--a", 0.01, "--alpha", 4, "--json")
+    found = json.loads(out)
+    assert found["outlier"] < found["left_edge"] < 0 < found["overlap2"] < 1
+
+
+def test_a_descent_is_the_same_twice_and_says_how_it_ended(capsys):
+    arguments = ("descend", "--a", 0.01, "--alpha", 6, "--n", 64, "--time", 20, "--seed", 3)
+    _, first, _ = run(capsys, *arguments, "--json")
+    _, second, _ = run(capsys, *arguments, "--json")
+    assert first == second
+    found = json.loads(first)
+    contract = {"recovered", "overlap", "energy", "steps", "time", "stopped_by"}
+    assert contract <= set(found)
+    assert found["stopped_by"] in {"recovered", "stationary", "time", "steps", "diverged"}
+    assert found["recovered"] == (found["stopped_by"] == "recovered")
+
+
+def test_without_json_a_person_reads_a_table(capsys):
+    status, out, _ = run(capsys, "thresholds", "--a", 1)
+    assert status == 0
+    assert "alpha_init" in out
+    assert "1.13485" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("thresholds",), "--a"),
+        (("thresholds", "--a", 0), "a = 0: must be a finite number > 0"),
+        (("thresholds", "--a", "nan"), "a = 'nan': must be"),
+        (("thresholds", "--a", "inf"), "a = 'inf': must be"),
+        (("thresholds", "--a", "1e999"), "a = inf: must be"),
+        (("thresholds", "--a", "[1, 2]"), "a = [1, 2]: must be"),
+        (("thresholds", "--a", "1", "--unnormalized"), "not allowed with"),
+        (("spectrum", "--a", 1, "--alpha", -2), "alpha = -2: must be a finite number > 0"),
+        (("descend", "--a", 1, "--alpha", 1, "--n", 1), "n = 1: must be a whole number >= 2"),
+        (("descend", "--a", 1, "--alpha", 0.1, "--n", 3), "M = 0 measurements"),
+        (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--start", "x"), "start = 'x': must be"),
+        (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--seed", -1), "seed = -1: must be"),
+        (("nothing",), "invalid choice"),
+        (("rerun", "no-such"), "must be the name of one"),
+        (("rerun", "../notebooks/01-bbp-at-initialisation"), "a name, not a path"),
+        (("rerun", "01-bbp-at-initialisation", "-p", "beta", 1), "it has a,"),
+        (("rerun", "01-bbp-at-initialisation", "-p", "alpha", 0), "alpha = 0: must be"),
+        (("rerun", "01-bbp-at-initialisation", "-p", "alpha", "x"), "alpha = 'x': must be"),
+        (("rerun", "01-bbp-at-initialisation", "-p", "alpha", "[1]"), "alpha = [1]: must be"),
+        (("rerun", "01-bbp-at-initialisation", "-p", "n", "nan"), "n = 'nan': must be"),
+        (("rerun", "01-bbp-at-initialisation", "-p", "n", 1), "n = 1: must be"),
+        (("rerun", "01-bbp-at-initialisation", "-p", "sizes", 100), "sizes = 100: must be a list"),
+    ],
+)
+def test_a_bad_argument_is_one_line(capsys, arguments, words):
+    assert words in refused(capsys, *arguments)
+
+
+def test_an_existing_output_is_left_alone(capsys, tmp_path):
+    output = tmp_path / "mine.ipynb"
+    output.write_text("precious")
+    message = refused(capsys, "rerun", "01-bbp-at-initialisation", "-o", output)
+    assert "exists already" in message
+    assert output.read_text() == "precious"
+
+
+def test_a_parameter_given_twice_is_refused(capsys):
+    arguments = ("-p", "n", 10, "-p", "n", 20)
+    assert "given twice" in refused(capsys, "rerun", "01-bbp-at-initialisation", *arguments)
+
+
+def test_notebooks_are_listed_with_their_parameters(capsys):
+    _, out, _ = run(capsys, "notebooks", "--json")
+    first = json.loads(out)["notebooks"][0]
+    assert first["name"] == "01-bbp-at-initialisation"
+    assert {"name", "type", "default", "help"} == set(first["parameters"][0])
+
+
+def test_json_never_holds_nan(capsys):
+    _, out, _ = run(capsys, "thresholds", "--a", 100, "--json")
+    assert all(
+        math.isfinite(value) for value in json.loads(out).values() if isinstance(value, float)
+    )
