@@ -148,7 +148,7 @@ def rerun(
             f"output = {str(target)!r}: exists already; name another with -o, or replace it with "
             "--overwrite"
         )
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial.ipynb")
     try:
         papermill.execute_notebook(
             str(folder / f"{notebook.name}.ipynb"),

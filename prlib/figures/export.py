@@ -78,7 +78,8 @@ def glue(**numbers: Any) -> None:
     prefix = "application/papermill.record/"
     for name, number in numbers.items():
         display(
-            {f"{prefix}text/plain": str(number)},
+            # Quoted: the role then takes it as text, and does not round it anew.
+            {f"{prefix}text/plain": repr(str(number))},
             metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
             raw=True,
         )
