@@ -16,12 +16,13 @@ from typing import Any
 _HOME = {
     "thresholds": "prlib.transitions:thresholds",
     "spectrum": "prlib.transitions:spectrum",
+    "threshold_state": "prlib.transitions:threshold_state",
     "descend": "prlib.descent:descend_instance",
     "notebooks": "prlib.reexecution:notebooks",
     "rerun": "prlib.reexecution:rerun",
 }
 
-__all__ = ["descend", "notebooks", "rerun", "spectrum", "thresholds"]
+__all__ = ["descend", "notebooks", "rerun", "spectrum", "threshold_state", "thresholds"]
 
 
 def __getattr__(name: str) -> Any:

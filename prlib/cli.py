@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 from prlib.parameters import PARAMETERS, ParameterError
@@ -42,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(2, error)
     except RuntimeError as error:
         return _fail(1, error)
-    except KeyboardInterrupt:
-        return _fail(130, "interrupted")
+    except KeyboardInterrupt as interruption:
+        return _fail(130, str(interruption) or "interrupted")
     except BrokenPipeError:
         # The reader of our output has gone; leave it nothing to complain about.
         sys.stderr.close()
@@ -63,7 +65,9 @@ def _parser() -> _Parser:
     )
     _add_thresholds(commands)
     _add_spectrum(commands)
+    _add_threshold_state(commands)
     _add_descend(commands)
+    _add_sweep(commands)
     _add_notebooks(commands)
     _add_rerun(commands)
     return parser
@@ -102,9 +106,9 @@ def _literal(text: str) -> Any:
         return text
 
 
-def _add_loss(parser: argparse.ArgumentParser) -> None:
+def _add_loss(parser: argparse.ArgumentParser, **kwargs: Any) -> None:
     loss = parser.add_mutually_exclusive_group(required=True)
-    _option(loss, "a")
+    _option(loss, "a", **kwargs)
     loss.add_argument(
         "--unnormalized", action="store_true", help="the loss (ŷ² - y²)²/4, without normalisation"
     )
@@ -116,28 +120,44 @@ def _print_record(record: Any, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(values, allow_nan=False))
         return
-    width = max(map(len, values))
-    for key, value in values.items():
-        print(f"{key:<{width}}  {_shown(value)}")
+    # A number with an error estimate shows the digits that it can vouch for, in place of both.
+    errors = {key.removesuffix("_error"): values[key] for key in values if key.endswith("_error")}
+    shown = {
+        key: _shown(value, errors.get(key))
+        for key, value in values.items()
+        if not key.endswith("_error")
+    }
+    width = max(map(len, shown))
+    for key, value in shown.items():
+        print(f"{key:<{width}}  {value}")
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, error: float | None = None) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    if not error or not value:
+        return f"{value:.6g}"
+    return f"{value:.{min(10, max(1, math.floor(math.log10(abs(value) / error))))}g}"
 
 
 def _add_thresholds(commands: Any) -> None:
-    parser = _command(commands, "thresholds", _thresholds, "the thresholds in alpha of one loss")
-    _add_loss(parser)
+    parser = _command(
+        commands, "thresholds", _thresholds, "the thresholds in alpha of one loss, or of several"
+    )
+    _add_loss(parser, action="append")
 
 
 def _thresholds(arguments: argparse.Namespace) -> None:
     from prlib import thresholds  # noqa: PLC0415 - each command imports what it needs
 
-    _print_record(thresholds(arguments.a), as_json=arguments.json)
+    for position, a in enumerate(arguments.a or [None]):
+        if position and not arguments.json:
+            print()
+        _print_record(thresholds(a), as_json=arguments.json)
 
 
 def _add_spectrum(commands: Any) -> None:
@@ -152,6 +172,59 @@ def _spectrum(arguments: argparse.Namespace) -> None:
     from prlib import spectrum  # noqa: PLC0415
 
     _print_record(spectrum(arguments.a, arguments.alpha), as_json=arguments.json)
+
+
+def _add_threshold_state(commands: Any) -> None:
+    parser = _command(
+        commands, "threshold-state", _threshold_state, "the state in which descent is trapped"
+    )
+    _add_loss(parser)
+    _option(parser, "alpha", required=True)
+
+
+def _threshold_state(arguments: argparse.Namespace) -> None:
+    from prlib import threshold_state  # noqa: PLC0415
+
+    _print_record(threshold_state(arguments.a, arguments.alpha), as_json=arguments.json)
+
+
+def _add_sweep(commands: Any) -> None:
+    parser = _command(
+        commands, "sweep", _sweep, "many descents, as a TOML file says; goes on where it stopped"
+    )
+    parser.add_argument("spec", help="TOML file of grids in a, alpha, n, start, replicas, time")
+    parser.add_argument("--out", help="folder of the results; by default the spec's name, here")
+    parser.add_argument("--executor", default="processes", help="processes (default) or dask")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler, as tcp://host:8786")
+    parser.add_argument("--jobs", type=int, help="worker processes; all cores by default")
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    from prlib.sweeps import Spec, rates, run_sweep  # noqa: PLC0415
+
+    result = run_sweep(
+        Spec.load(arguments.spec),
+        arguments.out or Path(arguments.spec).stem,
+        executor=arguments.executor,
+        jobs=arguments.jobs,
+        scheduler=arguments.scheduler,
+    )
+    table = rates(result.table)
+    if not arguments.json:
+        print(table.to_string(index=False, float_format="{:.3g}".format))
+        print(f"\n{len(result.table)} runs, {result.computed} computed now: {result.path}")
+        return
+    print(
+        json.dumps(
+            {
+                "runs": len(result.table),
+                "computed": result.computed,
+                "table": str(result.path),
+                "record": str(result.record),
+                "rates": json.loads(table.to_json(orient="records")),
+            }
+        )
+    )
 
 
 def _add_descend(commands: Any) -> None:

@@ -70,10 +70,48 @@ def test_without_json_a_person_reads_a_table(capsys):
     assert "1.13485" in out
 
 
+def test_several_losses_are_one_object_a_line(capsys):
+    _, out, _ = run(capsys, "thresholds", "--a", 0.01, "--a", 1, "--json")
+    assert [json.loads(line)["a"] for line in out.splitlines()] == [0.01, 1]
+
+
+def test_a_person_sees_the_digits_that_the_error_estimate_vouches_for(capsys):
+    _, out, _ = run(capsys, "thresholds", "--a", 0.01)
+    _, exact, _ = run(capsys, "thresholds", "--a", 0.01, "--json")
+    found = json.loads(exact)
+    shown = dict(line.split() for line in out.splitlines())
+    digits = len(shown["alpha_threshold"].replace(".", ""))
+    assert 10 ** (1 - digits) >= found["alpha_threshold_error"] / found["alpha_threshold"]
+    assert not any(key.endswith("_error") for key in shown)
+
+
+def test_a_threshold_state_has_the_fields_of_the_contract(capsys):
+    _, out, _ = run(capsys, "threshold-state", "--a", 0.01, "--alpha", 4, "--json")
+    fields = {"a", "alpha", "chi", "x", "energy", "mu", "outlier", "overlap2"}
+    assert fields <= set(json.loads(out))
+
+
+def test_a_sweep_runs_prints_rates_and_finds_its_rows_again(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec = tmp_path / "small.toml"
+    spec.write_text(
+        "a = [0.01]\nalpha = [2.0]\nn = [16]\nstart = ['random']\n"
+        "replicas = 3\ntime = 2.0\nseed = 1\n"
+    )
+    _, out, _ = run(capsys, "sweep", spec, "--jobs", 1, "--json")
+    first = json.loads(out)
+    assert (first["runs"], first["computed"]) == (3, 3)
+    assert {"rate", "low", "high"} <= set(first["rates"][0])
+    _, out, _ = run(capsys, "sweep", spec, "--jobs", 1)
+    assert "3 runs, 0 computed now" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("thresholds",), "--a"),
+        (("threshold-state", "--a", 0.01, "--alpha", 0.3), "end at alpha = 1.6"),
+        (("sweep", "no-such.toml"), "cannot be read"),
         (("thresholds", "--a", 0), "a = 0: must be a finite number > 0"),
         (("thresholds", "--a", "nan"), "a = 'nan': must be"),
         (("thresholds", "--a", "inf"), "a = 'inf': must be"),
