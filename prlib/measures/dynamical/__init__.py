@@ -1,0 +1,10 @@
+"""The dynamical source of the label measure: gradient descent at every time, at infinite size.
+
+Exact in the limit of large dimension, for any loss and any steps; the only errors are those of
+sampling, which every result carries. Compiled, so imported only by those who use it.
+"""
+
+from prlib.measures.dynamical.flow import Flow, choose_flow
+from prlib.measures.dynamical.mean_field import Cost, Estimate, MeanField, cost, dynamical
+
+__all__ = ["Cost", "Estimate", "Flow", "MeanField", "choose_flow", "cost", "dynamical"]
