@@ -321,6 +321,11 @@ class Amplitude(Loss):
         target = np.sqrt((1.0 + smoothing) * y * y)
         return 1.0 - target * (smoothing * y * y) / (square * np.sqrt(square))
 
+    def jump(self, y: NDArray, chi: float) -> NDArray:
+        r"""Return :math:`|y|\sqrt{(1 + \epsilon)\chi^2/(1 + \chi)^2 - \epsilon}`, or zero."""
+        square = (1.0 + self.smoothing) * (chi / (1.0 + chi)) ** 2 - self.smoothing
+        return np.abs(y) * math.sqrt(max(0.0, square))
+
     @property
     def curvature_floor(self) -> float:
         """Reached at ŷ = 0 for every label."""
@@ -391,6 +396,10 @@ class Poisson(Loss):
         rate = yhat * yhat + background
         return 1.0 + (y * y + background) * (yhat * yhat - background) / (rate * rate)
 
+    def jump(self, y: NDArray, chi: float) -> NDArray:
+        r"""Return the closed form :math:`\sqrt{(\chi y^2 - b)/(1 + \chi)}`, or zero."""
+        return np.sqrt(np.maximum(0.0, (chi * y * y - self.background) / (1.0 + chi)))
+
     @property
     def curvature_floor(self) -> float:
         """Unbounded below."""
@@ -460,6 +469,13 @@ class PseudoHuber(Loss):
         r = yhat * yhat - y * y
         s = np.sqrt(1.0 + (r / delta) ** 2)
         return r / s + 2.0 * yhat * yhat / (s * s * s)
+
+    def jump(self, y: NDArray, chi: float) -> NDArray:
+        r"""Return :math:`\sqrt{y^2 - 1/\sqrt{\chi^2 - 1/\delta^2}}`, or zero."""
+        square = chi * chi - 1.0 / self.delta**2
+        if square <= 0:
+            return np.zeros_like(y)
+        return np.sqrt(np.maximum(0.0, y * y - 1.0 / math.sqrt(square)))
 
     @property
     def curvature_floor(self) -> float:

@@ -98,11 +98,12 @@ def test_the_jump_is_the_best_field_at_zero(loss, chi):
     assert loss.jump(y, chi) == pytest.approx(best, abs=2e-4)
 
 
-@pytest.mark.parametrize("loss", [NormalizedIntensity(0.3), Intensity()], ids=repr)
+@every_loss
 def test_closed_form_of_the_jump_agrees_with_the_root_search(loss):
     y = np.linspace(0.1, 6, 50)
     for chi in (0.2, 1.5, 30.0):
-        assert loss.jump(y, chi) == pytest.approx(Loss.jump(loss, y, chi), abs=1e-12)
+        # Of squares: where a jump starts the root of a rounding error is no longer small.
+        assert loss.jump(y, chi) ** 2 == pytest.approx(Loss.jump(loss, y, chi) ** 2, abs=1e-13)
 
 
 def test_pseudo_huber_tends_to_the_intensity_loss():

@@ -63,6 +63,10 @@ _MOST_PANELS = 200
 """About ten times what a law needs: more means that its needle was not found."""
 
 
+_ZERO = 1e-9
+"""What counts as zero in 1 + chi f: its rounding error, with room."""
+
+
 class UnresolvedError(ValueError):
     """The law at this response and breaking is too sharp to resolve, or there is none."""
 
@@ -227,8 +231,9 @@ def _floor(loss: Loss, chi: float, y: NDArray, start: NDArray) -> float:
 
 
 def _require_single_jump(loss: Loss, chi: float, y: NDArray, start: NDArray, step: NDArray) -> None:
-    at_zero = loss.curvature(y[:, 0], np.zeros(len(y)))
-    if np.any(step < 0) or np.any((start > 0) & (1 + chi * at_zero > 0)):
+    at_zero = 1 + chi * loss.curvature(y[:, 0], np.zeros(len(y)))
+    # Where a jump starts both are zero, give or take rounding.
+    if np.any(step < -_ZERO) or np.any((start > 0) & (at_zero > _ZERO)):
         raise ValueError(
             f"{loss}: its proximal map jumps away from h = 0 (chi = {chi:.6g}); threshold states "
             "need a loss whose l'(y, ŷ)/ŷ rises with |ŷ|"
@@ -586,7 +591,7 @@ _SHORT, _LONG = 0.14, 0.5
 """Steps along the branch in log chi; the short one does not miss where alpha turns back."""
 
 _SHARPEST = 1e3
-"""Largest x/chi followed: the law is then a needle and the energy all but zero."""
+"""Largest x/chi followed: the law is then a needle around its labels."""
 
 _FLATTEST = 1e-6
 """Smallest x/chi followed: the tilt is then nothing."""
@@ -613,9 +618,12 @@ class _Branch:
                 self.points = [*self.points[-1:], point]
                 return law
             step = float(np.clip(-saddle / self.slope, -1, 1))
-            point = point + np.array([0.0, step])
-            if not math.log(_FLATTEST) < point[1] < math.log(_SHARPEST):
+            end = math.log(_SHARPEST if step > 0 else _FLATTEST)
+            if point[1] == end:
                 break
+            # A step too long may leave what is followed: look at its end first.
+            step = min(step, end - point[1]) if step > 0 else max(step, end - point[1])
+            point = np.array([log_chi, end if point[1] + step == end else point[1] + step])
             law = _law_at(self.loss, point, SEARCH)
             previous, saddle = saddle, law.saddle
             # The saddle rises with x: a slope that says otherwise belongs to too long a step.
@@ -647,7 +655,9 @@ def _locate(
     """Find the state at low order, and the slopes of both equations there."""
     branch = _Branch(loss)
 
-    def stop(log_chi: float, accuracy: float = 1e-2) -> _Stop:
+    def stop(log_chi: float, accuracy: float = 2e-3, *, near: _Stop | None = None) -> _Stop:
+        if near is not None:
+            branch.points = [near.point]
         law = branch.law(log_chi, accuracy)
         return _Stop(_place(law), excess(law), -math.log(law.marginality))
 
@@ -698,7 +708,10 @@ def _before(loss: Loss, alpha: float) -> float:
         low -= 1
     while excess(high) < 0:
         high += 1
-    return brentq(excess, low, high, xtol=0.05) - 2 * _SHORT
+    near = brentq(excess, low, high, xtol=0.05) - 2 * _SHORT
+    # Nothing jumps, turns or sharpens before chi reaches -1 / inf f: begin no later.
+    floor = loss.curvature_floor
+    return near if floor == -math.inf or floor >= 0 else min(near, math.log(-0.5 / floor))
 
 
 def _bracket(loss: Loss, stop: Callable[..., _Stop], log_chi: float) -> tuple[_Stop, _Stop]:
@@ -706,9 +719,12 @@ def _bracket(loss: Loss, stop: Callable[..., _Stop], log_chi: float) -> tuple[_S
     last = stop(log_chi)
     if last.excess >= 0:
         return _bracket_below(loss, stop, last)
-    before = last
+    before, slope, bend = last, -1.0, 0.0
     while True:
         stride = _LONG if last.excess < -1 else _SHORT
+        if slope + 2 * bend > 0:
+            # Two more steps like these and alpha rises: tread carefully.
+            stride = _SHORT / 4
         try:
             here = stop(last.point[0] + stride)
         except UnresolvedError:
@@ -717,6 +733,10 @@ def _bracket(loss: Loss, stop: Callable[..., _Stop], log_chi: float) -> tuple[_S
             return last, here
         if here.log_alpha > last.log_alpha:
             return _turn(loss, stop, before, here)
+        if _collapsed(last, here):
+            return _needle(loss, stop, last, here.point[0])
+        steeper, slope = slope, (here.log_alpha - last.log_alpha) / stride
+        bend = (slope - steeper) * _SHORT / stride
         before, last = last, here
 
 
@@ -735,16 +755,18 @@ _DESCENTS = 40
 
 def _turn(loss: Loss, stop: Callable[..., _Stop], low: _Stop, high: _Stop) -> tuple[_Stop, _Stop]:
     """Bracket before the turn of the branch in alpha, or say where it is."""
+    asked = []
+
+    def log_alpha(log_chi: float) -> float:
+        asked.append(log_chi)
+        return stop(log_chi, 1e-6, near=low).log_alpha
+
+    bounds = low.point[0], high.point[0]
     try:
-        found = minimize_scalar(
-            lambda log_chi: stop(log_chi, 1e-6).log_alpha,
-            bounds=(low.point[0], high.point[0]),
-            method="bounded",
-            options={"xatol": 1e-4},
-        )
+        found = minimize_scalar(log_alpha, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     except UnresolvedError:
-        return _needle(loss, stop, low, high.point[0])
-    turn = stop(float(found.x), 1e-7)
+        return _needle(loss, stop, low, asked[-1])
+    turn = stop(float(found.x), 1e-7, near=low)
     if turn.excess >= 0:
         return low, turn
     raise BranchEndError(
@@ -753,16 +775,21 @@ def _turn(loss: Loss, stop: Callable[..., _Stop], low: _Stop, high: _Stop) -> tu
     )
 
 
+def _collapsed(last: _Stop, here: _Stop) -> bool:
+    # x/chi falls sevenfold in a step only if a needle was passed in between.
+    return here.point[1] < last.point[1] - 2
+
+
 def _needle(loss: Loss, stop: Callable[..., _Stop], last: _Stop, bad: float) -> tuple[_Stop, _Stop]:
     """Bracket before the law turns into a needle too sharp to follow, or say where that is."""
     for _ in range(_HALVINGS):
         try:
-            here = stop((last.point[0] + bad) / 2)
+            here = stop((last.point[0] + bad) / 2, near=last)
         except UnresolvedError:
             bad = (last.point[0] + bad) / 2
             continue
-        if here.log_alpha > last.log_alpha:
-            # Beyond the needle, on the way back.
+        if here.log_alpha > last.log_alpha or here.point[1] < last.point[1]:
+            # Beyond the needle, on the way back: before it x/chi rises as alpha falls.
             bad = here.point[0]
         elif here.excess >= 0:
             return last, here
@@ -770,7 +797,7 @@ def _needle(loss: Loss, stop: Callable[..., _Stop], last: _Stop, bad: float) -> 
             last = here
     raise BranchEndError(
         f"threshold states of {loss} are followed down to alpha = {_ceiling(last.log_alpha)}, "
-        "where their energy all but vanishes; must be larger"
+        f"where their law becomes a needle (x/chi = {_SHARPEST:g}); must be larger"
     )
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
-from prlib.measures import initial, threshold_state
+from prlib.measures.initial import initial
 from prlib.measures.threshold_state import (
     solve_threshold_state,
+    threshold_state,
     tilted_law,
 )
 from prlib.spectra.bulk import left_edge
@@ -132,6 +133,8 @@ def test_states_follow_alpha_continuously():
         (NormalizedIntensity(0.01), 1.5, 1.618),
         (NormalizedIntensity(0.001), 1.2, 1.566),
         (NormalizedIntensity(0.1), 1.0, 1.723),
+        (NormalizedIntensity(0.2), 1.0, 1.774),
+        (PseudoHuber(0.3), 1.0, 1.398),
     ],
     ids=state_id,
 )
@@ -139,6 +142,14 @@ def test_below_the_turn_of_the_branch_the_message_says_where_it_is(loss, alpha, 
     with pytest.raises(ValueError, match=rf"^alpha = {alpha:g}: .* end at alpha = {end}"):
         solve_threshold_state(loss, alpha)
     assert solve_threshold_state(loss, end).alpha == end
+
+
+def test_where_the_law_becomes_a_needle_the_message_says_so():
+    loss = Amplitude(0.2)
+    for alpha in (1.3, 2.0):
+        with pytest.raises(ValueError, match=r"down to alpha = 2\.8\d\d, where .* a needle"):
+            solve_threshold_state(loss, alpha)
+    assert solve_threshold_state(loss, 2.9).x > 100
 
 
 @pytest.mark.parametrize("loss", [NormalizedIntensity(1.0), Intensity()], ids=repr)
