@@ -1,0 +1,304 @@
+"""How fast the descent is, against its peers and against the machine: `make bench`.
+
+    python benchmarks/descent.py [--peers PYTHON] [--out FILE] [--seconds S] [--full]
+
+writes every number to benchmarks/results/descent.json, which the book shows. PYTHON is an
+interpreter with the packages of benchmarks/requirements.txt; without one JAX and PyTorch are left
+out and the file says so. --full runs the whole recovery sweep instead of a sample of it.
+
+All times are the least over repeats: what others do on the machine can only add to them.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numba import njit, prange
+from peers import draw, seconds_a_step
+
+from prlib.descent import descend_instance
+from prlib.descent.batch import RUNNING, Batch, Limits
+from prlib.descent.kernels import Workspace, _back, _curvature_bound, _fields, _fields_8x1, _place
+from prlib.losses import NormalizedIntensity
+from prlib.problem import Problem
+from prlib.sweeps import Spec, run_sweep
+
+HERE = Path(__file__).parent
+THREADS = 2
+SIZES = (256, 1024, 4096)
+COUNTS = (1, 12)
+
+
+def best(action, seconds, repeats=7):
+    """Least seconds of an action, repeated to fill a budget."""
+    action()
+    began = time.perf_counter()
+    action()
+    times = max(1, int(seconds / repeats / max(time.perf_counter() - began, 1e-7)))
+    found = np.inf
+    for _ in range(repeats):
+        began = time.perf_counter()
+        for _ in range(times):
+            action()
+        found = min(found, (time.perf_counter() - began) / times)
+    return found
+
+
+# --- the machine's limits -------------------------------------------------------------------------
+
+
+def read_bandwidth(nbytes, seconds):
+    """Bytes a second of reading an array once with two threads, the way a step reads X."""
+    n = 4096
+    m = max(16, nbytes // (4 * n) // 16 * 16)
+
+    @njit(parallel=True, error_model="numpy")
+    def read(X, w, Z):
+        m, n = X.shape
+        for t in prange(THREADS):
+            for r in range(t * m // THREADS, (t + 1) * m // THREADS, 8):
+                _fields_8x1(_place(X, r * n), n, _place(w, 0), n, n, _place(Z, r), m)
+
+    X, w, Z = (
+        np.ones((m, n), np.float32),
+        np.zeros((1, n), np.float32),
+        np.zeros((1, m), np.float32),
+    )
+    return X.nbytes / best(lambda: read(X, w, Z), seconds)
+
+
+def sgemm_rate(n, count, seconds):
+    """Flops a second of BLAS: for a square product, and for the two products of a step."""
+    square = np.ones((3000, 3000), np.float32)
+    out = np.empty_like(square)
+    rate = 2 * 3000**3 / best(lambda: np.dot(square, square, out=out), seconds)
+    X, W = np.ones((3 * n, n), np.float32), np.ones((count, n), np.float32)
+    Z = W @ X.T
+    flops = 4 * X.size * count
+    return rate, flops / best(lambda: (W @ X.T, Z @ X), seconds)
+
+
+# --- the descent ----------------------------------------------------------------------------------
+
+
+def ours(n, count, seconds, threads, dtype=np.float32):
+    """Least seconds of one compiled step."""
+    X, _, signal, starts = draw(n, count)
+    problem = Problem(NormalizedIntensity(0.01), X.astype(dtype), signal.astype(dtype))
+    workspace = Workspace(problem, count, threads)
+    batch = Batch.at(starts.astype(dtype), np.zeros(count))
+
+    def run(steps):
+        batch.records["status"] = RUNNING
+        limits = Limits(0.5, 1.0, 2.0, 0.0, int(batch.records["steps"].max()) + steps)
+        workspace.advance(batch, 1e18, limits)
+
+    return seconds_a_step(run, seconds)
+
+
+def profile(n, count, seconds):
+    """Where a step of many descents spends its time, on one thread."""
+    X, _, signal, starts = draw(n, count)
+    problem = Problem(NormalizedIntensity(0.01), X, signal)
+    w = Workspace(problem, count, 1)
+    rows, m = w.rows, len(X)
+    w.Q[:] = 1e-3
+    w.F[:] = 1.0
+
+    def over_all(part):
+        return best(lambda: [part(row) for row in range(0, m - rows + 1, rows)], seconds)
+
+    def fields(row):
+        _fields(X, starts, count, row, row + rows, n, w.Z)
+
+    def back(row):
+        _back(X, w.Q[0], count, row, row + rows, n, 64, w.G[0])
+
+    cached = 4 * rows * n * count
+    return {
+        "fields_flops_a_second_in_cache": cached / 2 / best(lambda: fields(0), seconds),
+        "back_projection_flops_a_second_in_cache": cached / 2 / best(lambda: back(0), seconds),
+        "fields_seconds": over_all(fields),
+        "back_projection_seconds": over_all(back),
+        "step_rule_seconds": count
+        * best(lambda: _curvature_bound(w.y, w.Z[0], w.F[0], n, 0.0), seconds),
+        "step_seconds": ours(n, count, seconds, 1),
+    }
+
+
+def recovery(seconds_left):
+    """Time per recovered signal against N, random starts at alpha = 3, one core."""
+    found = []
+    for n in (64, 128, 256, 512, 1024, 2048):
+        runs = recovered = 0
+        began = time.perf_counter()
+        while runs < 20 and (runs < 3 or time.perf_counter() - began < seconds_left):
+            recovered += descend_instance(0.01, 3.0, n, "random", 100.0, runs).recovered
+            runs += 1
+        spent = time.perf_counter() - began
+        found.append(
+            {
+                "n": n,
+                "runs": runs,
+                "recovered": recovered,
+                "seconds_a_run": spent / runs,
+                "seconds_a_signal": spent / recovered if recovered else None,
+            }
+        )
+    return found
+
+
+def sweep_seconds(full):
+    """Wall time of 3 starts x 200 replicas x 8 alphas at N = 512, time 100, on two cores."""
+    replicas = 200 if full else 6
+    spec = Spec.from_table(
+        {
+            "a": 0.01,
+            "alpha": [1.5, 2.0, 2.5, 2.75, 3.0, 3.25, 3.5, 4.0],
+            "n": 512,
+            "start": ["random", "spectral", "constrained"],
+            "replicas": replicas,
+            "time": 100.0,
+        }
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        result = run_sweep(spec, folder, jobs=THREADS, quiet=True)
+        wall = time.perf_counter() - began
+    return {
+        "replicas": replicas,
+        "wall_seconds": wall,
+        "seconds_for_200_replicas": wall * 200 / replicas,
+        "steps_a_run": float(result.table["steps"].mean()),
+        "rises": int(result.table["rises"].sum()),
+    }
+
+
+def worker_memory(n):
+    """Bytes that one descent of N adds to a process, over the bytes of X."""
+    program = (
+        "import sys\n"
+        "from prlib.descent import descend_instance\n"
+        # Not ru_maxrss: a child begins with its parent's.
+        "peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
+        "for start in ('random', 'spectral'): descend_instance(0.01, 3.0, 64, start, 0.1, 0)\n"
+        "before = peak()\n"
+        f"descend_instance(0.01, 3.0, {n}, sys.argv[1], 1e-3, 0)\n"
+        "print((peak() - before) * 1024)\n"
+    )
+    nbytes = 4 * 3 * n * n
+    found = {}
+    for start in ("random", "spectral"):
+        output = subprocess.run(  # noqa: S603 - this interpreter
+            [sys.executable, "-c", program, start], capture_output=True, text=True, check=True
+        ).stdout
+        found[start] = int(output) / nbytes
+    return {"n": n, "peak_over_x": found}
+
+
+# --- all of it ------------------------------------------------------------------------------------
+
+
+def peer(python, library, n, count, seconds):
+    """Run one peer in a process of its own."""
+    command = [python, str(HERE / "peers.py"), library, str(n), str(count), str(seconds)]
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(THREADS))
+    found = subprocess.run(  # noqa: S603 - an interpreter that the caller names
+        command, capture_output=True, text=True, check=False, env={**os.environ, **threads}
+    )
+    return json.loads(found.stdout)["seconds"] if found.returncode == 0 else None
+
+
+def steps(python, seconds):
+    """Step times of all, for each size and count, with their ratios."""
+    rows = []
+    for n in SIZES:
+        bandwidth = read_bandwidth(4 * 3 * n * n, seconds)
+        for count in COUNTS:
+            square, shaped = sgemm_rate(n, count, seconds)
+            mine = min(ours(n, count, seconds, threads) for threads in (1, THREADS))
+            times = {"numpy": peer(sys.executable, "numpy", n, count, seconds)}
+            for library in ("jax", "torch"):
+                times[library] = peer(python, library, n, count, seconds) if python else None
+            known = [t for name, t in times.items() if name != "numpy" and t]
+            nbytes, flops = 4 * 3 * n * n, 4 * 3 * n * n * count
+            rows.append(
+                {
+                    "n": n,
+                    "count": count,
+                    "prlib_seconds": mine,
+                    **{f"{name}_seconds": t for name, t in times.items()},
+                    "times_numpy": times["numpy"] / mine if times["numpy"] else None,
+                    "times_best_peer": min(known) / mine if known else None,
+                    "read_bytes_a_second": nbytes / mine,
+                    "read_bandwidth": bandwidth,
+                    "share_of_bandwidth": nbytes / mine / bandwidth,
+                    "flops_a_second": flops / mine,
+                    "sgemm_square": square,
+                    "sgemm_same_shape": shaped,
+                    "share_of_sgemm_square": flops / mine / square,
+                    "share_of_sgemm_same_shape": flops / mine / shaped,
+                }
+            )
+            say(f"N = {n}, {count} descents: {1e6 * mine:.0f} us a step")
+    return rows
+
+
+def say(message):
+    """Progress, on standard error."""
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()
+
+
+def machine():
+    """Name the machine."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), name)
+    return {
+        "processor": name,
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def main():
+    """Measure everything and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peers", help="interpreter with benchmarks/requirements.txt")
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "descent.json")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each time")
+    parser.add_argument("--full", action="store_true", help="run the whole recovery sweep")
+    arguments = parser.parse_args()
+    default = HERE / ".venv" / "bin" / "python"
+    python = arguments.peers or (str(default) if default.exists() else None)
+    if python is None:
+        say("no interpreter with JAX and PyTorch (benchmarks/requirements.txt): left out")
+    results = {"machine": machine(), "finished": None, "threads": THREADS, "alpha": 3.0}
+    results["steps"] = steps(python, arguments.seconds)
+    results["profile"] = {str(n): profile(n, 12, arguments.seconds / 4) for n in (256, 1024)}
+    results["memory"] = worker_memory(2048)
+    say("the cost of a recovered signal")
+    results["recovery"] = recovery(15 * arguments.seconds)
+    say("the recovery sweep")
+    results["sweep"] = sweep_seconds(arguments.full)
+    results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    say(f"written: {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()
