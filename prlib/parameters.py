@@ -146,6 +146,7 @@ PARAMETERS: dict[str, Parameter] = {
     for parameter in (
         _number_above_zero("a", "normalisation of the loss"),
         _number_above_zero("a_hard", "normalisation of a loss whose bulk has a hard edge"),
+        _number_above_zero("alpha_factor", "alpha in units of the transition at the start"),
         _number_above_zero("smoothing", "smoothing of the amplitude loss at zero"),
         _number_above_zero("background", "background of the Poisson loss, in mean intensities"),
         _number_above_zero("delta", "residual beyond which the pseudo-Huber loss is linear"),

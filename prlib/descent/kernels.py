@@ -110,8 +110,11 @@ def block_function(loss: type[Loss], count: int, number: types.Float) -> object:
 
 # --- one pass over X ------------------------------------------------------------------------------
 
+# What `_advance` calls is inlined into it by force. Otherwise the process that compiles and those
+# that read its cache may bind a call to different copies, whose sums round differently.
 
-@njit(cache=True, error_model="numpy")
+
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _fields_6(X, W, c, row, end, start, count, Z):
     n, m, r = X.shape[1], Z.shape[1], row
     w = _place(W, c * n + start)
@@ -123,7 +126,7 @@ def _fields_6(X, W, c, row, end, start, count, Z):
         r += 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _fields_3(X, W, c, row, end, start, count, Z):
     n, m, r = X.shape[1], Z.shape[1], row
     w = _place(W, c * n + start)
@@ -135,7 +138,7 @@ def _fields_3(X, W, c, row, end, start, count, Z):
         r += 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _fields_2(X, W, c, row, end, start, count, Z):
     n, m, r = X.shape[1], Z.shape[1], row
     w = _place(W, c * n + start)
@@ -147,7 +150,7 @@ def _fields_2(X, W, c, row, end, start, count, Z):
         r += 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _fields_1(X, W, c, row, end, start, count, Z):
     n, m, r = X.shape[1], Z.shape[1], row
     w = _place(W, c * n + start)
@@ -159,7 +162,7 @@ def _fields_1(X, W, c, row, end, start, count, Z):
         r += 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _fields(X, W, B, row, end, aligned, Z):
     """Add the product of rows [row, end) of X with B estimates to Z (B, M)."""
     # Few estimates need no chunks, and sums in one order whoever shares the pass.
@@ -182,7 +185,7 @@ def _fields(X, W, B, row, end, aligned, Z):
                 c += 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _back(X, Q, B, row, end, whole, width, G):
     """Add the product of residuals Q (B, R) with rows [row, end) of X to G (B, N)."""
     n, size, rows = X.shape[1], Q.shape[1], end - row
@@ -202,7 +205,7 @@ def _back(X, Q, B, row, end, whole, width, G):
         c += 6 if left >= 6 else 3 if left >= 3 else 2 if left == 2 else 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _fused(X, W, B, row, rows, aligned, Z, Q, G):
     """Fields of a block of rows, together with the back-projection of the block before it."""
     n, m, size = X.shape[1], Z.shape[1], Q.shape[1]
@@ -218,7 +221,7 @@ def _fused(X, W, B, row, rows, aligned, Z, Q, G):
             _fused_8x1(x, n, w, n, aligned, z, m, q, size, old, g, n)
 
 
-@njit(cache=True, fastmath=_MATH, error_model="numpy")
+@njit(cache=True, forceinline=True, fastmath=_MATH, error_model="numpy")
 def _tail_fields(X, W, B, row, end, aligned, Z):
     """Begin Z with the columns that do not fill a vector."""
     for b in range(B):
@@ -229,7 +232,7 @@ def _tail_fields(X, W, B, row, end, aligned, Z):
             Z[b, r] = s
 
 
-@njit(cache=True, fastmath=_MATH, error_model="numpy")
+@njit(cache=True, forceinline=True, fastmath=_MATH, error_model="numpy")
 def _tail_back(X, Q, B, row, end, done, G):
     """Back-project the columns that do not fill the vectors of a tile."""
     for b in range(B):
@@ -239,7 +242,7 @@ def _tail_back(X, Q, B, row, end, done, G):
                 G[b, i] += q * X[r, i]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, forceinline=True, error_model="numpy", nogil=True)
 def _pass(  # noqa: PLR0917
     X, y, W, B, first, last, rows, lanes, block, parameters, Z, F, Q, G, sums
 ):
@@ -286,7 +289,7 @@ def _pass_in_threads(  # noqa: PLR0917
 # --- the step rule --------------------------------------------------------------------------------
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, forceinline=True, fastmath=True, error_model="numpy")
 def _largest(f):
     top = f[0]
     for i in range(len(f)):
@@ -294,7 +297,7 @@ def _largest(f):
     return top
 
 
-@njit(cache=True, fastmath=_MATH, error_model="numpy")
+@njit(cache=True, forceinline=True, fastmath=_MATH, error_model="numpy")
 def _curvature_bound(y, yhat, f, n, overlap):
     """See `prlib.descent.reference.curvature_bound`."""
     top = np.float64(_largest(f))
@@ -319,7 +322,7 @@ def _curvature_bound(y, yhat, f, n, overlap):
     return least
 
 
-@njit(cache=True, fastmath=_MATH, error_model="numpy")
+@njit(cache=True, forceinline=True, fastmath=_MATH, error_model="numpy")
 def _dot(u, v):
     total = 0.0
     for i in range(len(u)):
@@ -327,7 +330,7 @@ def _dot(u, v):
     return total
 
 
-@njit(cache=True, fastmath=_MATH, error_model="numpy")
+@njit(cache=True, forceinline=True, fastmath=_MATH, error_model="numpy")
 def _observe(w, g, signal, free, record, sums, eps):
     """Turn a gradient into a direction along the sphere, and judge the step that led here."""
     n = len(w)
@@ -356,7 +359,7 @@ def _observe(w, g, signal, free, record, sums, eps):
     record["gradient_norm"] = np.sqrt(_dot(g, g) / n)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _judge(record, free, success, stationary):
     if not (np.isfinite(record["energy"]) and np.isfinite(record["gradient_norm"])):
         record["status"] = DIVERGED
@@ -367,7 +370,7 @@ def _judge(record, free, success, stationary):
             record["status"] = STATIONARY
 
 
-@njit(cache=True, fastmath=_MATH, error_model="numpy")
+@njit(cache=True, forceinline=True, fastmath=_MATH, error_model="numpy")
 def _step(w, g, record, free, bound, until, step, safety):
     goal = until if free else min(until, record["release"])
     eta = step if step * bound <= safety else safety / bound
@@ -394,7 +397,7 @@ def _step(w, g, record, free, bound, until, step, safety):
 # --- the descent ----------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _gather(states, records, W, order):
     """Pack the running descents into the first rows of W; return how many there are."""
     active = 0
@@ -406,7 +409,7 @@ def _gather(states, records, W, order):
     return active
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _add_threads(G, sums, active):
     """Add what each thread found to the first one's."""
     for t in range(1, G.shape[0]):
@@ -416,7 +419,7 @@ def _add_threads(G, sums, active):
                 G[0, k, i] += G[t, k, i]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _settle(y, signal, w, g, yhat, f, record, sums, until, limits, eps):
     """Judge one descent where it is, and take its step; return whether it leaves instead."""
     step, safety, success, stationary, max_steps = limits
