@@ -20,10 +20,10 @@ from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from prlib.descent import descend
+from prlib.descent import descend, starting_point
 from prlib.descent import instance as seeded_instance
 from prlib.losses import Loss
-from prlib.measures import empirical
+from prlib.measures import LabelMeasure, empirical
 from prlib.problem import Problem
 from prlib.spectra.bulk import left_edge
 from prlib.spectra.outlier import outlier
@@ -301,3 +301,122 @@ def _descent_rows(
             "stopped_by": run.stopped_by,
         }
     )
+
+
+def constrained_descents(
+    loss: Loss,
+    alphas: Sequence[float],
+    sizes: Sequence[int],
+    replicas: int,
+    time: float,
+    seed: int,
+    *,
+    points: int = 16,
+) -> pd.DataFrame:
+    """Descend without any component along the signal, and observe the Hessian.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    alphas : sequence of float
+        Measurements per dimension.
+    sizes : sequence of int
+        Dimensions.
+    replicas : int
+        Instances at the largest dimension; smaller ones get more in proportion.
+    time : float
+        Flow time of each run.
+    seed : int
+        The reader's seed.
+    points : int
+        Observations, log-spaced over the last two decades of the time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run and time: ``alpha, n, replica, time``, energy per dimension (``energy``),
+        ``mu``, ``overlap``, lowest eigenvalue of the Hessian with the direction of the signal in
+        it (``lowest``), squared overlap of its eigenvector with the signal (``overlap2``); by the
+        state's own law of labels and fields, left edge of the bulk (``edge``), outlier and its
+        squared overlap (``outlier``, ``outlier_overlap2``: NaN and 0 where there is none); and
+        ``rises``, the steps of the run that raised the energy.
+    """
+    tasks = [
+        (loss, alpha, n, replica, time, seed, points)
+        for n in sorted(sizes, reverse=True)
+        for alpha in sorted(alphas, reverse=True)
+        for replica in range(replicas * max(sizes) // n)
+    ]
+    found = in_parallel(_constrained_rows, tasks, "constrained descents")
+    return pd.concat(found, ignore_index=True)
+
+
+def _constrained_rows(
+    loss: Loss, alpha: float, n: int, replica: int, time: float, seed: int, points: int
+) -> pd.DataFrame:
+    problem, w = instance(loss, alpha, n, replica, seed)
+    run = descend(
+        problem,
+        starting_point(problem, w, "constrained"),
+        time=time,
+        times=np.geomspace(1e-2 * time, time, points),
+        release=time,
+        success=None,
+        stationary=0.0,
+        eigenpairs=1,
+        keep_states=True,
+    )
+    laws = [empirical(problem, state) for state in run.states]
+    edges = [left_edge(law) for law in laws]
+    outliers = [outlier(law, edge) for law, edge in zip(laws, edges, strict=True)]
+    rows = pd.DataFrame(
+        {
+            "alpha": alpha,
+            "n": n,
+            "replica": replica,
+            "time": run.time,
+            "energy": run.energy / n,
+            "mu": run.mu,
+            "overlap": run.overlap,
+            "lowest": run.eigenvalues[:, 0],
+            "overlap2": run.signal_overlap2[:, 0],
+            "edge": [edge.position for edge in edges],
+            "outlier": [np.nan if found is None else found.position for found in outliers],
+            "outlier_overlap2": [0.0 if found is None else found.overlap2 for found in outliers],
+            "rises": run.step.rises,
+        }
+    )
+    return rows[rows["time"] > 0]
+
+
+def constrained_spectrum(
+    loss: Loss, alpha: float, n: int, time: float, seed: int
+) -> tuple[NDArray[np.float64], LabelMeasure]:
+    """Whole spectrum of the Hessian at the end of one constrained descent, and its law.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    alpha : float
+        Measurements per dimension.
+    n : int
+        Dimension.
+    time : float
+        Flow time of the run.
+    seed : int
+        The reader's seed.
+
+    Returns
+    -------
+    eigenvalues : ndarray, shape (N,)
+        In rising order, with the direction of the signal and after the shift by mu.
+    law : LabelMeasure
+        Labels and fields of the state.
+    """
+    problem, w = instance(loss, alpha, n, 0, seed)
+    start = starting_point(problem, w, "constrained")
+    options = {"time": time, "release": time, "success": None, "stationary": 0.0}
+    state = descend(problem, start, **options).w
+    return eigvalsh(problem.dense_hessian(state)), empirical(problem, state)
