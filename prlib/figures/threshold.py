@@ -54,7 +54,9 @@ def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float)
         for axis, picture, name in zip(
             axes, pictures, ("1RSB, N infinite", f"simulation, N = {n}"), strict=True
         ):
-            image = axis.pcolormesh(bins, bins, picture.T, norm=scale, cmap="mako_r")
+            image = axis.pcolormesh(
+                bins, bins, picture.T, norm=scale, cmap="mako_r", rasterized=True
+            )
             axis.plot([0, REACH], [0, REACH], color="0.5", linewidth=0.6, linestyle=":")
             axis.set_xlabel("label |y|")
             heading(axis, name)
