@@ -205,7 +205,7 @@ def test_cost_grows_linearly_in_paths_and_as_the_cube_of_times():
 
 # --- against simulation, step by step ------------------------------------------------------------
 
-SIZES, INSTANCES, STARTS = (500, 1000), 16, 12
+SIZES, INSTANCES, STARTS = (500, 1000), 16, 24
 STEPS = {
     2.0: np.minimum(1e-4 * 1.08 ** np.arange(100), 0.012),
     3.5: np.minimum(1e-4 * 1.08 ** np.arange(90), 0.008),
@@ -227,7 +227,7 @@ def simulation(alpha, n):
 
 
 def _simulate(alpha, n, seed):
-    rng = np.random.default_rng([n, seed])
+    rng = np.random.default_rng([n, seed, int(10 * alpha)])
     loss = NormalizedIntensity(0.01)
     problem = Problem.random(loss, n, alpha, rng)
     w = start = np.stack([random_on_sphere(n, rng) for _ in range(STARTS)], axis=1)
