@@ -7,7 +7,7 @@ type or outside its range) is refused here before anything runs.
 from __future__ import annotations
 
 import ast
-import base64
+import html
 import io
 import os
 import re
@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import nbformat
 
@@ -268,12 +269,12 @@ def figure_of(path: str | os.PathLike, figure: str) -> bytes:
         If the notebook has no figure of that id.
     """
     shown = re.compile(
-        rf'<figure [^>]*id="{re.escape(figure)}"><img src="data:image/svg\+xml;base64,([^"]+)"'
+        rf'<figure [^>]*id="{re.escape(figure)}"><img src="data:image/svg\+xml,([^"]+)"'
     )
     for cell in nbformat.read(path, as_version=4).cells:
         for output in cell.get("outputs", []):
             if found := shown.match(output.get("data", {}).get("text/html", "")):
-                return base64.b64decode(found[1])
+                return unquote_to_bytes(html.unescape(found[1]))
     raise ParameterError(f"figure {figure!r}: {Path(path).name} must show it, and does not")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -46,14 +47,16 @@ class BookFigure:
         buffer = io.BytesIO()
         with mpl.rc_context(RC):
             self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": self.id})
-        return buffer.getvalue()
+        # Without indentation, which is a tenth of the file.
+        return re.sub(rb"\n\s+", b"\n", buffer.getvalue())
 
     def _repr_html_(self) -> str:
-        source = base64.b64encode(self.svg()).decode()
+        # Percent-encoded where it must be, and no more: a quarter lighter than base64.
+        source = html.escape(quote(self.svg(), safe=" !'()*+,-./:;<=>?@[]_`{|}~\n"), quote=False)
         width = round(self.figure.get_figwidth() * 100)
         return (
             f'<figure class="prlib-figure" id="{self.id}">'
-            f'<img src="data:image/svg+xml;base64,{source}" width="{width}" '
+            f'<img src="data:image/svg+xml,{source}" width="{width}" '
             f'alt="{html.escape(self.alt, quote=True)}">'
             f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
         )
