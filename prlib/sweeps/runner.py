@@ -106,6 +106,12 @@ def run_task(task: Task) -> list[dict[str, Any]]:
             "start_overlap": end.start_overlap,
             "rises": end.rises,
             "sharpness": end.trajectory.step.sharpness,
+            "time_limit": task.time,
+            "constrained_time": task.constrained_time,
+            "step": task.step,
+            "safety": task.safety,
+            "success": task.success,
+            "dtype": task.dtype,
             "run": run,
         }
         for start, end, run in zip(task.starts, ends, task.run_ids(), strict=True)

@@ -42,12 +42,19 @@ SCHEMA = pa.schema(
         ("start_overlap", pa.float64()),
         ("rises", pa.int64()),
         ("sharpness", pa.float64()),
+        ("time_limit", pa.float64()),
+        ("constrained_time", pa.float64()),
+        ("step", pa.float64()),
+        ("safety", pa.float64()),
+        ("success", pa.float64()),
+        ("dtype", pa.string()),
         ("run", pa.string()),
     ]
 )
 """Columns of recovery data. a is null for the un-normalised loss; start_overlap is the modulus of
-the overlap at the start, rises and sharpness are those of `prlib.descent.StepRecord`, and run is
-the address of all that determines the row."""
+the overlap at the start, rises and sharpness are those of `prlib.descent.StepRecord`, the columns
+from time_limit to dtype are the settings of the run (time is where it ended), and run is the
+address of all that determines the row."""
 
 _SECONDS = b"prlib.seconds"
 
