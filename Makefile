@@ -2,11 +2,11 @@
 # PYTHON=/path/to/python3.11 chooses the interpreter for the first setup.
 BIN       := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
-SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib data -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' 2>/dev/null | tr ' ' '?')
+SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib data benchmarks/results -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' 2>/dev/null | tr ' ' '?')
 BOOK      := _build/html/index.html
 PORT      ?= 8000
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test lint unit nbval notebooks clean
+.PHONY: help setup book serve test lint unit nbval notebooks data bench clean
 
 help:       ## this list
 	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -34,6 +34,13 @@ nbval: .venv/.ready  ## run every notebook and compare its verdicts with the com
 
 notebooks: .venv/.ready  ## execute every notebook in place at its default parameters
 	@for f in $(NOTEBOOKS:notebooks/%.ipynb=%); do $(BIN)/prlib rerun $$f -o notebooks/$$f.ipynb --overwrite || exit 1; done; $(BIN)/python tools/story.py
+
+data: .venv/.ready  ## compute every table of data/ that is not there, from its spec; goes on where it was stopped
+	@for f in data/specs/*.toml; do $(BIN)/prlib sweep $$f --out data || exit 1; done
+
+bench: .venv/.ready  ## measure speed on this machine, which should be quiet, and write what the book shows
+	@test -x benchmarks/.venv/bin/python || { python3 -m venv benchmarks/.venv && benchmarks/.venv/bin/pip install -q -r benchmarks/requirements.txt; }
+	$(BIN)/python benchmarks/theory.py && $(BIN)/python benchmarks/descent.py
 
 clean:      ## remove the built book and caches (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache; find prlib tests -name __pycache__ -prune -exec rm -rf {} +

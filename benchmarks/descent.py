@@ -1,6 +1,6 @@
 """How fast the descent is, against its peers and against the machine: `make bench`.
 
-    python benchmarks/descent.py [--peers PYTHON] [--out FILE] [--seconds S] [--full]
+    python benchmarks/descent.py [--peers PYTHON] [--out FOLDER] [--seconds S] [--full]
 
 writes every number to benchmarks/results/descent.json, which the book shows. PYTHON is an
 interpreter with the packages of benchmarks/requirements.txt; without one JAX and PyTorch are left
@@ -12,15 +12,14 @@ All times are the least over repeats: what others do on the machine can only add
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from machine import RESULTS, best, machine, say, write
 from numba import njit, prange
 from peers import draw, seconds_a_step
 
@@ -35,21 +34,6 @@ HERE = Path(__file__).parent
 THREADS = 2
 SIZES = (256, 1024, 4096)
 COUNTS = (1, 12)
-
-
-def best(action, seconds, repeats=7):
-    """Least seconds of an action, repeated to fill a budget."""
-    action()
-    began = time.perf_counter()
-    action()
-    times = max(1, int(seconds / repeats / max(time.perf_counter() - began, 1e-7)))
-    found = np.inf
-    for _ in range(repeats):
-        began = time.perf_counter()
-        for _ in range(times):
-            action()
-        found = min(found, (time.perf_counter() - began) / times)
-    return found
 
 
 # --- the machine's limits -------------------------------------------------------------------------
@@ -252,33 +236,11 @@ def steps(python, seconds):
     return rows
 
 
-def say(message):
-    """Progress, on standard error."""
-    sys.stderr.write(f"{message}\n")
-    sys.stderr.flush()
-
-
-def machine():
-    """Name the machine."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        name = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), name)
-    return {
-        "processor": name,
-        "cores": os.cpu_count(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "load_before": os.getloadavg()[0],
-    }
-
-
 def main():
     """Measure everything and write it down."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", help="interpreter with benchmarks/requirements.txt")
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "descent.json")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each time")
     parser.add_argument("--full", action="store_true", help="run the whole recovery sweep")
     arguments = parser.parse_args()
@@ -286,7 +248,7 @@ def main():
     python = arguments.peers or (str(default) if default.exists() else None)
     if python is None:
         say("no interpreter with JAX and PyTorch (benchmarks/requirements.txt): left out")
-    results = {"machine": machine(), "finished": None, "threads": THREADS, "alpha": 3.0}
+    results = {"machine": machine(), "threads": THREADS, "alpha": 3.0}
     results["steps"] = steps(python, arguments.seconds)
     results["profile"] = {str(n): profile(n, 12, arguments.seconds / 4) for n in (256, 1024)}
     results["memory"] = worker_memory(2048)
@@ -294,10 +256,7 @@ def main():
     results["recovery"] = recovery(15 * arguments.seconds)
     say("the recovery sweep")
     results["sweep"] = sweep_seconds(arguments.full)
-    results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    say(f"written: {arguments.out}")
+    write("descent", results, arguments.out)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from benchmark_tables import tables
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -114,6 +115,7 @@ def set_facts(app: Sphinx, config: Config) -> None:
         "citation_file": f"[`CITATION.cff`]({url}/blob/{branch}/CITATION.cff)",
         "floors": floors(),
         "commands": commands(Path(app.srcdir)),
+        **tables(Path(app.srcdir)),
     }
     config.html_theme_options["extra_footer"] = (
         f'Version {config.release} · <a href="{url}">source</a> · MIT licence · companion to '

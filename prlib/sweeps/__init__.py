@@ -1,7 +1,7 @@
 """Many descents: what to run, where, how it is kept, and what it says."""
 
 from prlib.sweeps.estimate import HalfPoint, half_point, rates
-from prlib.sweeps.runner import SweepInterrupted, SweepResult, run_sweep
+from prlib.sweeps.runner import SweepInterrupted, SweepResult, results, run_sweep
 from prlib.sweeps.spec import Grid, Spec
 from prlib.sweeps.store import SweepError
 
@@ -14,5 +14,6 @@ __all__ = [
     "SweepResult",
     "half_point",
     "rates",
+    "results",
     "run_sweep",
 ]

@@ -6,7 +6,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
@@ -19,12 +19,18 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from prlib.descent.instance import descend_starts
+from prlib.descent.instance import descend_starts, instance
+from prlib.measures import empirical
+from prlib.spectra.bulk import left_edge
+from prlib.spectra.outlier import outlier
 from prlib.sweeps.executors import available_cores, check_executor
 from prlib.sweeps.executors import executor as start_executor
 from prlib.sweeps.progress import Progress
 from prlib.sweeps.spec import Chunk, Spec, Task
-from prlib.sweeps.store import SCHEMA, Store, SweepError, known_rows
+from prlib.sweeps.store import Store, SweepError, known_rows, schema_of
+
+DATA = Path(__file__).resolve().parent.parent.parent / "data"
+"""Where the committed results of this checkout lie."""
 
 ATTEMPTS = 3
 """How often a chunk is tried whose workers die."""
@@ -65,7 +71,8 @@ def run_task(task: Task) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        One row a start, with the columns of `prlib.sweeps.store.SCHEMA`.
+        One row a start, with the columns of `prlib.sweeps.store.SCHEMA`; or one an observation,
+        with those of `prlib.sweeps.store.OBSERVED`.
 
     Examples
     --------
@@ -76,6 +83,8 @@ def run_task(task: Task) -> list[dict[str, Any]]:
     >>> row["start"], row["recovered"], row["stopped_by"]
     ('random', True, 'recovered')
     """
+    if task.observe:
+        return _observed_rows(task)
     ends = descend_starts(
         task.a,
         task.alpha,
@@ -116,6 +125,63 @@ def run_task(task: Task) -> list[dict[str, Any]]:
         }
         for start, end, run in zip(task.starts, ends, task.run_ids(), strict=True)
     ]
+
+
+def _observed_rows(task: Task) -> list[dict[str, Any]]:
+    runs = descend_starts(
+        task.a,
+        task.alpha,
+        task.n,
+        task.starts,
+        task.observe[-1],
+        task.seed,
+        constrained_time=task.constrained_time,
+        dtype=task.dtype,
+        step=task.step,
+        safety=task.safety,
+        success=None,
+        stationary=0.0,
+        times=task.observe,
+        eigenpairs=1,
+        keep_states=True,
+    )
+    problem, _ = instance(task.a, task.alpha, task.n, task.seed, dtype=task.dtype)
+    rows = []
+    for start, run, address in zip(task.starts, runs, task.run_ids(), strict=True):
+        path = run.trajectory
+        whole = {
+            "a": task.a,
+            "alpha": task.alpha,
+            "n": task.n,
+            "start": start,
+            "replica": task.replica,
+            "seed": task.seed,
+            "recovered": run.overlap >= task.success,
+            "rises": run.rises,
+            "stopped_by": run.stopped_by,
+            "run": address,
+        }
+        for i, state in enumerate(path.states):
+            law = empirical(problem, state)
+            edge = left_edge(law)
+            rows.append(
+                {
+                    **whole,
+                    "time": path.time[i],
+                    "overlap": abs(path.overlap[i]),
+                    "energy": path.energy[i] / task.n,
+                    "mu": path.mu[i],
+                    "gradient_norm": path.gradient_norm[i],
+                    "lowest": path.eigenvalues[i, 0],
+                    "overlap2": path.signal_overlap2[i, 0],
+                    "start_overlap2": path.start_overlap2[i, 0],
+                    "displacement_overlap2": path.displacement_overlap2[i, 0],
+                    "gradient_overlap2": path.gradient_overlap2[i, 0],
+                    "edge": edge.position,
+                    "outlier": outlier(law, edge) is not None,
+                }
+            )
+    return rows
 
 
 def run_chunk(chunk: Chunk) -> tuple[list[dict[str, Any]], float]:
@@ -194,34 +260,33 @@ def run_sweep(
         if done is not None:
             return _result(store, done, 0)
         store.begin()
-        chunks = spec.chunks()
+        have = known_rows([Path(path) for path in known], schema_of(spec))
+        chunks = spec.chunks(have)
         kept = store.kept(chunks)
-        _take_known(store, chunks, kept, known)
-        began = time.perf_counter()
+        began, commit = time.perf_counter(), _commit()
         computed = 0
         open_chunks = [chunk for chunk in chunks if chunk.name not in kept]
         if open_chunks:
-            counted = sum(table.num_rows for table, _ in kept.values())
+            counted = spec.runs - sum(_runs(chunk) for chunk in open_chunks)
             with Progress(spec.runs, counted, quiet=quiet) as progress:
                 try:
                     for chunk, rows, seconds in _run(
                         open_chunks, executor, jobs, scheduler, progress
                     ):
-                        table = pa.Table.from_pylist(rows, schema=SCHEMA)
+                        table = pa.Table.from_pylist(rows, schema=schema_of(spec))
                         store.keep(chunk, table, seconds)
                         kept[chunk.name] = (table, seconds)
-                        computed += len(rows)
-                        progress.add(len(rows))
+                        computed += _runs(chunk)
+                        progress.add(_runs(chunk))
                 except KeyboardInterrupt:
                     raise SweepInterrupted(
                         f"interrupted with {progress.done} of {spec.runs} runs kept in "
                         f"{store.parts}; give the same command to go on"
                     ) from None
-        rows = pa.concat_tables(
-            [kept[chunk.name][0].replace_schema_metadata(None) for chunk in chunks]
-        )
+        rows = _in_order(spec, have, [kept[chunk.name][0] for chunk in chunks])
         core_seconds = sum(seconds for _, seconds in kept.values())
-        store.finish(rows, _provenance(spec, rows, core_seconds, time.perf_counter() - began))
+        wall_seconds = time.perf_counter() - began
+        store.finish(rows, _provenance(spec, rows, commit, core_seconds, wall_seconds))
         return _result(store, rows, computed)
 
 
@@ -229,18 +294,52 @@ def _result(store: Store, rows: pa.Table, computed: int) -> SweepResult:
     return SweepResult(rows.to_pandas(), store.table_path, store.record_path, computed)
 
 
-def _take_known(
-    store: Store,
-    chunks: Sequence[Chunk],
-    kept: dict[str, tuple[pa.Table, float]],
-    known: Sequence[str | Path],
-) -> None:
-    rows = known_rows([Path(path) for path in known])
-    for chunk in chunks if rows else ():
-        if chunk.name not in kept and all(run in rows for run in chunk.run_ids):
-            table = pa.Table.from_pylist([rows[run] for run in chunk.run_ids], schema=SCHEMA)
-            store.keep(chunk, table, 0.0)
-            kept[chunk.name] = (table, 0.0)
+def _runs(chunk: Chunk) -> int:
+    return sum(len(task.starts) for task in chunk.tasks)
+
+
+def _in_order(
+    spec: Spec, have: Mapping[str, list[dict[str, Any]]], parts: Sequence[pa.Table]
+) -> pa.Table:
+    """Put the rows that were known and those that were computed in the order of the spec."""
+    if not have:
+        return pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
+    rows = dict(have)
+    for part in parts:
+        mine: dict[str, list[dict[str, Any]]] = {}
+        for row in part.to_pylist():
+            mine.setdefault(row["run"], []).append(row)
+        rows |= mine
+    ordered = [row for task in spec.tasks() for run in task.run_ids() for row in rows[run]]
+    return pa.Table.from_pylist(ordered, schema=schema_of(spec))
+
+
+def results(spec: Spec, *, quiet: bool = False) -> pd.DataFrame:
+    """Return the rows of a sweep: read where ``data/`` holds them, computed and kept where not.
+
+    Parameters
+    ----------
+    spec : Spec
+        What is wanted.
+    quiet : bool
+        Whether to show no progress.
+
+    Returns
+    -------
+    DataFrame
+        One row a run, or one an observation, in the order of the spec.
+
+    Raises
+    ------
+    SweepError
+        If a file of ``data/`` is damaged; see also `run_sweep`.
+    """
+    known = sorted(DATA.glob("*.parquet"))
+    have = known_rows(known, schema_of(spec))
+    if not spec.chunks(have):
+        return _in_order(spec, have, []).to_pandas()
+    out = DATA / "computed" / spec.digest
+    return run_sweep(spec, out, known=known, quiet=quiet).table
 
 
 def _run(
@@ -303,11 +402,13 @@ def _compile_once(chunk: Chunk) -> None:
     descend_starts(task.a, 2.0, 8, ("random",), 1e-3, 0, dtype=task.dtype)
 
 
-def _provenance(spec: Spec, rows: pa.Table, core_seconds: float, wall_seconds: float) -> str:
+def _provenance(
+    spec: Spec, rows: pa.Table, commit: str, core_seconds: float, wall_seconds: float
+) -> str:
     facts = {
         "rows": rows.num_rows,
         "prlib": _version("prlib"),
-        "commit": _commit(),
+        "commit": commit,
         "python": platform.python_version(),
         **{name: _version(name) for name in ("numpy", "scipy", "numba")},
         "machine": f"{_processor()}, {available_cores()} cores, {platform.system()}",

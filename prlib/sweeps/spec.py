@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class Task:
         Where the descents start.
     time, constrained_time, step, safety, success, dtype
         See `prlib.descent.descend_instance`.
+    observe : tuple of float
+        Flow times at which to observe; see `Grid`.
     """
 
     a: float | None
@@ -52,6 +54,12 @@ class Task:
     safety: float
     success: float
     dtype: str
+    observe: tuple[float, ...] = ()
+
+    @property
+    def rows_a_run(self) -> int:
+        """Rows of each of its runs: one, or one an observation, that at time 0 among them."""
+        return 1 + len(self.observe)
 
     def run_ids(self) -> tuple[str, ...]:
         """Return the address of each run: a digest of all that determines its row.
@@ -61,7 +69,7 @@ class Task:
         tuple of str
             One a start.
         """
-        shared = {k: v for k, v in asdict(self).items() if k != "starts"}
+        shared = {k: v for k, v in _settings(self).items() if k != "starts"}
         return tuple(_digest({**shared, "start": start}) for start in self.starts)
 
     def seconds(self) -> float:
@@ -72,8 +80,9 @@ class Task:
         float
             Seconds.
         """
-        size = self.n * self.n * self.alpha
-        return 0.02 + (0.3 + 0.2 * len(self.starts)) * self.time / 100 * size / (3 * 512**2)
+        size = self.n * self.n * self.alpha / (3 * 512**2)
+        descent = (0.3 + 0.2 * len(self.starts)) * self.time / 100
+        return 0.02 + (descent + 0.03 * len(self.starts) * len(self.observe)) * size
 
 
 @dataclass(frozen=True)
@@ -90,13 +99,15 @@ class Chunk:
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """Addresses of all its runs, in the order of its rows."""
-        return tuple(run for task in self.tasks for run in task.run_ids())
+        """The address of the run of each of its rows."""
+        return tuple(
+            run for task in self.tasks for run in task.run_ids() for _ in range(task.rows_a_run)
+        )
 
     @property
     def name(self) -> str:
         """Its own address."""
-        return _digest(self.run_ids)
+        return _digest(tuple(dict.fromkeys(self.run_ids)))
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,10 @@ class Grid:
         Flow time.
     constrained_time, step, safety, success, dtype
         See `prlib.descent.descend_instance`.
+    observe : tuple of float
+        Flow times, rising, at which the Hessian is observed; a run then gives a row at time 0 and
+        at each of them, and goes on to its last whether it recovers or not. All grids of a sweep
+        observe, or none.
 
     Examples
     --------
@@ -138,6 +153,7 @@ class Grid:
     safety: float = SAFETY
     success: float = 0.99
     dtype: str = "float32"
+    observe: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -163,6 +179,7 @@ class Grid:
             raise ParameterError(f"dtype = {self.dtype!r}: must be 'float32' or 'float64'")
         for n, alpha in product(self.n, self.alpha):
             check_measurements(n, alpha)
+        object.__setattr__(self, "observe", _observed(self.observe, self.time))
 
     def tasks(self, seed: int) -> Iterator[Task]:
         """Unfold the grid.
@@ -179,7 +196,10 @@ class Grid:
         """
         shared = {
             name: getattr(self, name)
-            for name in ("time", "constrained_time", "step", "safety", "success", "dtype")
+            for name in (
+                *("time", "constrained_time", "step", "safety", "success", "dtype"),
+                "observe",
+            )
         }
         for n, a, alpha in product(self.n, self.a, self.alpha):
             for replica in range(self.replicas):
@@ -233,6 +253,8 @@ class Spec:
             if run in seen:
                 raise ParameterError("grid: two grids hold the same run; each may occur once")
             seen.add(run)
+        if len({bool(grid.observe) for grid in self.grids}) > 1:
+            raise ParameterError("observe: must be given in every grid of a sweep, or in none")
 
     @classmethod
     def load(cls, path: str | Path) -> Spec:
@@ -293,6 +315,11 @@ class Spec:
             name=table.get("name", "sweep"),
         )
 
+    @property
+    def observes(self) -> bool:
+        """Whether its rows are observations along the runs, and not their ends."""
+        return bool(self.grids[0].observe)
+
     def tasks(self) -> Iterator[Task]:
         """Unfold all grids.
 
@@ -309,8 +336,13 @@ class Spec:
         """How many descents there are."""
         return sum(len(task.starts) for task in self.tasks())
 
-    def chunks(self) -> list[Chunk]:
-        """Cut the tasks into chunks of a few seconds; the cut depends on the spec alone.
+    def chunks(self, known: Container[str] = ()) -> list[Chunk]:
+        """Cut the tasks into chunks of a few seconds; the cut depends on the arguments alone.
+
+        Parameters
+        ----------
+        known : container of str
+            Addresses of runs: a task that has no others is left out.
 
         Returns
         -------
@@ -319,12 +351,14 @@ class Spec:
         """
         chunks, current, seconds = [], [], 0.0
         for task in self.tasks():
+            if all(run in known for run in task.run_ids()):
+                continue
             if current and (seconds >= _CHUNK_SECONDS or task.n != current[-1].n):
                 chunks.append(Chunk(tuple(current)))
                 current, seconds = [], 0.0
             current.append(task)
             seconds += task.seconds()
-        return [*chunks, Chunk(tuple(current))]
+        return [*chunks, Chunk(tuple(current))] if current else chunks
 
     def to_toml(self) -> str:
         """Write the spec as TOML that `load` reads back to an equal one.
@@ -337,13 +371,13 @@ class Spec:
         lines = [f"name = {_toml(self.name)}", f"seed = {self.seed}"]
         for grid in self.grids:
             lines += ["", "[[grid]]"]
-            lines += [f"{f.name} = {_toml(getattr(grid, f.name))}" for f in fields(grid)]
+            lines += [f"{name} = {_toml(value)}" for name, value in _settings(grid).items()]
         return "\n".join(lines) + "\n"
 
     @property
     def digest(self) -> str:
         """Address of the sweep: a digest of its seed and grids."""
-        return _digest([self.seed, [asdict(grid) for grid in self.grids]])
+        return _digest([self.seed, [_settings(grid) for grid in self.grids]])
 
 
 def replica_seed(seed: int, replica: int) -> int:
@@ -362,6 +396,25 @@ def replica_seed(seed: int, replica: int) -> int:
         53 bits, so that every reader of numbers keeps it whole.
     """
     return int(np.random.SeedSequence([seed, replica]).generate_state(1, np.uint64)[0] >> 11)
+
+
+def _settings(of: Task | Grid) -> dict[str, Any]:
+    """Return all that determines a row; a run that is not observed keeps its address."""
+    settings = asdict(of)
+    if not settings["observe"]:
+        del settings["observe"]
+    return settings
+
+
+def _observed(times: object, end: float) -> tuple[float, ...]:
+    if isinstance(times, (str, bytes)) or not hasattr(times, "__iter__"):
+        times = (times,)
+    found = tuple(check("time", time) for time in times)
+    if any(late >= later for late, later in pairwise((*found, end + 1))) or found[-1:] > (end,):
+        raise ParameterError(
+            f"observe = {list(found)}: must be a list of rising times, up to time = {end:g}"
+        )
+    return found
 
 
 def _checked(name: str, value: object) -> Any:

@@ -56,6 +56,55 @@ the overlap at the start, rises and sharpness are those of `prlib.descent.StepRe
 from time_limit to dtype are the settings of the run (time is where it ended), and run is the
 address of all that determines the row."""
 
+OBSERVED = pa.schema(
+    [
+        ("a", pa.float64()),
+        ("alpha", pa.float64()),
+        ("n", pa.int64()),
+        ("start", pa.string()),
+        ("replica", pa.int64()),
+        ("seed", pa.int64()),
+        ("recovered", pa.bool_()),
+        ("time", pa.float64()),
+        ("overlap", pa.float64()),
+        ("energy", pa.float64()),
+        ("mu", pa.float64()),
+        ("gradient_norm", pa.float64()),
+        ("lowest", pa.float64()),
+        ("overlap2", pa.float64()),
+        ("start_overlap2", pa.float64()),
+        ("displacement_overlap2", pa.float64()),
+        ("gradient_overlap2", pa.float64()),
+        ("edge", pa.float64()),
+        ("outlier", pa.bool_()),
+        ("rises", pa.int64()),
+        ("stopped_by", pa.string()),
+        ("run", pa.string()),
+    ]
+)
+"""Columns of observations. recovered, rises and stopped_by are those of the whole run; energy is a
+dimension's; lowest is the lowest eigenvalue of the Hessian, overlap2 the squared overlap of its
+eigenvector with the signal, the next three with v1 of the start, with the displacement and with the
+gradient (`prlib.descent.Trajectory`); edge and outlier are what theory makes of the state's own law
+of labels and fields."""
+
+
+def schema_of(spec: Spec) -> pa.Schema:
+    """Return the columns of a sweep's rows.
+
+    Parameters
+    ----------
+    spec : Spec
+        The sweep.
+
+    Returns
+    -------
+    pyarrow.Schema
+        `OBSERVED` if it observes, else `SCHEMA`.
+    """
+    return OBSERVED if spec.observes else SCHEMA
+
+
 _SECONDS = b"prlib.seconds"
 
 
@@ -291,7 +340,7 @@ class Store:
             chunk = expected.get(path)
             if chunk is None:
                 raise SweepError(_refusal(path, "it belongs to no chunk of this sweep"))
-            found[chunk.name] = _read_part(path, chunk)
+            found[chunk.name] = _read_part(path, chunk, schema_of(self.spec))
         return found
 
     def finish(self, rows: pa.Table, record: str) -> None:
@@ -315,42 +364,46 @@ class Store:
         shutil.rmtree(self.parts, ignore_errors=True)
 
 
-def known_rows(paths: Sequence[Path]) -> dict[str, dict]:
+def known_rows(paths: Sequence[Path], schema: pa.Schema) -> dict[str, list[dict]]:
     """Read rows that other sweeps have computed.
 
     Parameters
     ----------
     paths : sequence of Path
-        Parquet files of finished sweeps.
+        Parquet files of finished sweeps; those of other columns are passed over.
+    schema : pyarrow.Schema
+        The columns that are wanted.
 
     Returns
     -------
     dict
-        Each row by the address of its run.
+        The rows of each run by its address.
 
     Raises
     ------
     SweepError
-        If a file holds no such rows.
+        If a file holds no rows of a sweep.
     """
-    rows: dict[str, dict] = {}
+    rows: dict[str, list[dict]] = {}
     for path in paths:
         try:
             table = pq.read_table(path)
         except (OSError, pa.ArrowInvalid):
             raise SweepError(f"{path}: is not a readable Parquet file of a sweep") from None
-        if not table.schema.equals(SCHEMA):
+        if not any(table.schema.equals(one) for one in (SCHEMA, OBSERVED)):
             raise SweepError(f"{path}: its columns are not those of a sweep")
-        rows |= {row["run"]: row for row in table.to_pylist()}
+        if table.schema.equals(schema):
+            for row in table.to_pylist():
+                rows.setdefault(row["run"], []).append(row)
     return rows
 
 
-def _read_part(path: Path, chunk: Chunk) -> tuple[pa.Table, float]:
+def _read_part(path: Path, chunk: Chunk, schema: pa.Schema) -> tuple[pa.Table, float]:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid):
         raise SweepError(_refusal(path, "it is damaged or no Parquet file")) from None
-    if not table.schema.equals(SCHEMA):
+    if not table.schema.equals(schema):
         raise SweepError(_refusal(path, "its columns are not those of a sweep"))
     if table.column("run").to_pylist() != list(chunk.run_ids):
         raise SweepError(_refusal(path, "it holds other runs than its name says"))

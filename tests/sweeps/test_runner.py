@@ -17,7 +17,7 @@ import pytest
 
 from prlib.descent import descend_instance
 from prlib.parameters import ParameterError
-from prlib.sweeps import Spec, SweepError, rates, run_sweep
+from prlib.sweeps import Spec, SweepError, rates, results, run_sweep
 from prlib.sweeps.runner import run_chunk
 from prlib.sweeps.store import SCHEMA, Store
 
@@ -359,3 +359,49 @@ def test_a_scheduler_that_does_not_answer_is_named(table, tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert "scheduler = 'tcp://127.0.0.1:9': does not answer" in found.stdout, found.stderr
+
+
+def test_observations_are_rows_along_the_runs(table, tmp_path):
+    observed = Spec.from_table(
+        {**table, "name": "seen", "a": 0.01, "n": 24, "replicas": 2, "observe": [0.5, 5.0]}
+    )
+    result = run(observed, tmp_path)
+    assert result.computed == observed.runs
+    assert len(result.table) == 3 * observed.runs
+    one = result.table[result.table["run"] == result.table["run"].iloc[0]]
+    assert one["time"].tolist() == pytest.approx([0, 0.5, 5])
+    assert one["overlap2"].between(0, 1).all()
+    # The same rows again, one replica of them from elsewhere.
+    more = Spec.from_table({**observed_table(observed), "replicas": 3})
+    again = run_sweep(more, tmp_path / "more", known=[result.path], quiet=True, jobs=1)
+    assert again.computed == more.runs - observed.runs
+    alone = run(more, tmp_path / "alone")
+    assert again.table.equals(alone.table)
+
+
+def observed_table(spec):
+    grid = spec.grids[0]
+    names = ("a", "alpha", "n", "start", "time", "constrained_time", "observe")
+    return {"name": "more", "seed": spec.seed, **{name: getattr(grid, name) for name in names}}
+
+
+def test_observation_times_are_checked(table):
+    for times in ([5.0, 1.0], [1.0, 9.0], [1.0, 1.0]):
+        with pytest.raises(ParameterError, match=r"observe = .*rising times, up to time = 5"):
+            Spec.from_table({**table, "observe": times})
+    with pytest.raises(ParameterError, match="observe: must be given in every grid"):
+        Spec.from_table({**table, "grid": [{"observe": [1.0]}, {"n": 32}]})
+
+
+def test_results_are_read_from_data_and_only_the_rest_is_computed(
+    undisturbed, spec, table, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("prlib.sweeps.runner.DATA", tmp_path)
+    monkeypatch.setattr("prlib.sweeps.runner.start_executor", lambda *_: ThreadPoolExecutor(1))
+    (tmp_path / "small.parquet").write_bytes(undisturbed.path.read_bytes())
+    assert results(spec, quiet=True).equals(undisturbed.table)
+    assert not (tmp_path / "computed").exists()
+    more = Spec.from_table({**table, "replicas": 4})
+    found = results(more, quiet=True)
+    assert len(found) == more.runs
+    assert found[found["replica"] < 3].reset_index(drop=True).equals(undisturbed.table)

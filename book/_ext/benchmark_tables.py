@@ -1,0 +1,243 @@
+"""The tables of the benchmark page, from what `make bench` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+NUMBERS = {
+    "alpha_init": r"$\alpha_\mathrm{BBP}^\mathrm{init}$",
+    "threshold_state": "a threshold state (its energy)",
+    "alpha_threshold": r"$\alpha_\mathrm{BBP}^\mathrm{TS}$",
+    "chi": r"a threshold state (its $\chi$)",
+}
+TARGETS = {"alpha_init": 0.002, "threshold_state": 0.05, "alpha_threshold": 0.5}
+DIAGRAM_TARGET, DYNAMICAL_TARGET, SWEEP_TARGET = 15.0, 6.0, 20 * 60.0
+IMPORT_TARGET, COMMAND_TARGET = 0.6, 2.0
+LIBRARIES = {"numpy": "NumPy", "jax": "JAX", "torch": "PyTorch"}
+
+
+def tables(root: Path) -> dict[str, str]:
+    """Return every table and fact of the benchmark page under its name."""
+    theory, descent = (
+        json.loads((root / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("theory", "descent")
+    )
+    found = {**_theory(theory), **_dynamical(theory["dynamical"]), **_descent(descent)}
+    found["machine"] = "; ".join(
+        f"{what}: {m['processor']}, {m['cores']} cores, {m['system']}, Python {m['python']}, "
+        f"{results['finished'][:10]}"
+        for what, results in (("theory", theory), ("descent", descent))
+        for m in [results["machine"]]
+    )
+    return {f"bench_{name}": text for name, text in found.items()}
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "not run"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.1e} s"
+
+
+def _met(*, is_met: bool) -> str:
+    return "met" if is_met else "missed"
+
+
+def _at_most(value: float, target: float) -> str:
+    return f"at most {_seconds(target)}: {_met(is_met=value <= target)}"
+
+
+def _at_least(value: float | None, target: float) -> str:
+    return "not run" if value is None else f"{value:.2g} ({_met(is_met=value >= target)})"
+
+
+def _theory(results: dict[str, Any]) -> dict[str, str]:
+    rows = []
+    for row in results["numbers"]:
+        alpha = "" if row["alpha"] is None else rf", $\alpha$ = {row['alpha']:g}"
+        rows.append(
+            [
+                NUMBERS[row["number"]],
+                f"$a$ = {row['a']:g}{alpha}",
+                f"{row['value']:.6g}",
+                f"{row['digits']:.1f}",
+                _seconds(row["seconds"]),
+                _at_most(row["seconds"], TARGETS[row["number"]]),
+            ]
+        )
+    diagram, waits = results["diagram"], results["processes"]
+    rows.append(
+        [
+            f"both transitions at {diagram['values_of_a']} values of $a$",
+            "0.001 to 100",
+            "",
+            f"{diagram['least_digits']:.1f}",
+            _seconds(diagram["seconds"]),
+            _at_most(diagram["seconds"], DIAGRAM_TARGET),
+        ]
+    )
+    for what, key, target in (
+        ("`import prlib`", "import_seconds", IMPORT_TARGET),
+        ("`prlib thresholds --a 0.01`", "thresholds_seconds", COMMAND_TARGET),
+    ):
+        rows.append([what, "", "", "", _seconds(waits[key]), _at_most(waits[key], target)])
+    header = ["what", "where", "value", "digits", "time", "target"]
+    ours = {}
+    for row in results["numbers"]:
+        ours.setdefault(row["number"], row["seconds"])
+    ours["chi"] = ours["threshold_state"]
+    plain = [
+        [
+            NUMBERS[row["number"]],
+            row["method"],
+            f"{row['digits']:.1f}",
+            _seconds(row["seconds"]),
+            _long(row["seconds_for_six_digits"]),
+            f"{row['seconds_for_six_digits'] / ours[row['number']]:,.0f}",
+        ]
+        for row in results["plain"]
+    ]
+    return {
+        "theory": _table(header, rows),
+        "plain": _table(["what", "by", "digits", "time", "time for 6 digits", "times ours"], plain),
+    }
+
+
+def _long(seconds: float) -> str:
+    for unit, size in (("years", 3.156e7), ("days", 86400.0), ("hours", 3600.0)):
+        if seconds >= size:
+            return f"{seconds / size:.2g} {unit}"
+    return _seconds(seconds)
+
+
+def _dynamical(results: dict[str, Any]) -> dict[str, str]:
+    growth = [
+        [row["steps"], f"{row['paths']:,}", _seconds(row["seconds"])] for row in results["growth"]
+    ]
+    reference = next(
+        row for row in results["growth"] if row["steps"] == 160 and row["paths"] == 16384
+    )
+    plain = next(row for row in results["sampling"] if row["sampling"] == "plain")
+    # Time to a given error: error squared times seconds.
+    sampling = [
+        [
+            row["sampling"],
+            *(
+                f"{(plain[key] / row[key]) ** 2 * plain['seconds'] / row['seconds']:.2g}"
+                for key in ("energy_error", "mu_error", "log_variance_error")
+            ),
+        ]
+        for row in results["sampling"]
+    ]
+    return {
+        "dynamical": _table(["steps", "paths", "time"], growth),
+        "dynamical_target": _at_most(reference["seconds"], DYNAMICAL_TARGET),
+        "sampling": _table(
+            ["paths drawn", "energy", r"$\mu$", r"$\log V$"],
+            sampling,
+        ),
+    }
+
+
+def _descent(results: dict[str, Any]) -> dict[str, str]:
+    times, shares = [], []
+    for row in results["steps"]:
+        one = row["count"] == 1
+        times.append(
+            [
+                row["n"],
+                row["count"],
+                _seconds(row["prlib_seconds"]),
+                *(_seconds(row[f"{name}_seconds"]) for name in LIBRARIES),
+                _at_least(row["times_numpy"], 5)
+                if one and row["n"] == 1024
+                else f"{row['times_numpy']:.2g}",
+                _at_least(row["times_best_peer"], 2)
+                if one and row["n"] == 1024
+                else "not run"
+                if row["times_best_peer"] is None
+                else f"{row['times_best_peer']:.2g}",
+            ]
+        )
+        if one:
+            share = row["share_of_bandwidth"]
+            limit, rate = "reading X once", f"{row['read_bandwidth'] / 1e9:.3g} GB/s"
+            met = _met(is_met=share >= 0.8) if row["n"] == 4096 else "no target"
+        else:
+            share = row["share_of_sgemm_square"]
+            limit, rate = "sgemm, square", f"{row['sgemm_square'] / 1e9:.3g} Gflop/s"
+            met = _met(is_met=share >= 0.5)
+        shares.append([row["n"], row["count"], limit, rate, f"{share:.0%}", met])
+        if not one:
+            shares.append(
+                [
+                    row["n"],
+                    row["count"],
+                    "sgemm, the shapes of a step",
+                    f"{row['sgemm_same_shape'] / 1e9:.3g} Gflop/s",
+                    f"{row['share_of_sgemm_same_shape']:.0%}",
+                    "no target",
+                ]
+            )
+    profile = [
+        [
+            n,
+            *(
+                f"{row[part] / row['step_seconds']:.0%}"
+                for part in ("fields_seconds", "back_projection_seconds", "step_rule_seconds")
+            ),
+            f"{row['fields_flops_a_second_in_cache'] / 1e9:.3g}",
+            f"{row['back_projection_flops_a_second_in_cache'] / 1e9:.3g}",
+        ]
+        for n, row in results["profile"].items()
+    ]
+    recovery = [
+        [
+            row["n"],
+            f"{row['recovered']} of {row['runs']}",
+            _seconds(row["seconds_a_run"]),
+            _seconds(row["seconds_a_signal"]),
+        ]
+        for row in results["recovery"]
+    ]
+    sweep, memory = results["sweep"], results["memory"]
+    lacking = "" if sweep["replicas"] == 200 else f" (from {sweep['replicas']} replicas, scaled)"
+    return {
+        "steps": _table(
+            ["N", "descents", "prlib", *LIBRARIES.values(), "times NumPy", "times the best peer"],
+            times,
+        ),
+        "shares": _table(["N", "descents", "limit", "its rate", "share", "target"], shares),
+        "profile": _table(
+            [
+                "N",
+                "fields",
+                "back-projection",
+                "step rule",
+                "fields in cache, Gflop/s",
+                "back-projection in cache, Gflop/s",
+            ],
+            profile,
+        ),
+        "recovery": _table(["N", "recovered", "time a run", "time a recovered signal"], recovery),
+        "sweep": f"{sweep['seconds_for_200_replicas'] / 60:.3g} min{lacking}, "
+        + _at_most(sweep["seconds_for_200_replicas"], SWEEP_TARGET).replace(
+            _seconds(SWEEP_TARGET), f"{SWEEP_TARGET / 60:g} min"
+        ),
+        "memory": ", ".join(
+            f"{share:.2f} for a {start} start" for start, share in memory["peak_over_x"].items()
+        )
+        + f" (N = {memory['n']}; target 1.2: "
+        + _met(is_met=max(memory["peak_over_x"].values()) <= 1.2)
+        + ")",
+    }
