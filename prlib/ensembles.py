@@ -27,6 +27,7 @@ from prlib.measures import LabelMeasure, empirical
 from prlib.problem import Problem
 from prlib.spectra.bulk import left_edge
 from prlib.spectra.outlier import outlier
+from prlib.sweeps import Grid, Spec, results
 
 RECOVERED = 0.99
 """Absolute overlap above which the signal counts as recovered."""
@@ -388,6 +389,101 @@ def _constrained_rows(
         }
     )
     return rows[rows["time"] > 0]
+
+
+OBSERVED_TIMES = (
+    *(0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.5, 2.5, 4.0, 6.0, 10.0, 15.0),
+    *(25.0, 40.0, 60.0, 100.0),
+)
+"""Flow times at which the data of the book observe the Hessian."""
+
+
+def recovery(
+    a: float,
+    alphas: Sequence[float],
+    sizes: Sequence[int],
+    starts: Sequence[str],
+    replicas: int,
+    time: float,
+    seed: int,
+    **settings: Any,
+) -> pd.DataFrame:
+    """Descend from several starts of many instances; what ``data/`` holds is read, not run.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    alphas : sequence of float
+        Measurements per dimension.
+    sizes : sequence of int
+        Dimensions.
+    starts : sequence of str
+        Names in `prlib.parameters.STARTS`.
+    replicas : int
+        Instances of each alpha at the largest dimension; twice as many at the others.
+    time : float
+        Flow time at which a run that has not recovered stops.
+    seed : int
+        The sweep's seed.
+    **settings
+        Other settings of `prlib.sweeps.Grid`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run, with the columns of `prlib.sweeps.store.SCHEMA`.
+    """
+    largest = max(sizes)
+    grids = tuple(
+        Grid(
+            a=a,
+            alpha=tuple(sorted(alphas)),
+            n=n,
+            start=tuple(starts),
+            replicas=replicas if n == largest else 2 * replicas,
+            time=time,
+            **settings,
+        )
+        for n in sorted(sizes)
+    )
+    return results(Spec(seed, grids, "recovery"))
+
+
+def observations(
+    a: float,
+    alphas: Sequence[float],
+    n: int,
+    starts: Sequence[str],
+    replicas: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Descend as `recovery` does, and observe the Hessian at `OBSERVED_TIMES`.
+
+    Parameters
+    ----------
+    a, alphas, starts, seed
+        See `recovery`.
+    n : int
+        Dimension.
+    replicas : int
+        Instances of each alpha.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run and time, with the columns of `prlib.sweeps.store.OBSERVED`.
+    """
+    grid = Grid(
+        a=a,
+        alpha=tuple(sorted(alphas)),
+        n=n,
+        start=tuple(starts),
+        replicas=replicas,
+        time=OBSERVED_TIMES[-1],
+        observe=OBSERVED_TIMES,
+    )
+    return results(Spec(seed, (grid,), "observations"))
 
 
 def constrained_spectrum(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
+
+from prlib.sweeps.estimate import wilson
 
 Verdict = Literal["PASS", "FAIL", "OPEN"]
 
@@ -131,31 +133,6 @@ def falls(id_: str, statement: str, difference: float, error: float) -> Claim:
     return Claim(id_, statement, ratio, 2.0, math.inf, verdict)
 
 
-def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson interval of a rate.
-
-    Parameters
-    ----------
-    successes, trials : int
-        Counts.
-    level : float
-        Confidence.
-
-    Returns
-    -------
-    low, high : float
-        The interval.
-
-    Examples
-    --------
-    >>> low, high = wilson(5, 10)
-    >>> round(low, 3), round(high, 3)
-    (0.237, 0.763)
-    """
-    interval = binomtest(int(successes), int(trials)).proportion_ci(level, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def rate_agrees(
     id_: str, statement: str, successes: int, trials: int, low: float, high: float
 ) -> Claim:
@@ -177,7 +154,7 @@ def rate_agrees(
     Claim
         FAIL if the interval of the observed rate misses the range.
     """
-    observed = wilson(successes, trials, level=2 * norm.cdf(Z) - 1)
+    observed = wilson(successes, trials, confidence=2 * norm.cdf(Z) - 1)
     met = observed[0] <= high and low <= observed[1]
     return Claim(id_, statement, successes / trials, low, high, "PASS" if met else "FAIL")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prlib.claims.claim import Claim, agrees, falls, rate_agrees, wilson, within
+from prlib.claims.claim import Claim, agrees, falls, rate_agrees, within
 from prlib.ensembles import mean_interval
 from prlib.losses import Loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
+from prlib.sweeps import wilson
 from prlib.transitions import alpha_init
 
 EQUATOR = 0.3

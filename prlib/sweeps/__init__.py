@@ -1,6 +1,6 @@
 """Many descents: what to run, where, how it is kept, and what it says."""
 
-from prlib.sweeps.estimate import HalfPoint, half_point, rates
+from prlib.sweeps.estimate import HalfPoint, half_point, paired, rates, wilson
 from prlib.sweeps.runner import SweepInterrupted, SweepResult, results, run_sweep
 from prlib.sweeps.spec import Grid, Spec
 from prlib.sweeps.store import SweepError
@@ -13,7 +13,9 @@ __all__ = [
     "SweepInterrupted",
     "SweepResult",
     "half_point",
+    "paired",
     "rates",
     "results",
     "run_sweep",
+    "wilson",
 ]

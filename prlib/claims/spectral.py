@@ -1,0 +1,126 @@
+"""Claims on the spectral start (notebook 05)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prlib.claims.claim import Claim, falls, within
+from prlib.claims.recovery import P
+from prlib.losses import NormalizedIntensity
+from prlib.sweeps import paired, rates
+from prlib.transitions import alpha_init
+
+
+def spectral_claims(a: float, table: pd.DataFrame, alpha: float) -> list[Claim]:
+    """Hold the third experiment of the paper against paired runs.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    table : pandas.DataFrame
+        From `prlib.ensembles.recovery`, with the starts random, spectral, deflated and optimal.
+    alpha : float
+        Where the summary of the paper says that v1 helps.
+
+    Returns
+    -------
+    list of Claim
+        Whether it helps, why, and whether that lasts as N grows.
+    """
+    at = table[table["alpha"] == alpha]
+    claims = [
+        _pooled(
+            at,
+            ("spectral", "random"),
+            "spectral-helps",
+            f"at alpha = {alpha:g} more descents recover from v1 than from the random point",
+        ),
+        _pooled(
+            at,
+            ("spectral", "deflated"),
+            "spectral-overlap-counts",
+            f"at alpha = {alpha:g} more descents recover from v1 than from v1 without its signal "
+            "component",
+        ),
+        _pooled(
+            at,
+            ("optimal", "spectral"),
+            "spectral-optimal",
+            f"at alpha = {alpha:g} more descents recover from the optimal spectral start than "
+            "from v1",
+        ),
+        _direction(at),
+    ]
+    if alpha < alpha_init(NormalizedIntensity(a)).alpha:
+        claims.append(_fades(at, alpha))
+    return claims
+
+
+def _pooled(at: pd.DataFrame, starts: tuple[str, str], id_: str, statement: str) -> Claim:
+    one, other = starts
+    # One test over all sizes: replicas of different sizes are different instances.
+    pooled = at.assign(replica=at["n"].astype(str) + "/" + at["replica"].astype(str))
+    found = paired(pooled, one, other, by=("alpha",)).iloc[0]
+    p = float(found["p"]) if found["difference"] > 0 else 1.0
+    return within(id_, f"{statement}: McNemar's test over all N", p, 0.0, P)
+
+
+def _direction(at: pd.DataFrame) -> Claim:
+    pooled = at.assign(replica=at["n"].astype(str) + "/" + at["replica"].astype(str))
+    found = paired(pooled, "deflated", "random", by=("alpha",), confidence=0.9999).iloc[0]
+    return within(
+        "spectral-energy-alone",
+        f"at alpha = {at['alpha'].iloc[0]:g} v1 without its signal component is no better a "
+        "start than the random point, by more than 0.05",
+        float(found["low"]),
+        -1.0,
+        0.05,
+    )
+
+
+def _fades(at: pd.DataFrame, alpha: float) -> Claim:
+    squares = at[at["start"] == "spectral"].assign(square=lambda rows: rows["start_overlap"] ** 2)
+    by_size = squares.groupby("n")["square"].agg(["mean", "sem"])
+    first, last = by_size.iloc[0], by_size.iloc[-1]
+    return falls(
+        "spectral-overlap-fades",
+        f"at alpha = {alpha:g}, below the transition, the squared overlap of v1 fades with N",
+        first["mean"] - last["mean"],
+        float(np.hypot(first["sem"], last["sem"])),
+    )
+
+
+def spectral_table(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Tabulate the starts of one alpha: rates, initial overlap, and time to recover.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `prlib.ensembles.recovery`.
+    alpha : float
+        Measurements per dimension.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per size and start.
+    """
+    at = table[table["alpha"] == alpha]
+    counted = rates(at, by=["n", "start"]).set_index(["n", "start"])
+    rows = []
+    for (n, start), found in at.groupby(["n", "start"], sort=False):
+        rate = counted.loc[(n, start)]
+        times = found.loc[found["recovered"], "time"]
+        rows.append(
+            {
+                "N": n,
+                "start": start,
+                "recovered": f"{rate['recovered']:.0f} of {rate['runs']:.0f}",
+                "95 % interval": f"{rate['low']:.2f} to {rate['high']:.2f}",
+                "median initial |m|": f"{found['start_overlap'].median():.3f}",
+                "median time to recover": "none did" if times.empty else f"{times.median():.1f}",
+            }
+        )
+    return pd.DataFrame(rows).set_index(["N", "start"]).sort_index(level=0, sort_remaining=False)

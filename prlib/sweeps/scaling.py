@@ -1,0 +1,237 @@
+"""How the place where half the runs recover moves with the dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+FORMS: dict[str, tuple[str, Callable[[NDArray, float], NDArray], bool]] = {
+    "log": (r"c + b / log N", lambda n, _: 1 / np.log(n), False),
+    "log-power": (r"c + b log N / N^p", lambda n, p: np.log(n) / n**p, True),
+    "power": (r"c + b / N^p", lambda n, p: n**-p, True),
+}
+"""Forms of the half point against N: its formula, the decaying term, whether p is free."""
+
+POWERS = (0.05, 2.0)
+"""Range of the power p: below, a power law is a logarithm; above, it is gone at the second size."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    r"""One form of :math:`\alpha_{1/2}(N)`, fitted to runs.
+
+    The model of a run is :math:`P = 1/(1 + e^{-s(N)(\alpha - \alpha_{1/2}(N))})` with
+    :math:`\log s` linear in log N.
+
+    Attributes
+    ----------
+    form : str
+        A name in `FORMS`.
+    limit : float
+        c, the half point of infinite size.
+    amplitude : float
+        b.
+    power : float
+        p; NaN where the form has none.
+    slope : tuple of float
+        Intercept and slope of log s in log N.
+    log_likelihood : float
+        Of the runs that were fitted.
+    runs : int
+        How many.
+    """
+
+    form: str
+    limit: float
+    amplitude: float
+    power: float
+    slope: tuple[float, float]
+    log_likelihood: float
+    runs: int
+
+    def half_point(self, n: ArrayLike) -> NDArray[np.float64]:
+        """Return the half point at given sizes.
+
+        Parameters
+        ----------
+        n : array_like
+            Dimensions.
+
+        Returns
+        -------
+        ndarray
+            Alpha at which half the runs recover.
+        """
+        term = FORMS[self.form][1](np.asarray(n, dtype=float), self.power)
+        return self.limit + self.amplitude * term
+
+    def probability(self, n: ArrayLike, alpha: ArrayLike) -> NDArray[np.float64]:
+        """Return the probability that a run recovers.
+
+        Parameters
+        ----------
+        n, alpha : array_like
+            Dimension and measurements per dimension.
+
+        Returns
+        -------
+        ndarray
+            The probability.
+        """
+        n = np.asarray(n, dtype=float)
+        steepness = np.exp(self.slope[0] + self.slope[1] * np.log(n))
+        return expit(steepness * (np.asarray(alpha) - self.half_point(n)))
+
+
+def fit_scaling(table: pd.DataFrame, form: str) -> Scaling:
+    """Fit one form to runs of several sizes, by maximum likelihood.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of a sweep, of one a and one start.
+    form : str
+        A name in `FORMS`.
+
+    Returns
+    -------
+    Scaling
+        The fit.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> n, alpha = rng.choice([64, 256, 1024], 6000), rng.uniform(1, 4, 6000)
+    >>> recovered = rng.random(6000) < expit(5 * (alpha - 3 + 3 / np.log(n)))
+    >>> fit = fit_scaling(pd.DataFrame({"n": n, "alpha": alpha, "recovered": recovered}), "log")
+    >>> bool(abs(fit.limit - 3) < 0.3)
+    True
+    """
+    cells = _cells(table)
+    return _fit(cells, form)
+
+
+def predict(
+    table: pd.DataFrame,
+    form: str,
+    n: int,
+    *,
+    bootstrap: int = 200,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+) -> tuple[float, float, float]:
+    """Predict the half point of a size that was not run.
+
+    Parameters
+    ----------
+    table, form
+        See `fit_scaling`.
+    n : int
+        The size.
+    bootstrap : int
+        Resamplings of runs within each group of one size and alpha.
+    rng : Generator
+        Their randomness.
+    confidence : float
+        Coverage of the interval.
+
+    Returns
+    -------
+    alpha, low, high : float
+        The prediction, with the interval due to the sampling of runs; that the form is right is
+        not part of it.
+    """
+    cells = _cells(table)
+    best = _fit(cells, form)
+    rate = cells["recovered"] / cells["runs"]
+    found = []
+    for _ in range(bootstrap):
+        drawn = cells.assign(recovered=rng.binomial(cells["runs"], rate))
+        found.append(_fit(drawn, form, best).half_point(n))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(found, [tail, 1 - tail])
+    return float(best.half_point(n)), float(low), float(high)
+
+
+def held_out(table: pd.DataFrame) -> pd.DataFrame:
+    """Score each form on sizes that its fit has not seen, one size at a time.
+
+    Parameters
+    ----------
+    table : DataFrame
+        See `fit_scaling`.
+
+    Returns
+    -------
+    DataFrame
+        One row a form and held-out size: form, n, runs, score (log-likelihood of its runs under
+        the fit to all other sizes).
+    """
+    cells = _cells(table)
+    rows = []
+    for form in FORMS:
+        for n in sorted(cells["n"].unique()):
+            fit = _fit(cells[cells["n"] != n], form)
+            left = cells[cells["n"] == n]
+            rows.append(
+                {
+                    "form": form,
+                    "n": n,
+                    "runs": int(left["runs"].sum()),
+                    "score": _log_likelihood(left, fit.probability(left["n"], left["alpha"])),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _cells(table: pd.DataFrame) -> pd.DataFrame:
+    groups = table.groupby(["n", "alpha"])["recovered"]
+    return groups.agg(runs="size", recovered="sum").reset_index()
+
+
+def _log_likelihood(cells: pd.DataFrame, probability: NDArray) -> float:
+    p = np.clip(probability, 1e-12, 1 - 1e-12)
+    k, n = cells["recovered"].to_numpy(), cells["runs"].to_numpy()
+    return float(np.sum(k * np.log(p) + (n - k) * np.log1p(-p)))
+
+
+def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling:
+    free = FORMS[form][2]
+    runs = int(cells["runs"].sum())
+
+    def scaling(x: NDArray) -> Scaling:
+        power = float(x[4]) if free else float("nan")
+        return Scaling(form, x[0], x[1], power, (x[2], x[3]), 0.0, runs)
+
+    def loss(x: NDArray) -> float:
+        fit = scaling(x)
+        return -_log_likelihood(cells, fit.probability(cells["n"], cells["alpha"])) / runs
+
+    bounds = [(None, None)] * 4 + ([POWERS] if free else [])
+    if near is not None:
+        starts = [[near.limit, near.amplitude, *near.slope, near.power][: len(bounds)]]
+    else:
+        middle = float(np.average(cells["alpha"]))
+        # Where the power is free the likelihood may have more than one maximum.
+        starts = [
+            [middle, -1.0, 1.5, 0.0, power][: len(bounds)]
+            for power in ((0.1, 0.3, 0.6, 1.2) if free else (0.0,))
+        ]
+    fits = [minimize(loss, x, bounds=bounds, method="L-BFGS-B") for x in starts]
+    best = min(fits, key=lambda found: found.fun)
+    fit = scaling(best.x)
+    return Scaling(
+        form,
+        float(fit.limit),
+        float(fit.amplitude),
+        fit.power,
+        (float(fit.slope[0]), float(fit.slope[1])),
+        -float(best.fun) * runs,
+        runs,
+    )
