@@ -20,9 +20,22 @@ _HOME = {
     "descend": "prlib.descent:descend_instance",
     "notebooks": "prlib.reexecution:notebooks",
     "rerun": "prlib.reexecution:rerun",
+    "verify": "prlib.verification:verify",
+    "dynamics": "prlib.evolution:dynamics",
+    "t_bbp": "prlib.evolution:t_bbp",
 }
 
-__all__ = ["descend", "notebooks", "rerun", "spectrum", "threshold_state", "thresholds"]
+__all__ = [
+    "descend",
+    "dynamics",
+    "notebooks",
+    "rerun",
+    "spectrum",
+    "t_bbp",
+    "threshold_state",
+    "thresholds",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

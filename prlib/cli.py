@@ -66,10 +66,12 @@ def _parser() -> _Parser:
     _add_thresholds(commands)
     _add_spectrum(commands)
     _add_threshold_state(commands)
+    _add_dynamics(commands)
     _add_descend(commands)
     _add_sweep(commands)
     _add_notebooks(commands)
     _add_rerun(commands)
+    _add_verify(commands)
     return parser
 
 
@@ -186,6 +188,45 @@ def _threshold_state(arguments: argparse.Namespace) -> None:
     from prlib import threshold_state  # noqa: PLC0415
 
     _print_record(threshold_state(arguments.a, arguments.alpha), as_json=arguments.json)
+
+
+def _add_dynamics(commands: Any) -> None:
+    parser = _command(
+        commands, "dynamics", _dynamics, "the descent and its Hessian against time, infinite size"
+    )
+    _add_loss(parser)
+    _option(parser, "alpha", required=True)
+    _option(parser, "time", required=True)
+    _option(parser, "seed", default=0)
+
+
+def _dynamics(arguments: argparse.Namespace) -> None:
+    from prlib import dynamics  # noqa: PLC0415
+    from tqdm import tqdm  # noqa: PLC0415
+
+    with tqdm(unit="step", file=sys.stderr, leave=False) as bar:
+
+        def progress(done: int, steps: int) -> None:
+            bar.total = steps
+            bar.update(done - bar.n)
+
+        try:
+            states = dynamics(
+                arguments.a, arguments.alpha, arguments.time, seed=arguments.seed, progress=progress
+            )
+        except FloatingPointError as error:
+            raise RuntimeError(str(error)) from None
+    if arguments.json:
+        for state in states:
+            print(json.dumps(asdict(state), allow_nan=False))
+        return
+    names = ("t", "energy", "mu", "left_edge", "outlier", "overlap2", "variance")
+    print("  ".join(f"{name:>10}" for name in names))
+    for state in states:
+        values = (
+            _shown(getattr(state, name), getattr(state, f"{name}_error", None)) for name in names
+        )
+        print("  ".join(f"{value:>10}" for value in values))
 
 
 def _add_sweep(commands: Any) -> None:
@@ -306,3 +347,30 @@ def _rerun(arguments: argparse.Namespace) -> None:
         )
         return
     print(f"{verdict}\n\nwritten: {path}")
+
+
+def _add_verify(commands: Any) -> None:
+    _command(commands, "verify", _verify, "every claim of the book, its number and its verdict")
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from prlib.verification import verify  # noqa: PLC0415
+
+    found = verify()
+    for held in found:
+        if arguments.json:
+            print(json.dumps(asdict(held)))
+            continue
+        ends = ("-inf" if held.low is None else f"{held.low:.4g}", _end(held.high))
+        number = "no number" if held.number is None else f"{held.number:.4g}"
+        print(
+            f"{held.verdict}  {held.id}: {held.statement}  [{number}; accepted {ends[0]} to "
+            f"{ends[1]}; {held.source}]"
+        )
+    failed = [held.id for held in found if held.verdict == "FAIL"]
+    if failed:
+        raise RuntimeError(f"{len(failed)} of {len(found)} claims fail: {', '.join(failed)}")
+
+
+def _end(value: float | None) -> str:
+    return "inf" if value is None else f"{value:.4g}"

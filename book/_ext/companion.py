@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import prlib
+from prlib.verification import verify
 
 API_MARK = re.compile(r"<!-- modules: ([\w ]+) -->")
 
@@ -28,7 +30,16 @@ LITERAL = re.compile(
 # Front to back, as the architecture page lists the floors; a module that is not named comes last.
 ORDER = [
     *["losses", "problem", "measures", "spectra", "transitions", "evolution", "descent"],
-    *["ensembles", "sweeps", "figures", "claims", "reexecution", "cli", "parameters"],
+    *[
+        "ensembles",
+        "sweeps",
+        "figures",
+        "claims",
+        "reexecution",
+        "verification",
+        "cli",
+        "parameters",
+    ],
 ]
 
 
@@ -104,6 +115,27 @@ def commands(root: Path) -> str:
     return "\n".join(rows)
 
 
+def what_holds() -> str:
+    """Return the table of all claims: what `prlib verify` prints."""
+    rows = ["| verdict | claim | number | accepted | source |", "| --- | --- | --- | --- | --- |"]
+    for held in verify():
+        ends = [f"{end:.4g}" if end is not None else None for end in (held.low, held.high)]
+        accepted = f"{ends[0] or '−∞'} to {ends[1] or '∞'}" if any(ends) else ""
+        number = "" if held.number is None else f"{held.number:.4g}"
+        source = f"`{held.source}`"
+        if not held.source.startswith("data/"):
+            source = f"[{held.source[:2]}](../notebooks/{held.source}.ipynb)"
+        statement = held.statement.replace("|m|", "$|m|$").replace("|", r"\|")
+        rows.append(f"| {held.verdict} | {statement} | {number} | {accepted} | {source} |")
+    return "\n".join(rows)
+
+
+def verdicts() -> str:
+    """Return how many claims there are of each verdict."""
+    counts = Counter(held.verdict for held in verify())
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("PASS", "OPEN", "FAIL"))
+
+
 def set_facts(app: Sphinx, config: Config) -> None:
     """Give the pages what they must not type: version, address, floors, commands."""
     config.version = config.release = version("prlib")
@@ -116,6 +148,8 @@ def set_facts(app: Sphinx, config: Config) -> None:
         "floors": floors(),
         "commands": commands(Path(app.srcdir)),
         **tables(Path(app.srcdir)),
+        "what_holds": what_holds(),
+        "verdicts": verdicts(),
     }
     config.html_theme_options["extra_footer"] = (
         f'Version {config.release} · <a href="{url}">source</a> · MIT licence · companion to '

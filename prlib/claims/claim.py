@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import pandas as pd
@@ -159,8 +159,54 @@ def rate_agrees(
     return Claim(id_, statement, successes / trials, low, high, "PASS" if met else "FAIL")
 
 
-def evidence(claims: Iterable[Claim]) -> pd.DataFrame:
-    """Tabulate claims with the numbers they rest on.
+MIME = "application/vnd.prlib.claims+json"
+"""Under which a notebook keeps its claims, for `prlib.verification`."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Claims with the numbers they rest on: a table for a reader, a record for a program.
+
+    Attributes
+    ----------
+    claims : tuple of Claim
+        The claims.
+    """
+
+    claims: tuple[Claim, ...]
+
+    def table(self) -> pd.DataFrame:
+        """Tabulate the claims.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a claim.
+        """
+        return pd.DataFrame(
+            {
+                "claim": claim.statement,
+                "number": f"{claim.number:.4g}",
+                "accepted": f"{claim.low:.4g} to {claim.high:.4g}",
+                "verdict": claim.verdict,
+            }
+            for claim in self.claims
+        ).set_index("claim")
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        # JSON has no infinity: an open end of an interval is null.
+        records = [
+            {
+                key: None if isinstance(value, float) and not math.isfinite(value) else value
+                for key, value in asdict(claim).items()
+            }
+            for claim in self.claims
+        ]
+        return {"text/html": self.table().to_html(), MIME: {"claims": records}}
+
+
+def evidence(claims: Iterable[Claim]) -> Evidence:
+    """Show claims with the numbers they rest on.
 
     Parameters
     ----------
@@ -169,15 +215,14 @@ def evidence(claims: Iterable[Claim]) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame
-        One row a claim.
+    Evidence
+        Displays itself in a notebook.
+
+    Examples
+    --------
+    >>> evidence([within("pi", "three digits of pi", 3.14159, 3.141, 3.142)]).table()[
+    ...     "verdict"
+    ... ].iloc[0]
+    'PASS'
     """
-    return pd.DataFrame(
-        {
-            "claim": claim.statement,
-            "number": f"{claim.number:.4g}",
-            "accepted": f"{claim.low:.4g} to {claim.high:.4g}",
-            "verdict": claim.verdict,
-        }
-        for claim in claims
-    ).set_index("claim")
+    return Evidence(tuple(claims))

@@ -1,4 +1,4 @@
-"""The Hessian along the descent (notebook 02)."""
+"""The Hessian along the descent (notebooks 02 and 07)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from prlib.figures.export import BookFigure
-from prlib.figures.style import COLOURS, heading, panels, sequence
-from prlib.losses import Loss
+from prlib.figures.style import COLOURS, heading, panels, points, sequence
+from prlib.losses import Loss, NormalizedIntensity
 
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -112,6 +112,105 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         "Four panels against time. The alignment of the lowest eigenvector with the signal starts "
         "higher for larger alpha; it falls in the runs that fail and rises to one in those that "
         "recover, together with the overlap.",
+        figure,
+    )
+
+
+def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
+    """Overlap of the lowest eigenvector with four directions against time.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    rows : pandas.DataFrame
+        From `prlib.ensembles.observations`, of one size.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alphas = sorted(rows["alpha"].unique())
+    quantities = (
+        ("overlap2", "signal"),
+        ("start_overlap2", "$v_1$ of the start"),
+        ("displacement_overlap2", "displacement"),
+        ("gradient_overlap2", "gradient"),
+    )
+    with panels(2, 2, height=2.6, sharex=True, sharey=True) as (figure, axes):
+        for axis, (column, name) in zip(axes, quantities, strict=True):
+            for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
+                for style, found in _fates(rows[rows["alpha"] == alpha]):
+                    means = found.groupby("time")[column].mean()
+                    label = rf"$\alpha$ = {alpha:.3g}"
+                    axis.plot(means.index, means, color=colour, linestyle=style, label=label)
+            axis.set_ylim(-0.02, 1.02)
+            _time_axis(axis, rows)
+            heading(axis, name)
+        for axis in axes[::2]:
+            axis.set_ylabel("squared overlap of $v_1$")
+        _label_lowest(axes, 2)
+        _legend_below(figure, axes)
+    return BookFigure(
+        "fig-alignment-directions",
+        "Squared overlap of the lowest eigenvector of the Hessian with the signal, with what it "
+        "was at the start, with the displacement since then, and with the gradient, along the "
+        f"descent from a random start; {_sample(NormalizedIntensity(a), rows)}. Lines: means over "
+        "the runs that fail (solid) and those that recover (dashed). The time axis is linear near "
+        "zero.",
+        "Four panels against time. The eigenvector keeps its first direction until about t = 0.1 "
+        "and then turns; in the runs that recover it turns to the signal.",
+        figure,
+    )
+
+
+def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> BookFigure:
+    """How well alignment, overlap and lowest eigenvalue tell at each time who will recover.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    rows : pandas.DataFrame
+        From `prlib.ensembles.observations`, of one size.
+    curve : pandas.DataFrame
+        From `prlib.claims.alignment.prediction_curve`.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alphas = sorted(curve["alpha"].unique()) if len(curve) else []
+    looks = {
+        "overlap2": (COLOURS[0], "$v_1$ and signal"),
+        "overlap": (COLOURS[1], "overlap |m|"),
+        "lowest": (COLOURS[7], "lowest eigenvalue"),
+    }
+    with panels(1, max(1, len(alphas)), height=2.9, sharey=True, sharex=True) as (figure, axes):
+        for axis, alpha in zip(axes, alphas, strict=False):
+            for name, (colour, label) in looks.items():
+                found = curve[(curve["alpha"] == alpha) & (curve["predictor"] == name)]
+                points(axis, found["time"], found, color=colour, label=label, markersize=3)
+                axis.plot(found["time"], found["mean"], color=colour, linewidth=0.7)
+            axis.axhline(0.5, color="0.7", linewidth=0.8)
+            counts = curve[curve["alpha"] == alpha].iloc[0]
+            _time_axis(axis, rows)
+            axis.set_xlabel("time t")
+            fates = f"{counts['recovering']} recover, {counts['failing']} fail"
+            heading(axis, rf"$\alpha$ = {alpha:g}: {fates}")
+        axes[0].set(ylabel="area under the curve", ylim=(0.3, 1.03))
+        axes[0].legend(loc="lower right")
+    return BookFigure(
+        "fig-alignment-prediction",
+        "How early one can tell who recovers: probability that, of two runs of different fate, "
+        "the one that recovers has the larger alignment of its lowest eigenvector with the signal, "
+        "the larger overlap, or the lower lowest eigenvalue, at time t. "
+        f"a = {a:g}, N = {rows['n'].iloc[0]}, random starts. 95 % intervals (Hanley and McNeil); "
+        "one half is chance.",
+        "The area under the curve against time, one panel an alpha. Alignment and overlap rise "
+        "from near one half at the start to one.",
         figure,
     )
 

@@ -35,5 +35,5 @@ def test_wilson_stays_within_zero_and_one():
 
 
 def test_the_evidence_has_a_row_a_claim():
-    table = evidence([within("x", "one", 1.0, 0.0, 2.0), within("y", "two", 3.0, 0.0, 2.0)])
+    table = evidence([within("x", "one", 1.0, 0.0, 2.0), within("y", "two", 3.0, 0.0, 2.0)]).table()
     assert list(table["verdict"]) == ["PASS", "FAIL"]

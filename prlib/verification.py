@@ -1,0 +1,113 @@
+"""What holds: every claim of the book with its number, its interval, its source and its verdict.
+
+The claims are read from the executed notebooks, whose verdicts continuous integration recomputes;
+the tables of ``data/`` that they rest on are checked against their records here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from prlib.claims.claim import MIME, Verdict
+from prlib.reexecution import FOLDER, notebooks
+from prlib.sweeps import Spec, SweepError
+from prlib.sweeps.runner import DATA
+from prlib.sweeps.store import Store
+
+
+@dataclass(frozen=True)
+class Held:
+    """One claim, where it is made and whether it holds.
+
+    Attributes
+    ----------
+    id : str
+        Stable name.
+    statement : str
+        What is claimed.
+    number : float or None
+        The number it rests on; ``None`` if there is none, as for a file.
+    low, high : float or None
+        The accepted interval; ``None`` where it has no end.
+    source : str
+        The notebook or the file.
+    verdict : {"PASS", "FAIL", "OPEN"}
+        Whether it holds.
+    """
+
+    id: str
+    statement: str
+    number: float | None
+    low: float | None
+    high: float | None
+    source: str
+    verdict: Verdict
+
+
+def verify(folder: Path = FOLDER, data: Path = DATA) -> tuple[Held, ...]:
+    """Gather the claims of all notebooks, and check the tables of results.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the executed notebooks lie.
+    data : pathlib.Path
+        Where the tables lie.
+
+    Returns
+    -------
+    tuple of Held
+        In the order of the book, then one a table.
+
+    Examples
+    --------
+    >>> {held.verdict for held in verify()} <= {"PASS", "FAIL", "OPEN"}
+    True
+    """
+    return (*_claims(folder), *_tables(data))
+
+
+def _claims(folder: Path) -> list[Held]:
+    found = []
+    for notebook in notebooks(folder):
+        cells = nbformat.read(folder / f"{notebook.name}.ipynb", as_version=4).cells
+        records = [
+            record
+            for cell in cells
+            for output in cell.get("outputs", [])
+            for record in _record(output.get("data", {}).get(MIME))
+        ]
+        if not records:
+            statement = "the notebook was executed and says what it claims"
+            found.append(Held(notebook.name, statement, None, None, None, notebook.name, "FAIL"))
+        found += [Held(**record, source=notebook.name) for record in records]
+    return found
+
+
+def _record(kept: dict | str | None) -> list[dict]:
+    if isinstance(kept, str):
+        kept = json.loads(kept)
+    return kept["claims"] if kept else []
+
+
+def _tables(data: Path) -> list[Held]:
+    found = []
+    for path in sorted((data / "specs").glob("*.toml")):
+        spec = Spec.load(path)
+        source = f"data/{spec.name}.parquet"
+        statement = f"{source} is what its record says, of the spec data/specs/{path.name}"
+        try:
+            table = Store(spec, data).finished()
+            problem = "" if table is not None else ": it is not there; `make data` computes it"
+        except SweepError as error:
+            problem = f": {error}"
+        rows = None if problem else float(table.num_rows)
+        verdict: Verdict = "FAIL" if problem else "PASS"
+        found.append(
+            Held(f"data-{spec.name}", statement + problem, rows, rows, rows, source, verdict)
+        )
+    return found
