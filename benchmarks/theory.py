@@ -163,7 +163,7 @@ def processes():
 
 def dynamical_cost():
     """Time of the dynamical theory against steps and paths, and what its sampling pays."""
-    loss = NormalizedIntensity(0.01)
+    loss = NormalizedIntensity(1.0)
 
     def run(steps, paths, **options):
         return once(lambda: dynamical(loss, 3.0, np.full(steps, 0.01), paths=paths, **options))

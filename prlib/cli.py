@@ -201,8 +201,9 @@ def _add_dynamics(commands: Any) -> None:
 
 
 def _dynamics(arguments: argparse.Namespace) -> None:
-    from prlib import dynamics  # noqa: PLC0415
     from tqdm import tqdm  # noqa: PLC0415
+
+    from prlib import dynamics  # noqa: PLC0415
 
     with tqdm(unit="step", file=sys.stderr, leave=False) as bar:
 

@@ -30,16 +30,8 @@ LITERAL = re.compile(
 # Front to back, as the architecture page lists the floors; a module that is not named comes last.
 ORDER = [
     *["losses", "problem", "measures", "spectra", "transitions", "evolution", "descent"],
-    *[
-        "ensembles",
-        "sweeps",
-        "figures",
-        "claims",
-        "reexecution",
-        "verification",
-        "cli",
-        "parameters",
-    ],
+    *["ensembles", "sweeps", "figures", "claims", "reexecution", "verification", "cli"],
+    "parameters",
 ]
 
 
