@@ -160,6 +160,7 @@ PARAMETERS: dict[str, Parameter] = {
         _count("n", 2, "dimension N"),
         _count("sizes", 2, "dimensions N", many=True),
         _count("replicas", 1, "independent instances"),
+        _count("n_unseen", 2, "dimension N that no fit has seen"),
         _count("seed", 0, "seed of the random numbers"),
         Parameter(
             "start",
@@ -167,6 +168,14 @@ PARAMETERS: dict[str, Parameter] = {
             "one of " + ", ".join(STARTS),
             "where the descent starts",
             lambda value: value in STARTS,
+        ),
+        Parameter(
+            "starts",
+            "text",
+            "one of " + ", ".join(STARTS),
+            "where the descents start",
+            lambda value: value in STARTS,
+            many=True,
         ),
     )
 }

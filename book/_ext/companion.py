@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import pkgutil
 import re
+import tomllib
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -122,6 +124,25 @@ def what_holds() -> str:
     return "\n".join(rows)
 
 
+def data_tables(root: Path) -> str:
+    """Return the table of the tables of results, from their specs and records."""
+    rows = [
+        "| table | what for | rows | core time | computed |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for path in sorted((root / "data" / "specs").glob("*.toml")):
+        text = path.read_text(encoding="utf-8")
+        comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+        what = " ".join(line.lstrip("# ") for line in comment)
+        record = tomllib.loads((root / "data" / path.name).read_text(encoding="utf-8"))
+        rows.append(
+            f"| `{path.stem}` | {what} | {record['rows']:,} | "
+            f"{record['core_seconds'] / 60:.0f} min "
+            f"| {record['finished'][:10]}, commit `{record['commit'][:7]}` |"
+        )
+    return "\n".join(rows)
+
+
 def verdicts() -> str:
     """Return how many claims there are of each verdict."""
     counts = Counter(held.verdict for held in verify())
@@ -142,6 +163,7 @@ def set_facts(app: Sphinx, config: Config) -> None:
         **tables(Path(app.srcdir)),
         "what_holds": what_holds(),
         "verdicts": verdicts(),
+        "data_tables": data_tables(Path(app.srcdir)),
     }
     config.html_theme_options["extra_footer"] = (
         f'Version {config.release} · <a href="{url}">source</a> · MIT licence · companion to '

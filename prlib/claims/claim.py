@@ -133,6 +133,35 @@ def falls(id_: str, statement: str, difference: float, error: float) -> Claim:
     return Claim(id_, statement, ratio, 2.0, math.inf, verdict)
 
 
+def does_better(id_: str, statement: str, difference: float, p: float) -> Claim:
+    """Claim that one of two paired rates is higher, by an exact test at the level of `Z` errors.
+
+    Parameters
+    ----------
+    id_ : str
+        Stable name.
+    statement : str
+        What is claimed.
+    difference : float
+        Of the rates.
+    p : float
+        Probability of a difference as large, or larger, if there were none.
+
+    Returns
+    -------
+    Claim
+        Its number is p. FAIL if the other rate is higher; OPEN if neither is for sure.
+
+    Examples
+    --------
+    >>> does_better("start", "a start helps", 0.1, 1e-9).verdict
+    'PASS'
+    """
+    level = float(2 * norm.sf(Z))
+    verdict: Verdict = "OPEN" if p > level else "PASS" if difference > 0 else "FAIL"
+    return Claim(id_, statement, p, 0.0, level, verdict)
+
+
 def rate_agrees(
     id_: str, statement: str, successes: int, trials: int, low: float, high: float
 ) -> Claim:

@@ -6,16 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from prlib.claims.claim import Claim, Z, falls, rate_agrees, within
+from prlib.claims.claim import Claim, does_better, falls, rate_agrees, within
 from prlib.losses import NormalizedIntensity
 from prlib.sweeps import half_point, paired
+from prlib.sweeps.scaling import near_half
 from prlib.transitions import alpha_threshold
 
-P = float(2 * norm.sf(Z))
-"""Probability below which McNemar's test says that two starts differ: that of `Z` errors."""
-
 SIGNIFICANT = 0.01
-"""The same for what a table or a window shows."""
+"""Probability below which McNemar's test tells two runs apart in a table or a window."""
 
 NAMED = {
     (2.5, "random"): 0.4,
@@ -49,15 +47,14 @@ def recovery_claims(a: float, table: pd.DataFrame) -> list[Claim]:
     compared = paired(table, "random", "constrained")
     claims = []
     for n, found in compared.groupby("n"):
-        best = found.loc[found["difference"].idxmax()]
+        best = found.loc[found["difference"].abs().idxmax()]
         claims.append(
-            within(
+            does_better(
                 f"recovery-early-{n}",
                 f"at N = {n} the random start recovers signals that the constrained one loses: "
                 "McNemar's test at the alpha where they differ most",
-                float(best["p"] if best["difference"] > 0 else 1.0) * len(found),
-                0.0,
-                P,
+                float(best["difference"]),
+                min(1.0, float(best["p"]) * len(found)),
             )
         )
     claims += [_moves(table, start) for start in ("random", "constrained")]
@@ -82,7 +79,7 @@ def half_point_with_error(table: pd.DataFrame, start: str, n: int) -> tuple[floa
     place, error : float
         Alpha, and a quarter of its 95 % interval.
     """
-    found = table[(table["n"] == n) & (table["start"] == start)]
+    found = near_half(table[(table["n"] == n) & (table["start"] == start)])
     fit = half_point(
         found["alpha"], found["recovered"], bootstrap=200, rng=np.random.default_rng(n)
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from prlib.claims.claim import Claim, falls, rate_agrees
+from prlib.claims.claim import Claim, falls, rate_agrees, within
 from prlib.sweeps import half_point
 from prlib.sweeps.scaling import FORMS, Scaling, fit_scaling, held_out, predict
 
@@ -18,7 +18,7 @@ def half_points(table: pd.DataFrame, starts: Sequence[str], seed: int) -> pd.Dat
     Parameters
     ----------
     table : pandas.DataFrame
-        From `prlib.ensembles.recovery`.
+        From `prlib.ensembles.recovery`, near the half points.
     starts : sequence of str
         The starts.
     seed : int
@@ -127,7 +127,7 @@ def forms_table(
                 {
                     "start": start,
                     "form": FORMS[fit.form][0],
-                    "c, at infinite N": f"{fit.limit:.2f}",
+                    "at infinite N": "no limit" if fit.form == "straight" else f"{fit.limit:.2f}",
                     "p": "" if np.isnan(fit.power) else f"{fit.power:.2f}",
                     "log-likelihood of unseen sizes, less the best": (
                         f"{scores[fit.form] - scores.max():.1f}"
@@ -165,7 +165,7 @@ def scaling_claims(
     Returns
     -------
     list of Claim
-        Growth per start, whether the logarithm is told from power laws, and the prediction.
+        Growth per start, whether a limit is in sight, and the prediction.
     """
     claims = []
     for start, rows in found.groupby("start", sort=False):
@@ -180,21 +180,24 @@ def scaling_claims(
                 float(error),
             )
         )
-        claims.append(_preferred(table[table["start"] == start], start))
+        claims.append(_straight(table[table["start"] == start], start))
     for (start, alpha), runs in check.groupby(["start", "alpha"]):
         claims.append(_prediction(start, float(alpha), runs, predicted, fits[start]))
     return claims
 
 
-def _preferred(table: pd.DataFrame, start: str) -> Claim:
+def _straight(table: pd.DataFrame, start: str) -> Claim:
     scores = held_out(table).pivot_table(index="n", columns="form", values="score")
-    other = scores[["log-power", "power"]].sum().idxmax()
-    gain = scores["log"] - scores[other]
-    return falls(
-        f"scaling-log-{start}",
-        f"for the {start} start a logarithm predicts unseen sizes better than a power law",
-        float(gain.sum()),
-        float(gain.std(ddof=1) * np.sqrt(len(gain))),
+    limited = [form for form in FORMS if form != "straight"]
+    best = scores[limited].sum().idxmax()
+    gain = scores["straight"] - scores[best]
+    return within(
+        f"scaling-no-limit-{start}",
+        f"for the {start} start nothing is seen of a limit: a straight line in log N predicts "
+        "unseen sizes no worse than the best form with one, by two standard errors",
+        float(gain.sum() / (gain.std(ddof=1) * np.sqrt(len(gain)))),
+        -2.0,
+        np.inf,
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from prlib.claims.claim import Claim, falls, within
-from prlib.claims.recovery import P
+from prlib.claims.claim import Claim, does_better, falls, within
 from prlib.losses import NormalizedIntensity
 from prlib.sweeps import paired, rates
 from prlib.transitions import alpha_init
@@ -63,8 +62,9 @@ def _pooled(at: pd.DataFrame, starts: tuple[str, str], id_: str, statement: str)
     # One test over all sizes: replicas of different sizes are different instances.
     pooled = at.assign(replica=at["n"].astype(str) + "/" + at["replica"].astype(str))
     found = paired(pooled, one, other, by=("alpha",)).iloc[0]
-    p = float(found["p"]) if found["difference"] > 0 else 1.0
-    return within(id_, f"{statement}: McNemar's test over all N", p, 0.0, P)
+    return does_better(
+        id_, f"{statement}: McNemar's test over all N", found["difference"], float(found["p"])
+    )
 
 
 def _direction(at: pd.DataFrame) -> Claim:

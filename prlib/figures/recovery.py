@@ -16,7 +16,7 @@ from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import half_point, paired, rates
-from prlib.sweeps.scaling import FORMS, Scaling
+from prlib.sweeps.scaling import FORMS, Scaling, near_half
 from prlib.transitions import alpha_init, alpha_threshold
 
 STARTS = {
@@ -132,9 +132,10 @@ def _thresholds(axis: Axes, loss: NormalizedIntensity) -> None:
 
 
 def _fitted(axis: Axes, table: pd.DataFrame, colour) -> None:
-    fit = half_point(table["alpha"], table["recovered"])
-    if np.isfinite(fit.slope):
-        grid = np.linspace(table["alpha"].min(), table["alpha"].max(), 200)
+    near = near_half(table)
+    fit = half_point(near["alpha"], near["recovered"]) if len(near) else None
+    if fit is not None and np.isfinite(fit.slope):
+        grid = np.linspace(near["alpha"].min(), near["alpha"].max(), 100)
         axis.plot(grid, expit(fit.slope * (grid - fit.alpha)), color=colour, linewidth=0.8)
 
 
@@ -332,7 +333,7 @@ def half_points_figure(
     BookFigure
         The figure.
     """
-    loss, styles = NormalizedIntensity(a), ("-", "--", ":")
+    loss, styles = NormalizedIntensity(a), ("-", "--", ":", "-.")
     starts = list(fits)
     with panels(1, len(starts), height=3.4, sharey=False) as (figure, axes):
         for axis, start in zip(axes, starts, strict=True):
@@ -362,7 +363,7 @@ def half_points_figure(
         "fig-half-points",
         r"The \(\alpha\) at which half the descents recover the signal, against the dimension, "
         f"a = {a:g}. Points: logistic fits to {counts.min()} to {counts.max()} runs a size, with "
-        "95 % bootstrap intervals. Lines: three forms, each fitted to the runs of all sizes. Grey "
+        "95 % bootstrap intervals. Lines: four forms, each fitted to the runs of all sizes. Grey "
         f"bars: their predictions for N = {predicted['n'].iloc[0]}, with 95 % bootstrap intervals. "
         rf"For scale: \(\alpha_{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
         f"{alpha_threshold(loss).alpha:.3f} at threshold states.",

@@ -15,8 +15,14 @@ FORMS: dict[str, tuple[str, Callable[[NDArray, float], NDArray], bool]] = {
     "log": (r"c + b / log N", lambda n, _: 1 / np.log(n), False),
     "log-power": (r"c + b log N / N^p", lambda n, p: np.log(n) / n**p, True),
     "power": (r"c + b / N^p", lambda n, p: n**-p, True),
+    "straight": (r"c + b log N", lambda n, _: np.log(n), False),
 }
-"""Forms of the half point against N: its formula, the decaying term, whether p is free."""
+"""Forms of the half point against N: its formula, the term that b multiplies, whether p is free.
+The last has no limit at infinite N: it is what the others are held against."""
+
+REACH = 0.5
+"""Distance in alpha from the half point within which runs are fitted: a logistic curve describes
+the middle of a rise and not its tails."""
 
 POWERS = (0.05, 2.0)
 """Range of the power p: below, a power law is a logarithm; above, it is gone at the second size."""
@@ -34,7 +40,7 @@ class Scaling:
     form : str
         A name in `FORMS`.
     limit : float
-        c, the half point of infinite size.
+        c: the half point of infinite size, if the form has one.
     amplitude : float
         b.
     power : float
@@ -110,11 +116,44 @@ def fit_scaling(table: pd.DataFrame, form: str) -> Scaling:
     >>> n, alpha = rng.choice([64, 256, 1024], 6000), rng.uniform(1, 4, 6000)
     >>> recovered = rng.random(6000) < expit(5 * (alpha - 3 + 3 / np.log(n)))
     >>> fit = fit_scaling(pd.DataFrame({"n": n, "alpha": alpha, "recovered": recovered}), "log")
-    >>> bool(abs(fit.limit - 3) < 0.3)
+    >>> bool(abs(fit.half_point(256) - (3 - 3 / np.log(256))) < 0.05)
     True
     """
-    cells = _cells(table)
-    return _fit(cells, form)
+    return _fit(_cells(table), form)
+
+
+def near_half(table: pd.DataFrame, reach: float = REACH) -> pd.DataFrame:
+    """Keep the runs near the place where half of them recover.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of a sweep, of one a.
+    reach : float
+        Distance in alpha.
+
+    Returns
+    -------
+    DataFrame
+        Of each start and size the runs within `reach` of where the recovered fraction, made to
+        rise, passes one half on straight lines between the alphas; none where it does not.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"n": 8, "start": "random", "alpha": [1.0, 2.0, 3.0]})
+    >>> table["recovered"] = [False, True, True]
+    >>> near_half(table, reach=0.6)["alpha"].tolist()
+    [1.0, 2.0]
+    """
+    kept = []
+    for _, found in table.groupby(["start", "n"], sort=False):
+        rate = found.groupby("alpha")["recovered"].mean().cummax()
+        if rate.iloc[0] < 0.5 <= rate.iloc[-1]:
+            after = int(np.argmax(rate.to_numpy() >= 0.5))
+            ends = rate.iloc[after - 1 : after + 1]
+            place = np.interp(0.5, ends.to_numpy(), ends.index.to_numpy())
+            kept.append(found[(found["alpha"] - place).abs() <= reach])
+    return pd.concat(kept, ignore_index=True) if kept else table.iloc[:0]
 
 
 def predict(
@@ -122,7 +161,7 @@ def predict(
     form: str,
     n: int,
     *,
-    bootstrap: int = 200,
+    bootstrap: int = 100,
     rng: np.random.Generator,
     confidence: float = 0.95,
 ) -> tuple[float, float, float]:
@@ -203,35 +242,39 @@ def _log_likelihood(cells: pd.DataFrame, probability: NDArray) -> float:
 
 def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling:
     free = FORMS[form][2]
-    runs = int(cells["runs"].sum())
+    n, alpha, runs, recovered = (
+        cells[name].to_numpy(dtype=float) for name in ("n", "alpha", "runs", "recovered")
+    )
+    log_n, total = np.log(n), runs.sum()
 
-    def scaling(x: NDArray) -> Scaling:
-        power = float(x[4]) if free else float("nan")
-        return Scaling(form, x[0], x[1], power, (x[2], x[3]), 0.0, runs)
+    # Everything about its mean, in units of its spread: the likelihood is then nearly round.
+    def term(power: float) -> tuple[NDArray, float, float]:
+        values = FORMS[form][1](n, power)
+        middle, spread = np.average(values, weights=runs), values.std()
+        return (values - middle) / spread, float(middle), float(spread)
 
     def loss(x: NDArray) -> float:
-        fit = scaling(x)
-        return -_log_likelihood(cells, fit.probability(cells["n"], cells["alpha"])) / runs
+        values, _, _ = term(x[4] if free else 0.0)
+        logit = np.exp(x[2] + x[3] * (log_n - log_n.mean())) * (alpha - x[0] - x[1] * values)
+        return float(np.sum(runs * np.logaddexp(0, logit) - recovered * logit)) / total
 
-    bounds = [(None, None)] * 4 + ([POWERS] if free else [])
-    if near is not None:
-        starts = [[near.limit, near.amplitude, *near.slope, near.power][: len(bounds)]]
-    else:
-        middle = float(np.average(cells["alpha"]))
-        # Where the power is free the likelihood may have more than one maximum.
-        starts = [
-            [middle, -1.0, 1.5, 0.0, power][: len(bounds)]
-            for power in ((0.1, 0.3, 0.6, 1.2) if free else (0.0,))
-        ]
+    bounds = [(None, None), (None, None), (-3, 4), (-2, 2)] + ([POWERS] if free else [])
+    centre = float(np.average(alpha, weights=runs))
+    powers = ((0.1, 0.8) if near is None else (near.power,)) if free else (0.0,)
+    # Where the power is free the likelihood may have more than one maximum.
+    starts = [[centre, 0.0, 1.2, 0.0, power][: len(bounds)] for power in powers]
     fits = [minimize(loss, x, bounds=bounds, method="L-BFGS-B") for x in starts]
     best = min(fits, key=lambda found: found.fun)
-    fit = scaling(best.x)
+    power = float(best.x[4]) if free else float("nan")
+    _, middle, spread = term(power)
+    amplitude = float(best.x[1]) / spread
+    steepness = float(best.x[3])
     return Scaling(
-        form,
-        float(fit.limit),
-        float(fit.amplitude),
-        fit.power,
-        (float(fit.slope[0]), float(fit.slope[1])),
-        -float(best.fun) * runs,
-        runs,
+        form=form,
+        limit=float(best.x[0]) - amplitude * middle,
+        amplitude=amplitude,
+        power=power,
+        slope=(float(best.x[2]) - steepness * float(log_n.mean()), steepness),
+        log_likelihood=-float(best.fun) * total,
+        runs=int(total),
     )

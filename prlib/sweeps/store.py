@@ -3,6 +3,8 @@
 In a folder, a sweep NAME has ``NAME.parts/`` with its spec and one Parquet file a chunk, and in the
 end ``NAME.parquet`` beside ``NAME.toml``. Every file is written beside its place, flushed to the
 disk and moved there at once, so that none is ever seen in part.
+
+The columns of a sweep's rows are in `SCHEMA`; those of one that observes in `OBSERVED`.
 """
 
 from __future__ import annotations
