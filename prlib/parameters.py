@@ -160,6 +160,7 @@ PARAMETERS: dict[str, Parameter] = {
         _count("n", 2, "dimension N"),
         _count("sizes", 2, "dimensions N", many=True),
         _count("replicas", 1, "independent instances"),
+        _count("unseen_replicas", 1, "independent instances of that dimension"),
         _count("n_unseen", 2, "dimension N that no fit has seen"),
         _count("seed", 0, "seed of the random numbers"),
         Parameter(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prlib.claims.claim import Claim, falls, rate_agrees, within
+from prlib.ensembles import recovery
 from prlib.sweeps import half_point
 from prlib.sweeps.scaling import FORMS, Scaling, fit_scaling, held_out, predict
 
@@ -96,6 +97,33 @@ def predictions(table: pd.DataFrame, starts: Sequence[str], n: int, seed: int) -
                 {"start": start, "form": form, "n": n, "half": place, "low": low, "high": high}
             )
     return pd.DataFrame(rows)
+
+
+def unseen_runs(
+    a: float, predicted: pd.DataFrame, replicas: int, time: float, seed: int
+) -> pd.DataFrame:
+    """Run the predicted size, each start where its half point is expected.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    predicted : pandas.DataFrame
+        From `predictions`.
+    replicas, time, seed
+        See `prlib.ensembles.recovery`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run, at the mean prediction of the forms, rounded to a twentieth.
+    """
+    found = []
+    for start, rows in predicted.groupby("start", sort=False):
+        alpha = round(20 * float(rows["half"].mean())) / 20
+        n = int(rows["n"].iloc[0])
+        found.append(recovery(a, [alpha], [n], [str(start)], replicas, time, seed))
+    return pd.concat(found, ignore_index=True)
 
 
 def forms_table(

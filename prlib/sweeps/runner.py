@@ -27,7 +27,7 @@ from prlib.sweeps.executors import available_cores, check_executor
 from prlib.sweeps.executors import executor as start_executor
 from prlib.sweeps.progress import Progress
 from prlib.sweeps.spec import Chunk, Spec, Task
-from prlib.sweeps.store import Store, SweepError, known_rows, schema_of
+from prlib.sweeps.store import Store, SweepError, known_rows, schema_of, seconds_of
 
 DATA = Path(__file__).resolve().parent.parent.parent / "data"
 """Where the committed results of this checkout lie."""
@@ -233,7 +233,7 @@ def run_sweep(
     scheduler : str, optional
         Address of a Dask scheduler.
     known : sequence of path, optional
-        Tables of finished sweeps: runs that they hold are taken from there.
+        Tables of finished sweeps, or parts of others: runs that they hold are taken from there.
     quiet : bool
         Whether to show no progress; otherwise it goes to standard error.
 
@@ -285,6 +285,7 @@ def run_sweep(
                     ) from None
         rows = _in_order(spec, have, [kept[chunk.name][0] for chunk in chunks])
         core_seconds = sum(seconds for _, seconds in kept.values())
+        core_seconds += seconds_of([Path(path) for path in known])
         wall_seconds = time.perf_counter() - began
         store.finish(rows, _provenance(spec, rows, commit, core_seconds, wall_seconds))
         return _result(store, rows, computed)

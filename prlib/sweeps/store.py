@@ -400,6 +400,23 @@ def known_rows(paths: Sequence[Path], schema: pa.Schema) -> dict[str, list[dict]
     return rows
 
 
+def seconds_of(paths: Sequence[Path]) -> float:
+    """Return the core seconds that parts of sweeps say they took.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Parquet files; a finished table keeps its time in its record and counts as 0.
+
+    Returns
+    -------
+    float
+        Their sum.
+    """
+    kept = (pq.read_schema(path).metadata or {} for path in paths)
+    return sum(float(metadata.get(_SECONDS, b"0")) for metadata in kept)
+
+
 def _read_part(path: Path, chunk: Chunk, schema: pa.Schema) -> tuple[pa.Table, float]:
     try:
         table = pq.read_table(path)
