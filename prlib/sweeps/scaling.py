@@ -261,8 +261,16 @@ def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling
     bounds = [(None, None), (None, None), (-3, 4), (-2, 2)] + ([POWERS] if free else [])
     centre = float(np.average(alpha, weights=runs))
     powers = ((0.1, 0.8) if near is None else (near.power,)) if free else (0.0,)
-    # Where the power is free the likelihood may have more than one maximum.
-    starts = [[centre, 0.0, 1.2, 0.0, power][: len(bounds)] for power in powers]
+    if near is None:
+        # Where the power is free the likelihood may have more than one maximum.
+        powers = (0.1, 0.8) if free else (0.0,)
+        starts = [[centre, 0.0, 1.2, 0.0, power] for power in powers]
+    else:
+        _, middle, spread = term(near.power)
+        steepness = near.slope[0] + near.slope[1] * log_n.mean()
+        place, rise = near.limit + near.amplitude * middle, near.amplitude * spread
+        starts = [[place, rise, steepness, near.slope[1], near.power]]
+    starts = [start[: len(bounds)] for start in starts]
     fits = [minimize(loss, x, bounds=bounds, method="L-BFGS-B") for x in starts]
     best = min(fits, key=lambda found: found.fun)
     power = float(best.x[4]) if free else float("nan")
