@@ -20,6 +20,9 @@ FORMS: dict[str, tuple[str, Callable[[NDArray, float], NDArray], bool]] = {
 """Forms of the half point against N: its formula, the term that b multiplies, whether p is free.
 The last has no limit at infinite N: it is what the others are held against."""
 
+_NEAR = 1e-5
+"""Step of the derivative in the power."""
+
 REACH = 0.5
 """Distance in alpha from the half point within which runs are fitted: a logistic curve describes
 the middle of a rise and not its tails."""
@@ -246,6 +249,7 @@ def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling
         cells[name].to_numpy(dtype=float) for name in ("n", "alpha", "runs", "recovered")
     )
     log_n, total = np.log(n), runs.sum()
+    centred = log_n - log_n.mean()
 
     # Everything about its mean, in units of its spread: the likelihood is then nearly round.
     def term(power: float) -> tuple[NDArray, float, float]:
@@ -253,10 +257,18 @@ def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling
         middle, spread = np.average(values, weights=runs), values.std()
         return (values - middle) / spread, float(middle), float(spread)
 
-    def loss(x: NDArray) -> float:
-        values, _, _ = term(x[4] if free else 0.0)
-        logit = np.exp(x[2] + x[3] * (log_n - log_n.mean())) * (alpha - x[0] - x[1] * values)
-        return float(np.sum(runs * np.logaddexp(0, logit) - recovered * logit)) / total
+    def loss(x: NDArray) -> tuple[float, NDArray]:
+        power = float(x[4]) if free else 0.0
+        values, _, _ = term(power)
+        steepness = np.exp(x[2] + x[3] * centred)
+        logit = steepness * (alpha - x[0] - x[1] * values)
+        value = np.sum(runs * np.logaddexp(0, logit) - recovered * logit)
+        pull = runs * expit(logit) - recovered
+        slopes = [-steepness, -steepness * values, logit, logit * centred]
+        if free:
+            change = (term(power + _NEAR)[0] - term(power - _NEAR)[0]) / (2 * _NEAR)
+            slopes.append(-steepness * x[1] * change)
+        return float(value) / total, np.array([pull @ slope for slope in slopes]) / total
 
     bounds = [(None, None), (None, None), (-3, 4), (-2, 2)] + ([POWERS] if free else [])
     centre = float(np.average(alpha, weights=runs))
@@ -271,7 +283,7 @@ def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling
         place, rise = near.limit + near.amplitude * middle, near.amplitude * spread
         starts = [[place, rise, steepness, near.slope[1], near.power]]
     starts = [start[: len(bounds)] for start in starts]
-    fits = [minimize(loss, x, bounds=bounds, method="L-BFGS-B") for x in starts]
+    fits = [minimize(loss, x, jac=True, bounds=bounds, method="L-BFGS-B") for x in starts]
     best = min(fits, key=lambda found: found.fun)
     power = float(best.x[4]) if free else float("nan")
     _, middle, spread = term(power)
