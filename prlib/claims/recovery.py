@@ -235,7 +235,7 @@ def settings_claims(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> lis
     table = settings_table(base, changed)
     claims = []
     for what, found in table.groupby(level=0, sort=False):
-        least = float(found["p"].astype(float).min()) * len(found)
+        least = min(1.0, float(found["p"].astype(float).min()) * len(found))
         claims.append(
             within(
                 f"settings-{'-'.join(what.lower().replace('=', ' ').split())}",
@@ -243,6 +243,43 @@ def settings_claims(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> lis
                 least,
                 SIGNIFICANT,
                 np.inf,
+            )
+        )
+    return claims
+
+
+def time_claims(base: pd.DataFrame, longer: pd.DataFrame, held: pd.DataFrame) -> list[Claim]:
+    """Claim that the time limit and the time on the equator do matter.
+
+    Parameters
+    ----------
+    base : pandas.DataFrame
+        Runs at the settings of the book.
+    longer, held : pandas.DataFrame
+        The same with more time, and with the constrained start held longer.
+
+    Returns
+    -------
+    list of Claim
+        More recover with more time; fewer after a longer hold.
+    """
+    claims = []
+    for id_, found, sign, statement in (
+        ("time-limit", longer, 1, "more constrained descents recover when given more time"),
+        ("time-held", held, -1, "fewer constrained descents recover when held for longer"),
+    ):
+        both = pd.concat(
+            [base.assign(setting="base"), found.assign(setting="changed")], ignore_index=True
+        )
+        both = both[both["start"] == "constrained"]
+        both["replica"] = both["alpha"].astype(str) + "/" + both["replica"].astype(str)
+        row = paired(both, "changed", "base", by=("start",), column="setting").iloc[0]
+        claims.append(
+            does_better(
+                id_,
+                f"{statement}: McNemar's test",
+                sign * float(row["difference"]),
+                float(row["p"]),
             )
         )
     return claims
