@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from prlib.claims.claim import Claim, falls, rate_agrees, within
+from prlib.claims.claim import Claim, Verdict, falls, rate_agrees
 from prlib.ensembles import recovery
 from prlib.sweeps import half_point
 from prlib.sweeps.scaling import FORMS, Scaling, fit_scaling, held_out, predict
@@ -208,24 +208,28 @@ def scaling_claims(
                 float(error),
             )
         )
-        claims.append(_straight(table[table["start"] == start], start))
+        claims.append(_limit(table[table["start"] == start], start))
     for (start, alpha), runs in check.groupby(["start", "alpha"]):
         claims.append(_prediction(start, float(alpha), runs, predicted, fits[start]))
     return claims
 
 
-def _straight(table: pd.DataFrame, start: str) -> Claim:
-    scores = held_out(table).pivot_table(index="n", columns="form", values="score")
-    limited = [form for form in FORMS if form != "straight"]
-    best = scores[limited].sum().idxmax()
-    gain = scores["straight"] - scores[best]
-    return within(
-        f"scaling-no-limit-{start}",
-        f"for the {start} start nothing is seen of a limit: a straight line in log N predicts "
-        "unseen sizes no worse than the best form with one, by two standard errors",
-        float(gain.sum() / (gain.std(ddof=1) * np.sqrt(len(gain)))),
-        -2.0,
+ENOUGH = 2.0
+"""Log-likelihood of unseen runs by which one form must beat another to be told from it."""
+
+
+def _limit(table: pd.DataFrame, start: str) -> Claim:
+    scores = held_out(table).groupby("form")["score"].sum()
+    gain = float(scores.drop("straight").max() - scores["straight"])
+    verdict: Verdict = "PASS" if gain >= ENOUGH else "FAIL" if gain <= -ENOUGH else "OPEN"
+    return Claim(
+        f"scaling-limit-{start}",
+        f"for the {start} start a limit is in sight: the best form with one predicts unseen sizes "
+        f"better than a straight line in log N, by {ENOUGH:g} units of log-likelihood",
+        gain,
+        ENOUGH,
         np.inf,
+        verdict,
     )
 
 
