@@ -103,7 +103,7 @@ def _theory(results: dict[str, Any]) -> dict[str, str]:
             f"{row['digits']:.1f}",
             _seconds(row["seconds"]),
             _long(row["seconds_for_six_digits"]),
-            f"{row['seconds_for_six_digits'] / ours[row['number']]:,.0f}",
+            f"{row['seconds_for_six_digits'] / ours[row['number']]:.1e}",
         ]
         for row in results["plain"]
     ]

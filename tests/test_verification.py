@@ -1,0 +1,93 @@
+"""What holds is read from the notebooks, and the data are checked against their records."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import nbformat
+import pytest
+
+from prlib import cli
+from prlib.claims.claim import Evidence, within
+from prlib.reexecution import FOLDER, notebooks
+from prlib.sweeps.runner import DATA
+from prlib.verification import verify
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of one notebook and of one table, to be damaged."""
+    (tmp_path / "specs").mkdir()
+    shutil.copy(FOLDER / "06-finite-size-scaling.ipynb", tmp_path)
+    shutil.copy(DATA / "specs" / "unseen.toml", tmp_path / "specs")
+    for suffix in ("parquet", "toml"):
+        shutil.copy(DATA / f"unseen.{suffix}", tmp_path)
+    return tmp_path
+
+
+def test_every_notebook_makes_claims_and_every_table_is_whole():
+    held = verify()
+    assert {one.source for one in held} >= {notebook.name for notebook in notebooks()}
+    assert len({one.id for one in held}) == len(held)
+    assert [one for one in held if one.id.startswith("data-") and one.verdict != "PASS"] == []
+
+
+def test_the_record_of_a_claim_is_the_claim():
+    claim = within("one", "a number above zero", 1.0, 0.0, float("inf"))
+    record = Evidence((claim,))._repr_mimebundle_()["application/vnd.prlib.claims+json"]
+    assert record["claims"] == [
+        {
+            "id": "one",
+            "statement": "a number above zero",
+            "number": 1.0,
+            "low": 0.0,
+            "high": None,
+            "verdict": "PASS",
+        }
+    ]
+
+
+def test_a_notebook_that_was_not_executed_fails(copy):
+    path = copy / "06-finite-size-scaling.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs = []
+    nbformat.write(notebook, path)
+    assert [one.verdict for one in verify(copy, copy)] == ["FAIL", "PASS"]
+
+
+@pytest.mark.parametrize("damage", ["table", "record", "spec", "gone"])
+def test_a_table_that_does_not_match_fails_with_a_reason(copy, damage):
+    if damage == "table":
+        (copy / "unseen.parquet").write_bytes((copy / "unseen.parquet").read_bytes() + b"x")
+    elif damage == "record":
+        (copy / "unseen.toml").write_text("rows = 1\n")
+    elif damage == "spec":
+        spec = copy / "specs" / "unseen.toml"
+        spec.write_text(spec.read_text().replace("replicas = 40", "replicas = 41"))
+    else:
+        (copy / "unseen.parquet").unlink()
+    last = verify(copy, copy)[-1]
+    assert last.verdict == "FAIL"
+    assert last.number is None
+    assert len(last.statement) > 100
+
+
+def test_the_command_prints_a_line_a_claim(capsys):
+    status = cli.main(["verify", "--json"])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["id"] for line in lines] == [one.id for one in verify()]
+    assert status == (1 if any(line["verdict"] == "FAIL" for line in lines) else 0)
+
+
+def test_dynamics_prints_an_object_a_time(capsys):
+    arguments = ["dynamics", "--a", "1", "--alpha", "3", "--time", "0.01", "--json"]
+    assert cli.main(arguments) == 0
+    states = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    names = {"t", "energy", "mu", "left_edge", "outlier", "overlap2", "variance"}
+    assert all(names <= set(state) for state in states)
+    assert states[0]["t"] == 0
+    assert states[-1]["t"] == pytest.approx(0.01)
