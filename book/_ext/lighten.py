@@ -10,6 +10,9 @@ from typing import Any
 from sphinx.application import Sphinx
 
 UNUSED_SCRIPTS = re.compile("thebe", re.IGNORECASE)
+SEARCH_SCRIPT = re.compile(
+    r'<script src="[^"]*/?(?:searchtools|language_data|searchindex)\.js[^"]*"></script>\n?'
+)
 CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
 WORD = re.compile(r"[A-Za-z_][\w-]*")
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -28,6 +31,16 @@ def drop_scripts(
             for file in context.get(kind, [])
             if not UNUSED_SCRIPTS.search(f"{file} {getattr(file, 'attributes', '')}")
         ]
+
+
+def drop_search(app: Sphinx, exception: Exception | None) -> None:
+    """Drop the search index, which grows with the book, from all pages but that of the search."""
+    if exception or app.builder.name != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        if page.name != "search.html":
+            text = page.read_text(encoding="utf-8")
+            page.write_text(SEARCH_SCRIPT.sub("", text), encoding="utf-8")
 
 
 def blocks(css: str) -> Iterator[tuple[str, str | None]]:
@@ -97,5 +110,6 @@ def prune_styles(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above to the build."""
     app.connect("html-page-context", drop_scripts, priority=900)
+    app.connect("build-finished", drop_search)
     app.connect("build-finished", prune_styles)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
