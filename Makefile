@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.11 chooses the interpreter for the first setup.
 BIN       := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
-SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib data benchmarks/results -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' 2>/dev/null | tr ' ' '?')
+SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib data benchmarks/results -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' -not -path "*/computed*" 2>/dev/null | tr ' ' '?')
 BOOK      := _build/html/index.html
 PORT      ?= 8000
 .DEFAULT_GOAL := help

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from prlib.parameters import ParameterError
 
@@ -99,7 +100,11 @@ def _processes(count: int) -> Iterator[Executor]:
     try:
         yield pool
     finally:
-        # Whatever still runs is not wanted: all that was has been kept by now.
+        # Whatever still runs is not wanted: all that was has been kept by now. loky forgets what
+        # waits but not its numbers, and its thread then looks for the forgotten: take these too.
+        with suppress(queue.Empty):
+            while True:
+                pool._work_ids.get_nowait()  # noqa: SLF001
         pool.shutdown(wait=True, kill_workers=True)
 
 

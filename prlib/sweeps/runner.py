@@ -20,9 +20,6 @@ import pandas as pd
 import pyarrow as pa
 
 from prlib.descent.instance import descend_starts, instance
-from prlib.measures import empirical
-from prlib.spectra.bulk import left_edge
-from prlib.spectra.outlier import outlier
 from prlib.sweeps.executors import available_cores, check_executor
 from prlib.sweeps.executors import executor as start_executor
 from prlib.sweeps.progress import Progress
@@ -128,6 +125,11 @@ def run_task(task: Task) -> list[dict[str, Any]]:
 
 
 def _observed_rows(task: Task) -> list[dict[str, Any]]:
+    # A worker that does not observe starts without the theory.
+    from prlib.measures import empirical  # noqa: PLC0415
+    from prlib.spectra.bulk import left_edge  # noqa: PLC0415
+    from prlib.spectra.outlier import outlier  # noqa: PLC0415
+
     runs = descend_starts(
         task.a,
         task.alpha,
