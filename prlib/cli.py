@@ -362,16 +362,18 @@ def _verify(arguments: argparse.Namespace) -> None:
         if arguments.json:
             print(json.dumps(asdict(held)))
             continue
-        ends = ("-inf" if held.low is None else f"{held.low:.4g}", _end(held.high))
-        number = "no number" if held.number is None else f"{held.number:.4g}"
+        number, low, high = (
+            none if value is None else f"{value:.4g}"
+            for value, none in (
+                (held.number, "no number"),
+                (held.low, "-inf"),
+                (held.high, "inf"),
+            )
+        )
         print(
-            f"{held.verdict}  {held.id}: {held.statement}  [{number}; accepted {ends[0]} to "
-            f"{ends[1]}; {held.source}]"
+            f"{held.verdict}  {held.id}: {held.statement}  [{number}; accepted {low} to {high}; "
+            f"{held.source}]"
         )
     failed = [held.id for held in found if held.verdict == "FAIL"]
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(found)} claims fail: {', '.join(failed)}")
-
-
-def _end(value: float | None) -> str:
-    return "inf" if value is None else f"{value:.4g}"

@@ -4,8 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prlib.ensembles import descents, instance, mean_interval, start_spectra, start_spectrum
+from prlib.ensembles import (
+    OBSERVED_TIMES,
+    descents,
+    instance,
+    mean_interval,
+    start_spectra,
+    start_spectrum,
+)
 from prlib.losses import NormalizedIntensity
+from prlib.sweeps import Spec
+from prlib.sweeps.runner import DATA
 
 LOSS = NormalizedIntensity(0.01)
 
@@ -48,3 +57,8 @@ def test_the_interval_of_a_mean_is_students():
     found = mean_interval(values, "n", "x").loc[1]
     # t(0.975, 2) = 4.302653
     assert found["high"] - found["mean"] == pytest.approx(4.302653 * found["error"], rel=1e-6)
+
+
+def test_notebooks_observe_at_the_times_of_the_data():
+    spec = Spec.load(DATA / "specs" / "alignment.toml")
+    assert all(grid.observe == OBSERVED_TIMES for grid in spec.grids)

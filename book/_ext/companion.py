@@ -9,6 +9,7 @@ import pkgutil
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import prlib
-from prlib.verification import verify
+from prlib.verification import Held, verify
 
 API_MARK = re.compile(r"<!-- modules: ([\w ]+) -->")
 
@@ -109,10 +110,10 @@ def commands(root: Path) -> str:
     return "\n".join(rows)
 
 
-def what_holds() -> str:
+def what_holds(claims: Sequence[Held]) -> str:
     """Return the table of all claims: what `prlib verify` prints."""
     rows = ["| verdict | claim | number | accepted | source |", "| --- | --- | --- | --- | --- |"]
-    for held in verify():
+    for held in claims:
         ends = [f"{end:.4g}" if end is not None else None for end in (held.low, held.high)]
         accepted = f"{ends[0] or '−∞'} to {ends[1] or '∞'}" if any(ends) else ""
         number = "" if held.number is None else f"{held.number:.4g}"
@@ -143,9 +144,9 @@ def data_tables(root: Path) -> str:
     return "\n".join(rows)
 
 
-def verdicts() -> str:
+def verdicts(claims: Sequence[Held]) -> str:
     """Return how many claims there are of each verdict."""
-    counts = Counter(held.verdict for held in verify())
+    counts = Counter(held.verdict for held in claims)
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("PASS", "OPEN", "FAIL"))
 
 
@@ -154,6 +155,7 @@ def set_facts(app: Sphinx, config: Config) -> None:
     config.version = config.release = version("prlib")
     url = config.html_theme_options["repository_url"]
     branch = config.html_theme_options["repository_branch"]
+    claims = verify()
     config.myst_substitutions = {
         "version": config.release,
         "repository": url,
@@ -161,8 +163,8 @@ def set_facts(app: Sphinx, config: Config) -> None:
         "floors": floors(),
         "commands": commands(Path(app.srcdir)),
         **tables(Path(app.srcdir)),
-        "what_holds": what_holds(),
-        "verdicts": verdicts(),
+        "what_holds": what_holds(claims),
+        "verdicts": verdicts(claims),
         "data_tables": data_tables(Path(app.srcdir)),
     }
     config.html_theme_options["extra_footer"] = (

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import mannwhitneyu, norm
 
 from prlib.claims.claim import Claim, falls, within
+from prlib.claims.time import EQUATOR, lost_alignment
 from prlib.ensembles import mean_interval
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
@@ -15,11 +16,7 @@ from prlib.spectra.outlier import outlier
 LEAST = 15
 """Runs of each fate that an area under the curve needs here."""
 
-PREDICTORS = {
-    "overlap2": "squared overlap of v1 with the signal",
-    "overlap": "overlap |m| of the estimate",
-    "lowest": "lowest eigenvalue",
-}
+PREDICTORS = ("overlap2", "overlap", "lowest")
 """What may tell early who recovers. A low eigenvalue counts as promising."""
 
 
@@ -124,50 +121,37 @@ def alignment_claims(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> list[
             float(early["start_overlap2"].sem()),
         )
     )
-    for alpha, found in rows[rows["time"] == 0].groupby("alpha"):
+    for alpha in sorted(rows["alpha"].unique()):
         law = outlier(initial(loss, float(alpha)))
         if law is None or law.overlap2 < 0.15:
             continue
-        end = _last_near_equator(rows[rows["alpha"] == alpha])
-        both = found.set_index("replica")["overlap2"] - end
+        lost = lost_alignment(rows[rows["alpha"] == alpha])
         claims.append(
             falls(
                 f"alignment-fades-{alpha:g}",
-                f"at alpha = {alpha:g} the alignment of v1 with the signal fades while |m| < 0.3",
-                float(both.mean()),
-                float(both.sem()),
+                f"at alpha = {alpha:g} the alignment of v1 with the signal fades while "
+                f"|m| < {EQUATOR:g}",
+                float(lost.mean()),
+                float(lost.sem()),
             )
         )
-    for alpha, found in curve[curve["predictor"] == "overlap2"].groupby("alpha"):
-        start = found.sort_values("time").iloc[0]
-        claims.append(
-            falls(
-                f"alignment-tells-{alpha:g}",
-                f"at alpha = {alpha:g} the alignment of v1 at t = 0 tells who recovers, better "
-                "than chance",
-                float(start["mean"]) - 0.5,
-                float(start["error"]),
+    for predictor, id_, what in (
+        ("overlap2", "alignment", "alignment of v1 at t = 0"),
+        ("overlap", "overlap", "overlap |m| at t = 0, which is chance,"),
+    ):
+        for alpha, found in curve[curve["predictor"] == predictor].groupby("alpha"):
+            start = found.sort_values("time").iloc[0]
+            claims.append(
+                falls(
+                    f"{id_}-tells-{alpha:g}",
+                    f"at alpha = {alpha:g} the {what} tells who recovers, better than chance",
+                    float(start["mean"]) - 0.5,
+                    float(start["error"]),
+                )
             )
-        )
-    for alpha, found in curve[curve["predictor"] == "overlap"].groupby("alpha"):
-        start = found.sort_values("time").iloc[0]
-        claims.append(
-            falls(
-                f"overlap-tells-{alpha:g}",
-                f"at alpha = {alpha:g} the overlap |m| at t = 0, which is chance, tells who "
-                "recovers, better than chance",
-                float(start["mean"]) - 0.5,
-                float(start["error"]),
-            )
-        )
     if not curve.empty:
         claims.append(_early(curve))
     return claims
-
-
-def _last_near_equator(rows: pd.DataFrame) -> pd.Series:
-    near = rows[rows["overlap"] < 0.3].sort_values("time")
-    return near.groupby("replica")["overlap2"].last()
 
 
 def _early(curve: pd.DataFrame) -> Claim:

@@ -198,15 +198,10 @@ def settings_table(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> pd.D
         Per setting and start: pairs, gained and lost runs, difference with its 95 % interval, and
         McNemar's p.
     """
-    rows = []
-    for what, found in changed.items():
-        both = pd.concat(
-            [base.assign(setting="base"), found.assign(setting="changed")], ignore_index=True
-        )
-        both["replica"] = both["alpha"].astype(str) + "/" + both["replica"].astype(str)
-        compared = paired(both, "changed", "base", by=("start",), column="setting")
-        rows.extend({"changed to": what, **row} for row in compared.to_dict("records"))
-    table = pd.DataFrame(rows)
+    table = pd.concat(
+        [_compared(base, found).assign(**{"changed to": what}) for what, found in changed.items()],
+        ignore_index=True,
+    )
     shown = table[["changed to", "start", "pairs"]].assign(
         gained=table["only_one"],
         lost=table["only_other"],
@@ -217,6 +212,12 @@ def settings_table(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> pd.D
         p=table["p"].map("{:.2g}".format),
     )
     return shown.set_index(["changed to", "start"])
+
+
+def _compared(base: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
+    """Compare runs whose setting was changed with those of the same instances, start by start."""
+    both = pd.concat([base.assign(setting="base"), changed.assign(setting="changed")])
+    return paired(both, "changed", "base", by=("start",), column="setting")
 
 
 def settings_claims(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> list[Claim]:
@@ -232,10 +233,10 @@ def settings_claims(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> lis
     list of Claim
         One a setting: the least of McNemar's p over starts, times their number.
     """
-    table = settings_table(base, changed)
     claims = []
-    for what, found in table.groupby(level=0, sort=False):
-        least = min(1.0, float(found["p"].astype(float).min()) * len(found))
+    for what, found in changed.items():
+        compared = _compared(base, found)
+        least = min(1.0, float(compared["p"].min()) * len(compared))
         claims.append(
             within(
                 f"settings-{'-'.join(what.lower().replace('=', ' ').split())}",
@@ -268,12 +269,7 @@ def time_claims(base: pd.DataFrame, longer: pd.DataFrame, held: pd.DataFrame) ->
         ("time-limit", longer, 1, "more constrained descents recover when given more time"),
         ("time-held", held, -1, "fewer constrained descents recover when held for longer"),
     ):
-        both = pd.concat(
-            [base.assign(setting="base"), found.assign(setting="changed")], ignore_index=True
-        )
-        both = both[both["start"] == "constrained"]
-        both["replica"] = both["alpha"].astype(str) + "/" + both["replica"].astype(str)
-        row = paired(both, "changed", "base", by=("start",), column="setting").iloc[0]
+        row = _compared(base, found).set_index("start").loc["constrained"]
         claims.append(
             does_better(
                 id_,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from prlib.claims.claim import Claim, Verdict, falls, rate_agrees
 from prlib.ensembles import recovery
@@ -72,6 +73,26 @@ def all_fits(table: pd.DataFrame, starts: Sequence[str]) -> dict[str, list[Scali
     }
 
 
+def unseen_scores(table: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
+    """Score every form on sizes that its fit has not seen.
+
+    Parameters
+    ----------
+    table, starts
+        See `half_points`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Log-likelihood summed over the held-out sizes: a row a start, a column a form.
+    """
+    scores = {
+        start: held_out(table[table["start"] == start]).groupby("form")["score"].sum()
+        for start in starts
+    }
+    return pd.DataFrame(scores).T
+
+
 def predictions(table: pd.DataFrame, starts: Sequence[str], n: int, seed: int) -> pd.DataFrame:
     """Predict the half points of a size that was not run.
 
@@ -127,14 +148,14 @@ def unseen_runs(
 
 
 def forms_table(
-    table: pd.DataFrame, fits: dict[str, list[Scaling]], predicted: pd.DataFrame
+    scores: pd.DataFrame, fits: dict[str, list[Scaling]], predicted: pd.DataFrame
 ) -> pd.DataFrame:
     """Tabulate the forms: limits, likelihoods on unseen sizes, predictions.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From `prlib.ensembles.recovery`.
+    scores : pandas.DataFrame
+        From `unseen_scores`.
     fits : dict
         From `all_fits`.
     predicted : pandas.DataFrame
@@ -147,7 +168,7 @@ def forms_table(
     """
     rows = []
     for start, found in fits.items():
-        scores = held_out(table[table["start"] == start]).groupby("form")["score"].sum()
+        score = scores.loc[start]
         for fit in found:
             mine = predicted[(predicted["start"] == start) & (predicted["form"] == fit.form)]
             at = mine.iloc[0]
@@ -158,7 +179,7 @@ def forms_table(
                     "at infinite N": "no limit" if fit.form == "straight" else f"{fit.limit:.2f}",
                     "p": "" if np.isnan(fit.power) else f"{fit.power:.2f}",
                     "log-likelihood of unseen sizes, less the best": (
-                        f"{scores[fit.form] - scores.max():.1f}"
+                        f"{score[fit.form] - score.max():.1f}"
                     ),
                     f"half point at N = {at['n']}": (
                         f"{at['half']:.2f} ({at['low']:.2f} to {at['high']:.2f})"
@@ -170,7 +191,7 @@ def forms_table(
 
 def scaling_claims(
     found: pd.DataFrame,
-    table: pd.DataFrame,
+    scores: pd.DataFrame,
     predicted: pd.DataFrame,
     check: pd.DataFrame,
     fits: dict[str, list[Scaling]],
@@ -181,8 +202,8 @@ def scaling_claims(
     ----------
     found : pandas.DataFrame
         From `half_points`.
-    table : pandas.DataFrame
-        From `prlib.ensembles.recovery`.
+    scores : pandas.DataFrame
+        From `unseen_scores`.
     predicted : pandas.DataFrame
         From `predictions`.
     check : pandas.DataFrame
@@ -199,7 +220,7 @@ def scaling_claims(
     for start, rows in found.groupby("start", sort=False):
         widths = rows["high"] - rows["low"]
         first, last = rows.iloc[0], rows.iloc[-1]
-        error = np.hypot(widths.iloc[0], widths.iloc[-1]) / (2 * 1.96)
+        error = np.hypot(widths.iloc[0], widths.iloc[-1]) / (2 * norm.ppf(0.975))
         claims.append(
             falls(
                 f"scaling-rises-{start}",
@@ -208,7 +229,7 @@ def scaling_claims(
                 float(error),
             )
         )
-        claims.append(_limit(table[table["start"] == start], start))
+        claims.append(_limit(scores.loc[start], start))
     for (start, alpha), runs in check.groupby(["start", "alpha"]):
         claims.append(_prediction(start, float(alpha), runs, predicted, fits[start]))
     return claims
@@ -218,9 +239,8 @@ ENOUGH = 2.0
 """Log-likelihood of unseen runs by which one form must beat another to be told from it."""
 
 
-def _limit(table: pd.DataFrame, start: str) -> Claim:
-    scores = held_out(table).groupby("form")["score"].sum()
-    gain = float(scores.drop("straight").max() - scores["straight"])
+def _limit(score: pd.Series, start: str) -> Claim:
+    gain = float(score.drop("straight").max() - score["straight"])
     # No data refute a limit: one beyond their sizes looks like a straight line.
     verdict: Verdict = "PASS" if gain >= ENOUGH else "OPEN"
     return Claim(

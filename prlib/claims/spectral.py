@@ -59,17 +59,14 @@ def spectral_claims(a: float, table: pd.DataFrame, alpha: float) -> list[Claim]:
 
 def _pooled(at: pd.DataFrame, starts: tuple[str, str], id_: str, statement: str) -> Claim:
     one, other = starts
-    # One test over all sizes: replicas of different sizes are different instances.
-    pooled = at.assign(replica=at["n"].astype(str) + "/" + at["replica"].astype(str))
-    found = paired(pooled, one, other, by=("alpha",)).iloc[0]
+    found = paired(at, one, other, by=("alpha",)).iloc[0]
     return does_better(
         id_, f"{statement}: McNemar's test over all N", found["difference"], float(found["p"])
     )
 
 
 def _direction(at: pd.DataFrame) -> Claim:
-    pooled = at.assign(replica=at["n"].astype(str) + "/" + at["replica"].astype(str))
-    found = paired(pooled, "deflated", "random", by=("alpha",), confidence=0.9999).iloc[0]
+    found = paired(at, "deflated", "random", by=("alpha",), confidence=0.9999).iloc[0]
     return within(
         "spectral-energy-alone",
         f"at alpha = {at['alpha'].iloc[0]:g} v1 without its signal component is no better a "

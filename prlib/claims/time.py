@@ -76,13 +76,9 @@ def _start(loss: Loss, start: pd.DataFrame) -> list[Claim]:
 
 
 def _fading(rows: pd.DataFrame, transition: float) -> list[Claim]:
-    # Paired within each run: alignment at the start against the last one near the equator, since
-    # around the signal itself no direction is special.
     claims = []
-    near = rows[(rows["alpha"] > transition) & (rows["overlap"] < EQUATOR)]
-    for alpha, found in near.groupby("alpha"):
-        ends = found.sort_values("time").groupby("replica")["overlap2"].agg(["first", "last"])
-        lost = ends["first"] - ends["last"]
+    for alpha, found in rows[rows["alpha"] > transition].groupby("alpha"):
+        lost = lost_alignment(found)
         claims.append(
             falls(
                 f"time-lost-{alpha:g}",
@@ -92,6 +88,25 @@ def _fading(rows: pd.DataFrame, transition: float) -> list[Claim]:
             )
         )
     return claims
+
+
+def lost_alignment(rows: pd.DataFrame) -> pd.Series:
+    """Return how much alignment with the signal the lowest eigenvector of each run has lost.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Observations of one alpha, with ``replica``, ``time``, ``overlap`` and ``overlap2``.
+
+    Returns
+    -------
+    pandas.Series
+        Squared overlap at the start less the last one near the equator, by replica: around the
+        signal itself no direction is special.
+    """
+    near = rows[rows["overlap"] < EQUATOR].sort_values("time")
+    ends = near.groupby("replica")["overlap2"].agg(["first", "last"])
+    return ends["first"] - ends["last"]
 
 
 def _recovery(end: pd.DataFrame, transition: float) -> list[Claim]:

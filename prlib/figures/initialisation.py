@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from prlib.ensembles import mean_interval
 from prlib.figures.export import BookFigure
-from prlib.figures.style import COLOURS, THEORY, heading, panels, points, sequence
+from prlib.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
 from prlib.losses import Loss
 from prlib.measures import initial
 from prlib.spectra.bulk import density, left_edge
@@ -43,8 +43,7 @@ def start_spectra_figure(
         for axis, (alpha, eigenvalues) in zip(axes, spectra, strict=True):
             _spectrum_panel(axis, loss, alpha, eigenvalues)
         axes[0].set_ylabel("density of eigenvalues")
-        handles, labels = axes[-1].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        legend_below(figure, axes[-1])
     alphas = ", ".join(f"{alpha:.3g}" for alpha, _ in spectra)
     n = len(spectra[0][1])
     return BookFigure(

@@ -9,9 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.special import expit
 
+from prlib.descent.instance import CONSTRAINED_TIME
 from prlib.ensembles import mean_interval
 from prlib.figures.export import BookFigure
-from prlib.figures.style import COLOURS, THEORY, heading, panels, points, sequence
+from prlib.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
@@ -70,7 +71,7 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         rf"Overlap with the signal along the descent: \(\alpha\) = {alpha:g}, N = {n}, a = {a:g}, "
         f"{rows['replica'].nunique()} instances. Both panels show the same instances and random "
         "points. Coloured: runs that recover the signal; grey: runs that do not. The constrained "
-        "descent is held at overlap zero until t = 20.",
+        f"descent is held at overlap zero until t = {CONSTRAINED_TIME:g}.",
         "Two panels of overlap against time. From a random start most runs rise to one early. The "
         "constrained runs stay at zero until they are set free, and fewer of them rise.",
         figure,
@@ -110,8 +111,7 @@ def recovery_figure(
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
             heading(axis, STARTS[start][2])
         axes[0].set_ylabel("recovered fraction")
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4)
+        legend_below(figure, axes[0], columns=4)
     return BookFigure(
         name,
         rf"Fraction of descents that recover the signal (|m| > 0.99 before t = "
@@ -281,22 +281,12 @@ def starts_figure(a: float, table: pd.DataFrame, sizes: Sequence[int]) -> BookFi
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
                 if found.empty:
                     continue
-                spread = [found["mean"] - found["low"], found["high"] - found["mean"]]
-                axis.errorbar(
-                    found["alpha"],
-                    found["mean"],
-                    yerr=spread,
-                    fmt=marker,
-                    color=colour,
-                    elinewidth=1,
-                    label=label,
-                )
+                points(axis, found["alpha"], found, marker=marker, color=colour, label=label)
                 _fitted(axis, table[(table["n"] == n) & (table["start"] == start)], colour)
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
             heading(axis, f"N = {n}")
         axes[0].set_ylabel("recovered fraction")
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        legend_below(figure, axes[0])
     return BookFigure(
         "fig-spectral-recovery",
         rf"Fraction of descents that recover the signal from each start, a = {a:g}, "
@@ -342,10 +332,7 @@ def half_points_figure(
             grid = np.geomspace(found["n"].min(), predicted["n"].max() * 2, 200)
             for fit, style in zip(fits[start], styles, strict=True):
                 axis.plot(grid, fit.half_point(grid), style, color=THEORY, label=FORMS[fit.form][0])
-            spread = [found["mean"] - found["low"], found["high"] - found["mean"]]
-            axis.errorbar(
-                found["n"], found["mean"], yerr=spread, fmt=marker, color=colour, elinewidth=1
-            )
+            points(axis, found["n"], found, marker=marker, color=colour)
             mine = predicted[predicted["start"] == start]
             for i, (_, row) in enumerate(mine.iterrows()):
                 axis.plot(
@@ -356,8 +343,7 @@ def half_points_figure(
             axis.set_xticks([100, 1000, 10000], ["100", "1000", "10000"])
             heading(axis, label)
         axes[0].set_ylabel(r"$\alpha$ at which half the runs recover")
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        legend_below(figure, axes[0])
     counts = half_points["runs"]
     return BookFigure(
         "fig-half-points",

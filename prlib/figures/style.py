@@ -111,7 +111,7 @@ def heading(axis: Axes, text: str) -> None:
     axis.set_title(f"{axis.get_title(loc='left')} {text}".strip())
 
 
-def points(axis: Axes, x: Sequence, estimate, **kwargs) -> None:
+def points(axis: Axes, x: Sequence, estimate, *, marker: str = "o", **kwargs) -> None:
     """Draw simulated means with their 95 % intervals.
 
     Parameters
@@ -122,8 +122,26 @@ def points(axis: Axes, x: Sequence, estimate, **kwargs) -> None:
         Positions.
     estimate : pandas.DataFrame
         Columns ``mean``, ``low`` and ``high``.
+    marker : str
+        Their marker.
     **kwargs
         Passed to `matplotlib.axes.Axes.errorbar`.
     """
     spread = [estimate["mean"] - estimate["low"], estimate["high"] - estimate["mean"]]
-    axis.errorbar(x, estimate["mean"], yerr=spread, fmt="o", capsize=0, elinewidth=1, **kwargs)
+    axis.errorbar(x, estimate["mean"], yerr=spread, fmt=marker, capsize=0, elinewidth=1, **kwargs)
+
+
+def legend_below(figure: Figure, axis: Axes, columns: int | None = None) -> None:
+    """Put one panel's legend below all of them.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+    axis : matplotlib.axes.Axes
+        The panel whose entries it shows.
+    columns : int, optional
+        Entries a line; all on one by default.
+    """
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns or len(labels))

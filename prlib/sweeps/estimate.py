@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.stats import binomtest, norm
 
+INSTANCE = ("n", "alpha", "replica")
+"""The columns that tell one instance of a sweep from another."""
+
 GROUPS = ("a", "n", "start", "alpha")
 """The columns that tell one rate from another."""
 
@@ -100,7 +103,8 @@ def paired(
     one, other : str
         The two values of `column` that are compared, as two starts.
     by : sequence of str
-        Columns that tell the groups apart.
+        Columns that tell the groups apart. Pairs are of one instance in any case: a group may
+        pool several sizes or alphas.
     column : str
         What differs between the two runs of an instance.
     confidence : float
@@ -131,10 +135,8 @@ def paired(
     >>> paired(table, "x", "y")[["pairs", "only_one", "only_other", "p"]].to_dict("records")
     [{'pairs': 3, 'only_one': 1, 'only_other': 0, 'p': 1.0}]
     """
-    sides = [
-        table[table[column] == value].set_index([*by, "replica"])["recovered"]
-        for value in (one, other)
-    ]
+    key = list(dict.fromkeys([*by, *INSTANCE]))
+    sides = [table[table[column] == value].set_index(key)["recovered"] for value in (one, other)]
     both = pd.concat(sides, axis=1, keys=["one", "other"], join="inner").astype(bool)
     rows = []
     for group, found in both.groupby(list(by)):
