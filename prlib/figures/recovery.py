@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -144,6 +145,11 @@ def _runs(counted: pd.DataFrame) -> str:
     return f"{least} runs a point" if least == most else f"{least} to {most} runs a point"
 
 
+def _in_caption(start: str) -> str:
+    """Return a start's name with its mathematics as a caption writes it."""
+    return re.sub(r"\$(.+?)\$", r"\\(\1\\)", STARTS[start][2])
+
+
 def paired_difference_figure(
     a: float, table: pd.DataFrame, one: str, other: str, name: str
 ) -> BookFigure:
@@ -185,9 +191,9 @@ def paired_difference_figure(
         name,
         f"What one start recovers more than the other on the same instances, a = {a:g}, "
         f"{differences['pairs'].min()} to {differences['pairs'].max()} pairs a point: "
-        f"{STARTS[one][2]} less {STARTS[other][2]}. 95 % intervals of paired differences (Agresti "
-        "and Min). Vertical lines: the transitions at the start (dotted) and at threshold states "
-        "(dashed), at infinite size. Points of one alpha are drawn side by side.",
+        f"{_in_caption(one)} less {_in_caption(other)}. 95 % intervals of paired differences "
+        "(Agresti and Min). Vertical lines: the transitions at the start (dotted) and at threshold "
+        "states (dashed), at infinite size. Points of one alpha are drawn side by side.",
         "The difference of the recovered fractions against alpha, a hump for each size.",
         figure,
     )
