@@ -20,8 +20,10 @@ TABLE = {
     "constrained_time": 1.0,
 }
 
+# A shell's background job hands down that Ctrl-C is ignored: here it must not be.
 PROGRAM = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import prlib.sweeps.spec, prlib.sweeps.runner
 from prlib.sweeps import Spec, SweepError, SweepInterrupted, run_sweep
 prlib.sweeps.spec._CHUNK_SECONDS = 0.05
