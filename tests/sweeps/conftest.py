@@ -23,11 +23,11 @@ TABLE = {
 # A shell's background job hands down that Ctrl-C is ignored: here it must not be.
 PROGRAM = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)
 import prlib.sweeps.spec, prlib.sweeps.runner
 from prlib.sweeps import Spec, SweepError, SweepInterrupted, run_sweep
 prlib.sweeps.spec._CHUNK_SECONDS = 0.05
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         run_sweep(Spec.load(sys.argv[1]), sys.argv[2], jobs=2)
     except SweepInterrupted as interrupted:
