@@ -391,9 +391,71 @@ def _constrained_rows(
     return rows[rows["time"] > 0]
 
 
+def correlations(
+    loss: Loss,
+    alpha: float,
+    n: int,
+    replicas: int,
+    waiting: Sequence[float],
+    times: Sequence[float],
+    seed: int,
+) -> pd.DataFrame:
+    """Descend from random starts and correlate the states of two times.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    alpha : float
+        Measurements per dimension.
+    n : int
+        Dimension.
+    replicas : int
+        Instances.
+    waiting : sequence of float
+        The earlier times.
+    times : sequence of float
+        The later times; pairs in the wrong order are left out.
+    seed : int
+        The reader's seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run and pair: ``n, replica, waiting, time`` and ``correlation``, the overlap of
+        the two states.
+    """
+    tasks = [(loss, alpha, n, replica, waiting, times, seed) for replica in range(replicas)]
+    found = in_parallel(_correlation_rows, tasks, "correlations")
+    return pd.concat(found, ignore_index=True)
+
+
+def _correlation_rows(
+    loss: Loss,
+    alpha: float,
+    n: int,
+    replica: int,
+    waiting: Sequence[float],
+    times: Sequence[float],
+    seed: int,
+) -> pd.DataFrame:
+    problem, w = instance(loss, alpha, n, replica, seed)
+    when = sorted({*waiting, *times})
+    options = {"success": None, "stationary": 0.0, "keep_states": True}
+    run = descend(problem, w, time=when[-1], times=when, **options)
+    states = dict(zip(np.round(run.time, 12), run.states, strict=True))
+    rows = [
+        (n, replica, early, late, float(states[round(early, 12)] @ states[round(late, 12)]) / n)
+        for early in waiting
+        for late in times
+        if late > early
+    ]
+    return pd.DataFrame(rows, columns=["n", "replica", "waiting", "time", "correlation"])
+
+
 OBSERVED_TIMES = (
     *(0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.5, 2.5, 4.0, 6.0, 10.0, 15.0),
-    *(25.0, 40.0, 60.0, 100.0),
+    *(25.0, 40.0, 60.0, 100.0, 150.0, 250.0, 400.0),
 )
 """Flow times at which the data of the book observe the Hessian."""
 
@@ -457,8 +519,11 @@ def observations(
     starts: Sequence[str],
     replicas: int,
     seed: int,
+    *,
+    times: Sequence[float] = OBSERVED_TIMES,
+    **settings: Any,
 ) -> pd.DataFrame:
-    """Descend as `recovery` does, and observe the Hessian at `OBSERVED_TIMES`.
+    """Descend as `recovery` does, and observe the Hessian along the way.
 
     Parameters
     ----------
@@ -468,6 +533,10 @@ def observations(
         Dimension.
     replicas : int
         Instances of each alpha.
+    times : sequence of float
+        Flow times of the observations; the run goes on to the last.
+    **settings
+        Other settings of `prlib.sweeps.Grid`.
 
     Returns
     -------
@@ -480,8 +549,9 @@ def observations(
         n=n,
         start=tuple(starts),
         replicas=replicas,
-        time=OBSERVED_TIMES[-1],
-        observe=OBSERVED_TIMES,
+        time=times[-1],
+        observe=tuple(times),
+        **settings,
     )
     return results(Spec(seed, (grid,), "observations"))
 

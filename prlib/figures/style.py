@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -129,6 +131,23 @@ def points(axis: Axes, x: Sequence, estimate, *, marker: str = "o", **kwargs) ->
     """
     spread = [estimate["mean"] - estimate["low"], estimate["high"] - estimate["mean"]]
     axis.errorbar(x, estimate["mean"], yerr=spread, fmt=marker, capsize=0, elinewidth=1, **kwargs)
+
+
+def time_axis(axis: Axes, rows: pd.DataFrame) -> None:
+    """Make the axis of time linear from zero to the first observation, and logarithmic beyond.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+        The panel.
+    rows : pandas.DataFrame
+        Observations, with their ``time``.
+    """
+    first, last = rows.loc[rows["time"] > 0, "time"].min(), rows["time"].max()
+    axis.set_xscale("symlog", linthresh=first, linscale=0.3)
+    decades = np.arange(np.ceil(np.log10(first) + 0.3), np.floor(np.log10(last)) + 1)
+    axis.set_xticks([0, *(10.0**decades)])
+    axis.set_xlim(0, last)
 
 
 def legend_below(figure: Figure, axis: Axes, columns: int | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from prlib.figures.export import BookFigure
-from prlib.figures.style import COLOURS, heading, panels, points, sequence
+from prlib.figures.style import COLOURS, heading, panels, points, sequence, time_axis
 from prlib.losses import Loss, NormalizedIntensity
 
 QUARTILES = (0.25, 0.5, 0.75)
@@ -44,7 +43,7 @@ def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
                 _band(axis, found, "edge", COLOURS[0], style, "edge of the bulk")
             axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
             axis.set_yscale("symlog", linthresh=1)
-            _time_axis(axis, rows)
+            time_axis(axis, rows)
             runs = at_alpha.groupby("replica")["recovered"].first()
             heading(axis, rf"$\alpha$ = {alpha:.3g}: {runs.sum()} of {len(runs)} recover")
         for axis in axes[len(alphas) :]:
@@ -96,7 +95,7 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
                 for style, found in _fates(rows[rows["alpha"] == alpha]):
                     _band(axis, found, column, colour, style, rf"$\alpha$ = {alpha:.3g}")
             axis.set_ylabel(label)
-            _time_axis(axis, rows)
+            time_axis(axis, rows)
             heading(axis, name)
         _label_lowest(axes, 2)
         axes[1].set_yscale("symlog", linthresh=0.1)
@@ -146,7 +145,7 @@ def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
                     label = rf"$\alpha$ = {alpha:.3g}"
                     axis.plot(means.index, means, color=colour, linestyle=style, label=label)
             axis.set_ylim(-0.02, 1.02)
-            _time_axis(axis, rows)
+            time_axis(axis, rows)
             heading(axis, name)
         for axis in axes[::2]:
             axis.set_ylabel("squared overlap of $v_1$")
@@ -196,7 +195,7 @@ def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> Book
                 axis.plot(found["time"], found["mean"], color=colour, linewidth=0.7)
             axis.axhline(0.5, color="0.7", linewidth=0.8)
             counts = curve[curve["alpha"] == alpha].iloc[0]
-            _time_axis(axis, rows)
+            time_axis(axis, rows)
             axis.set_xlabel("time t")
             fates = f"{counts['recovering']} recover, {counts['failing']} fail"
             heading(axis, rf"$\alpha$ = {alpha:g}: {fates}")
@@ -234,15 +233,6 @@ def _band(axis: Axes, rows: pd.DataFrame, column: str, colour, style: str, label
     low, middle, high = (rows.groupby("time")[column].quantile(q) for q in QUARTILES)
     axis.fill_between(low.index, low, high, color=colour, alpha=0.2, linewidth=0)
     axis.plot(middle.index, middle, color=colour, linestyle=style, label=label)
-
-
-def _time_axis(axis: Axes, rows: pd.DataFrame) -> None:
-    first = rows.loc[rows["time"] > 0, "time"].min()
-    last = rows["time"].max()
-    axis.set_xscale("symlog", linthresh=first, linscale=0.3)
-    decades = np.arange(np.ceil(np.log10(first) + 0.3), np.floor(np.log10(last)) + 1)
-    axis.set_xticks([0, *(10.0**decades)])
-    axis.set_xlim(0, last)
 
 
 def _label_lowest(axes: Sequence[Axes], columns: int) -> None:

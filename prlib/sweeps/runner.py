@@ -289,7 +289,11 @@ def run_sweep(
         core_seconds = sum(seconds for _, seconds in kept.values())
         core_seconds += seconds_of([Path(path) for path in known])
         wall_seconds = time.perf_counter() - began
-        store.finish(rows, _provenance(spec, rows, commit, core_seconds, wall_seconds))
+        table = spec.to_toml().replace("[[grid]]", "[[spec.grid]]")
+        record = provenance(
+            table, rows.num_rows, core=core_seconds, wall=wall_seconds, commit=commit
+        )
+        store.finish(rows, record)
         return _result(store, rows, computed)
 
 
@@ -405,26 +409,41 @@ def _compile_once(chunk: Chunk) -> None:
     descend_starts(task.a, 2.0, 8, ("random",), 1e-3, 0, dtype=task.dtype)
 
 
-def _provenance(
-    spec: Spec, rows: pa.Table, commit: str, core_seconds: float, wall_seconds: float
-) -> str:
+def provenance(spec: str, rows: int, *, core: float, wall: float, commit: str | None = None) -> str:
+    """Write down where rows come from.
+
+    Parameters
+    ----------
+    spec : str
+        What was computed, as TOML to stand below a table ``[spec]``.
+    rows : int
+        How many there are.
+    core, wall : float
+        Seconds of work, and seconds that passed.
+    commit : str, optional
+        Commit that the work began with; by default the one now.
+
+    Returns
+    -------
+    str
+        TOML.
+    """
     facts = {
-        "rows": rows.num_rows,
+        "rows": rows,
         "prlib": _version("prlib"),
-        "commit": commit,
+        "commit": commit or _commit(),
         "python": platform.python_version(),
         **{name: _version(name) for name in ("numpy", "scipy", "numba")},
         "machine": f"{_processor()}, {available_cores()} cores, {platform.system()}",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "wall_seconds": round(wall_seconds, 1),
-        "core_seconds": round(core_seconds, 1),
+        "wall_seconds": round(wall, 1),
+        "core_seconds": round(core, 1),
     }
     lines = [
         f"{key} = {value}" if isinstance(value, (int, float)) else f'{key} = "{value}"'
         for key, value in facts.items()
     ]
-    table = spec.to_toml().replace("[[grid]]", "[[spec.grid]]")
-    return "\n".join(lines) + "\n\n[spec]\n" + table
+    return "\n".join(lines) + "\n\n[spec]\n" + spec
 
 
 def _version(package: str) -> str:

@@ -1,0 +1,216 @@
+"""Claims on the exact Hessian at every time of the descent (notebook 09)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import curve_fit
+
+from prlib.claims.claim import Claim, Z, agrees, falls, within
+from prlib.ensembles import mean_interval
+from prlib.evolution import crossings
+from prlib.losses import NormalizedIntensity
+from prlib.measures.threshold_state import solve_threshold_state
+from prlib.transitions import alpha_init, alpha_threshold, spectrum
+
+
+def transition_times(theory: pd.DataFrame) -> pd.DataFrame:
+    """Find when the outlier toward the signal appears and disappears.
+
+    Parameters
+    ----------
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        alpha, event (appears or disappears), t, error (standard error): a row an event.
+    """
+    rows = [
+        (alpha, crossing.event, crossing.t, crossing.error)
+        for alpha, course in theory.dropna(subset=["bbp"]).groupby("alpha")
+        for crossing in crossings(tuple(course.itertuples()))
+    ]
+    return pd.DataFrame(rows, columns=["alpha", "event", "t", "error"])
+
+
+def at_times(theory: pd.DataFrame, column: str, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read one course of the theory at given times.
+
+    Parameters
+    ----------
+    theory : pandas.DataFrame
+        One run, from `prlib.sweeps.theory.evolutions`.
+    column : str
+        The quantity.
+    times : array_like
+        Flow times within the run.
+
+    Returns
+    -------
+    value, error : ndarray
+        Between recorded times, which are close, linear in the logarithm of time.
+    """
+    course = theory[theory["t"] > 0]
+    grid, at = np.log(course["t"]), np.log(times)
+    return np.interp(at, grid, course[column]), np.interp(at, grid, course[f"{column}_error"])
+
+
+def evolution_claims(
+    a: float, theory: pd.DataFrame, simulated: pd.DataFrame, compare: float
+) -> list[Claim]:
+    """Hold the exact Hessian over time against its start, simulation, and the paper's mechanism.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`.
+    simulated : pandas.DataFrame
+        From `prlib.ensembles.observations`, with the theory's alphas or some of them.
+    compare : float
+        Flow time, one of the observed, at which the two are compared.
+
+    Returns
+    -------
+    list of Claim
+        The start, the simulation at the largest size, and the comings and goings of the outlier.
+    """
+    loss = NormalizedIntensity(a)
+    early, late = alpha_init(loss).alpha, alpha_threshold(loss).alpha
+    claims = [_start(a, theory)]
+    for alpha, rows in simulated.groupby("alpha"):
+        course = theory[theory["alpha"] == alpha]
+        if len(course):
+            largest = rows[rows["n"] == rows["n"].max()]
+            claims += _simulated(course, largest, float(alpha), compare)
+    times = transition_times(theory)
+    lost = times[times["event"] == "disappears"].set_index("alpha")
+    between = lost[(lost.index > early) & (lost.index < late)]
+    claims.append(
+        within(
+            "evolution-lost",
+            "between the transitions, at each alpha whose loss of the outlier falls into the run, "
+            "the outlier of the start is lost once and later at larger alpha: least step of the "
+            "time, in standard errors",
+            _least_step(between),
+            2.0,
+            np.inf,
+        )
+    )
+    claims.append(_comes_later(theory, early))
+    return claims
+
+
+def _start(a: float, theory: pd.DataFrame) -> Claim:
+    start = theory[(theory["t"] == 0) & theory["left_edge"].notna()]
+    exact = np.array([spectrum(a, alpha).left_edge for alpha in start["alpha"]])
+    scores = np.abs(start["left_edge"] - exact) / start["left_edge_error"]
+    return within(
+        "evolution-start",
+        "at t = 0 the edge is that of the random start: largest difference in standard errors",
+        float(scores.max()),
+        0.0,
+        Z,
+    )
+
+
+def _simulated(
+    course: pd.DataFrame, rows: pd.DataFrame, alpha: float, compare: float
+) -> list[Claim]:
+    n, claims = rows["n"].iloc[0], []
+    for column, name, what in (
+        ("energy", "energy", "energy per dimension"),
+        ("edge", "left_edge", "edge of the bulk"),
+        ("overlap2", "overlap2", "squared overlap of the lowest eigenvector with the signal"),
+    ):
+        value, error = at_times(course, name, [compare])
+        if column == "overlap2" and value[0] < 0.2:
+            continue  # below this a finite size rounds the corner
+        found = mean_interval(rows, "time", column).loc[compare]
+        claims.append(
+            agrees(
+                f"evolution-{column}-{alpha:g}",
+                f"at alpha = {alpha:g}, t = {compare:g}, the {what} of descents at N = {n} is that "
+                "of infinite size",
+                found["mean"],
+                float(np.hypot(found["error"], error[0])),
+                float(value[0]),
+            )
+        )
+    return claims
+
+
+def _least_step(lost: pd.DataFrame) -> float:
+    if len(lost) < 2 or lost.index.has_duplicates:
+        return float("nan")
+    times, errors = lost["t"].to_numpy(), lost["error"].to_numpy()
+    return float(np.min(np.diff(times) / np.hypot(errors[1:], errors[:-1])))
+
+
+def _comes_later(theory: pd.DataFrame, early: float) -> Claim:
+    # The alpha below the transition whose outlier stands out most.
+    below = theory[(theory["alpha"] < early) & theory["bbp"].notna()]
+    score = ((below["bbp"] - 1) / below["bbp_error"]).where(below["t"] > 0)
+    at_start = below[below["t"] == 0].set_index("alpha")
+    absent = (1 - at_start["bbp"]) / at_start["bbp_error"]
+    best = score.groupby(below["alpha"]).max().where(absent > Z)
+    place = f" (alpha = {best.idxmax():g})" if best.notna().any() else ""
+    return falls(
+        "evolution-comes-later",
+        f"below alpha_BBP^init there is an alpha{place} without an outlier at the start, where one "
+        "appears later",
+        float(best.max()) if place else 0.0,
+        1.0,
+    )
+
+
+def late_table(a: float, theory: pd.DataFrame) -> pd.DataFrame:
+    """Compare late times of the theory with threshold states.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per alpha: the last time, energy and edge there, the energy of a power law through the last
+        decade at infinite time, and the energy of threshold states.
+    """
+    rows = []
+    for alpha, course in theory.groupby("alpha"):
+        last = course.iloc[-1]
+        limit, power = _extrapolated(course)
+        state = solve_threshold_state(NormalizedIntensity(a), float(alpha))
+        rows.append(
+            {
+                "alpha": alpha,
+                "last time": f"{last['t']:g}",
+                "energy there": f"{last['energy']:.4f} ± {last['energy_error']:.4f}",
+                "power law": f"{limit:.3f} + t^{-power:.2f}",
+                "threshold states": f"{state.energy:.4f}",
+                "edge there": f"{last['left_edge']:.3f} ± {last['left_edge_error']:.3f}",
+            }
+        )
+    return pd.DataFrame(rows).set_index("alpha")
+
+
+def _extrapolated(course: pd.DataFrame) -> tuple[float, float]:
+    """Fit energy = limit + amplitude t^-power over the last decade; return limit and power."""
+    rows = course[course["t"] >= course["t"].max() / 10]
+    last = float(rows["energy"].iloc[-1])
+    (limit, _, power), _ = curve_fit(
+        lambda t, limit, amplitude, power: limit + amplitude * t**-power,
+        rows["t"],
+        rows["energy"],
+        p0=(0.9 * last, 0.1 * last, 0.7),
+        sigma=rows["energy_error"],
+        bounds=([0, 0, 0.05], [last, np.inf, 3]),
+    )
+    return float(limit), float(power)

@@ -1,0 +1,213 @@
+"""The exact Hessian at every time of the descent (notebook 09)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from prlib.claims.evolution import transition_times
+from prlib.ensembles import mean_interval
+from prlib.figures.export import BookFigure
+from prlib.figures.style import (
+    COLOURS,
+    THEORY,
+    heading,
+    legend_below,
+    panels,
+    points,
+    sequence,
+    time_axis,
+)
+from prlib.losses import NormalizedIntensity
+from prlib.measures.dynamical import MeanField
+from prlib.measures.threshold_state import solve_threshold_state
+from prlib.transitions import alpha_init, alpha_threshold
+
+
+def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataFrame) -> BookFigure:
+    """Lowest eigenvalue and its eigenvector's overlap against time, theory under simulation.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`, with the alphas of the simulation.
+    simulated : pandas.DataFrame
+        From `prlib.ensembles.observations`, of several sizes.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alphas, sizes = sorted(simulated["alpha"].unique()), sorted(simulated["n"].unique())
+    end = simulated["time"].max()
+    with panels(2, len(alphas), height=2.6, sharex=True, sharey="row") as (figure, axes):
+        for column, alpha in enumerate(alphas):
+            upper, lower = axes[column], axes[column + len(alphas)]
+            course = theory[(theory["alpha"] == alpha) & (theory["t"] <= 1.05 * end)]
+            upper.plot(course["t"], course["left_edge"], color=THEORY, label="theory, infinite N")
+            lower.plot(course["t"], course["overlap2"], color=THEORY)
+            for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
+                rows = simulated[(simulated["alpha"] == alpha) & (simulated["n"] == n)]
+                for axis, name in ((upper, "lowest"), (lower, "overlap2")):
+                    found = mean_interval(rows, "time", name)
+                    points(axis, found.index, found, color=colour, label=f"N = {n}", markersize=3)
+            upper.set_yscale("symlog", linthresh=1)
+            lower.set_ylim(-0.02, 1.0)
+            time_axis(lower, simulated)
+            lower.set_xlabel("time t")
+            heading(upper, rf"$\alpha$ = {alpha:g}")
+        axes[0].set_ylabel("lowest eigenvalue of H")
+        axes[len(alphas)].set_ylabel("squared overlap\nwith the signal")
+        legend_below(figure, axes[0])
+    counts = simulated.groupby("n")["replica"].nunique()
+    runs = ", ".join(f"{count} at N = {n}" for n, count in counts.items())
+    return BookFigure(
+        "fig-hessian-evolution",
+        "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
+        f"squared overlap of its eigenvector with the signal, a = {a:g}. Lines: exact theory at "
+        "infinite size (the edge of the bulk; the outlier, where there is one, lies below it by "
+        "less than the width of the line). Points: means of simulated descents with 95 % "
+        f"intervals ({runs} for each \\(\\alpha\\)).",
+        "Three columns. The lowest eigenvalue rises from minus one hundred to about minus one "
+        "along the theory line at all sizes. The overlap stays low at the smallest alpha, rises "
+        "and falls in the middle, and is high at the largest; points approach the line as N "
+        "grows.",
+        figure,
+    )
+
+
+def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
+    """Draw where an informative direction exists, in the plane of alpha and time.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`, of many alphas.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    loss, times = NormalizedIntensity(a), transition_times(theory)
+    early, late = alpha_init(loss).alpha, alpha_threshold(loss).alpha
+    alphas, end = np.array(sorted(theory["alpha"].unique())), theory["t"].max()
+    grid = np.geomspace(theory.loc[theory["t"] > 0, "t"].min(), end, 160)
+    overlap2 = np.array([_along(theory[theory["alpha"] == alpha], grid) for alpha in alphas])
+    with panels(height=4.0, width=5.6) as (figure, (axis,)):
+        shades = axis.pcolormesh(
+            alphas, grid, overlap2.T, cmap="crest", shading="gouraud", vmin=0, rasterized=True
+        )
+        figure.colorbar(shades, ax=axis, label="squared overlap of the outlier with the signal")
+        for event, marker, label in (
+            ("disappears", "v", "outlier lost"),
+            ("appears", "^", "outlier appears"),
+        ):
+            found = times[times["event"] == event]
+            if len(found):
+                axis.errorbar(
+                    found["alpha"],
+                    found["t"],
+                    yerr=1.96 * found["error"],
+                    fmt=marker,
+                    color=COLOURS[3],
+                    markeredgecolor="white",
+                    label=label,
+                )
+        for place, style, name in (
+            (early, ":", r"$\alpha_\mathrm{BBP}^\mathrm{init}$"),
+            (late, "--", r"$\alpha_\mathrm{BBP}^\mathrm{TS}$"),
+        ):
+            axis.axvline(place, color=THEORY, linestyle=style, label=name)
+        axis.set(yscale="log", xlabel=r"$\alpha$", ylabel="time t", ylim=(grid[0], end))
+        axis.set_xlim(alphas[0], alphas[-1])
+        legend_below(figure, axis)
+    return BookFigure(
+        "fig-t-bbp",
+        "Where the Hessian has a direction that points to the signal, along gradient flow from a "
+        f"random start at infinite size, a = {a:g}. Colour: squared overlap of the outlier's "
+        "eigenvector with the signal; none in the lightest part. Triangles: times at which the "
+        "outlier appears and is lost, with 95 % intervals of the sampling error. Vertical lines: "
+        rf"\(\alpha_{{BBP}}\) at the start ({early:.3f}) and at threshold states ({late:.3f}).",
+        "A map of alpha against the logarithm of time. The region with an informative direction "
+        "lies to the right; its border moves to larger alpha as time goes on, from the transition "
+        "of the start towards that of threshold states.",
+        figure,
+    )
+
+
+def _along(course: pd.DataFrame, grid: np.ndarray) -> np.ndarray:
+    # A run that ends early has lost its outlier for good: transition_times says when.
+    return np.interp(grid, course["t"], course["overlap2"])
+
+
+def ageing_figure(
+    run: MeanField, correlations: pd.DataFrame, theory: pd.DataFrame, constrained: pd.DataFrame
+) -> BookFigure:
+    """Two-time correlation, and the energy and the edge at late times.
+
+    Parameters
+    ----------
+    run : MeanField
+        The theory of the correlations.
+    correlations : pandas.DataFrame
+        From `prlib.ensembles.correlations`, at the theory's times.
+    theory : pandas.DataFrame
+        One long run of the same alpha, from `prlib.sweeps.theory.evolutions`.
+    constrained : pandas.DataFrame
+        Observations of constrained descents of the same alpha, until their release.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alpha, a = run.alpha, run.loss.a
+    state = solve_threshold_state(run.loss, alpha)
+    waiting = sorted(correlations["waiting"].unique())
+    with panels(1, 3, height=2.9) as (figure, axes):
+        for start, colour in zip(waiting, sequence(len(waiting)), strict=True):
+            index = int(np.argmin(np.abs(run.times - start)))
+            later = run.times[index + 1 :] - run.times[index]
+            axes[0].plot(later, run.correlation.value[index + 1 :, index], color=colour)
+            rows = correlations[correlations["waiting"] == start]
+            found = mean_interval(rows.assign(since=rows["time"] - start), "since", "correlation")
+            points(
+                axes[0], found.index, found, color=colour, markersize=3, label=f"t' = {start:.2g}"
+            )
+        axes[0].set(xscale="log", xlabel="t - t'", ylabel="C(t, t')")
+        axes[0].legend()
+        heading(axes[0], "correlation")
+        course = theory[theory["t"] > 0]
+        for axis, name, observed in ((axes[1], "energy", "energy"), (axes[2], "left_edge", "edge")):
+            axis.plot(course["t"], course[name], color=THEORY, label="theory")
+            found = mean_interval(constrained, "time", observed)
+            points(axis, found.index, found, color=COLOURS[3], markersize=3, label="constrained")
+            axis.set(xscale="log", xlabel="time t")
+        axes[1].axhline(state.energy, color=THEORY, linestyle="--", label="threshold states")
+        axes[1].set(yscale="log", ylabel="energy per dimension")
+        axes[2].axhline(0, color=THEORY, linestyle="--")
+        axes[2].set_yscale("symlog", linthresh=0.1)
+        axes[2].set_ylabel("left edge of the bulk")
+        heading(axes[1], "energy")
+        heading(axes[2], "edge")
+        axes[1].legend()
+    n, replicas = correlations["n"].iloc[0], correlations["replica"].nunique()
+    held, count = constrained["n"].iloc[0], constrained["replica"].nunique()
+    return BookFigure(
+        "fig-ageing",
+        rf"Descent that slows down: \(\alpha\) = {alpha:g}, a = {a:g}. (a) Correlation of the "
+        f"states at two times: theory (lines) and {replicas} simulated descents at N = {n} (points "
+        "with 95 % intervals). (b, c) Energy and left edge against time: theory at infinite size "
+        f"(lines), {count} descents at N = {held} that are held at overlap zero (points), and "
+        "threshold states (dashed).",
+        "Three panels. The correlation decays later the later it starts. Energy falls and edge "
+        "rises towards the dashed lines of threshold states ever more slowly, with points on the "
+        "lines.",
+        figure,
+    )
