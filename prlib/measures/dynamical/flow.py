@@ -37,7 +37,7 @@ MARGIN = 2.0
 """How far the stages must reach beyond the largest curvature at the start of a step: a path's own
 may rise before its end."""
 
-MOST_STAGES = 12
+MOST_STAGES = 40
 MOST_TIMES = 4000
 """Times (stages of all steps) after which the pilot gives up."""
 
