@@ -37,6 +37,7 @@ notebooks: .venv/.ready  ## execute every notebook in place at its default param
 
 data: .venv/.ready  ## compute every table of data/ that is not there, from its spec; goes on where it was stopped
 	@for f in data/specs/*.toml; do $(BIN)/prlib sweep $$f --out data || exit 1; done
+	@for f in data/specs/theory/*.toml; do $(BIN)/prlib sweep $$f --out data/theory || exit 1; done
 
 bench: .venv/.ready  ## measure speed on this machine, which should be quiet, and write what the book shows
 	@test -x benchmarks/.venv/bin/python || { python3 -m venv benchmarks/.venv && benchmarks/.venv/bin/pip install -q -r benchmarks/requirements.txt; }

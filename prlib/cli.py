@@ -243,7 +243,14 @@ def _add_sweep(commands: Any) -> None:
 
 def _sweep(arguments: argparse.Namespace) -> None:
     from prlib.sweeps import Spec, rates, run_sweep  # noqa: PLC0415
+    from prlib.sweeps.theory import Courses, describes_theory, tabulate  # noqa: PLC0415
 
+    if describes_theory(arguments.spec):
+        spec = Courses.load(arguments.spec)
+        table = tabulate(spec, arguments.out or spec.name)
+        found = {"runs": len(spec.courses), "table": str(table)}
+        print(json.dumps(found) if arguments.json else f"{found['runs']} runs: {found['table']}")
+        return
     result = run_sweep(
         Spec.load(arguments.spec),
         arguments.out or Path(arguments.spec).stem,

@@ -455,9 +455,13 @@ def _correlation_rows(
 
 OBSERVED_TIMES = (
     *(0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.5, 2.5, 4.0, 6.0, 10.0, 15.0),
-    *(25.0, 40.0, 60.0, 100.0, 150.0, 250.0, 400.0),
+    *(25.0, 40.0, 60.0, 100.0),
 )
 """Flow times at which the data of the book observe the Hessian."""
+
+
+MANY = 512
+"""Largest dimension at which descents cost so little that one runs all that are asked for."""
 
 
 def recovery(
@@ -483,7 +487,7 @@ def recovery(
     starts : sequence of str
         Names in `prlib.parameters.STARTS`.
     replicas : int
-        Instances of each alpha at the largest dimension; twice as many at the others.
+        Instances of each alpha at dimensions up to `MANY`; beyond, fewer in proportion.
     time : float
         Flow time at which a run that has not recovered stops.
     seed : int
@@ -496,14 +500,13 @@ def recovery(
     pandas.DataFrame
         One row a run, with the columns of `prlib.sweeps.store.SCHEMA`.
     """
-    largest = max(sizes)
     grids = tuple(
         Grid(
             a=a,
             alpha=tuple(sorted(alphas)),
             n=n,
             start=tuple(starts),
-            replicas=replicas if n == largest else 2 * replicas,
+            replicas=max(1, replicas * MANY // max(n, MANY)),
             time=time,
             **settings,
         )

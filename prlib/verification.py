@@ -17,6 +17,8 @@ from prlib.reexecution import FOLDER, notebooks
 from prlib.sweeps import Spec, SweepError
 from prlib.sweeps.runner import DATA
 from prlib.sweeps.store import Store
+from prlib.sweeps.theory import FOLDER as THEORY
+from prlib.sweeps.theory import Courses, problem_of
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def verify(folder: Path = FOLDER, data: Path = DATA) -> tuple[Held, ...]:
     >>> {held.verdict for held in verify()} <= {"PASS", "FAIL", "OPEN"}
     True
     """
-    return (*_claims(folder), *_tables(data))
+    return (*_claims(folder), *_tables(data), *_theory_tables(data))
 
 
 def _claims(folder: Path) -> list[Held]:
@@ -110,4 +112,18 @@ def _tables(data: Path) -> list[Held]:
         found.append(
             Held(f"data-{spec.name}", statement + problem, rows, rows, rows, source, verdict)
         )
+    return found
+
+
+def _theory_tables(data: Path) -> list[Held]:
+    found = []
+    for path in sorted((data / "specs" / THEORY).glob("*.toml")):
+        spec = Courses.load(path)
+        source = f"data/{THEORY}/{spec.name}.parquet"
+        statement = f"{source} is what its record says, of the spec data/specs/{THEORY}/{path.name}"
+        problem = problem_of(spec, data / THEORY)
+        runs = None if problem else float(len(spec.courses))
+        verdict: Verdict = "FAIL" if problem else "PASS"
+        text = f"{statement}: {problem}" if problem else statement
+        found.append(Held(f"data-{THEORY}-{spec.name}", text, runs, runs, runs, source, verdict))
     return found

@@ -32,9 +32,9 @@ LITERAL = re.compile(
 
 # Front to back, as the architecture page lists the floors; a module that is not named comes last.
 ORDER = [
-    *["losses", "problem", "measures", "spectra", "transitions", "evolution", "descent"],
-    *["ensembles", "sweeps", "figures", "claims", "reexecution", "verification", "cli"],
-    "parameters",
+    *["losses", "problem", "measures", "spectra", "transitions", "evolution", "finite_size"],
+    *["descent", "ensembles", "sweeps", "figures", "claims", "reexecution", "verification"],
+    *["cli", "parameters"],
 ]
 
 

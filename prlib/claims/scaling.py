@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,7 +122,7 @@ def predictions(table: pd.DataFrame, starts: Sequence[str], n: int, seed: int) -
 
 
 def unseen_runs(
-    a: float, predicted: pd.DataFrame, replicas: int, time: float, seed: int
+    a: float, predicted: pd.DataFrame, replicas: int, time: float, seed: int, **settings: Any
 ) -> pd.DataFrame:
     """Run the predicted size, each start where its half point is expected.
 
@@ -131,7 +132,7 @@ def unseen_runs(
         Normalisation of the loss.
     predicted : pandas.DataFrame
         From `predictions`.
-    replicas, time, seed
+    replicas, time, seed, **settings
         See `prlib.ensembles.recovery`.
 
     Returns
@@ -143,7 +144,7 @@ def unseen_runs(
     for start, rows in predicted.groupby("start", sort=False):
         alpha = round(20 * float(rows["half"].mean())) / 20
         n = int(rows["n"].iloc[0])
-        found.append(recovery(a, [alpha], [n], [str(start)], replicas, time, seed))
+        found.append(recovery(a, [alpha], [n], [str(start)], replicas, time, seed, **settings))
     return pd.concat(found, ignore_index=True)
 
 
@@ -241,8 +242,8 @@ ENOUGH = 2.0
 
 def _limit(score: pd.Series, start: str) -> Claim:
     gain = float(score.drop("straight").max() - score["straight"])
-    # No data refute a limit: one beyond their sizes looks like a straight line.
-    verdict: Verdict = "PASS" if gain >= ENOUGH else "OPEN"
+    # In between, a limit beyond the sizes of the data would look like a straight line.
+    verdict: Verdict = "PASS" if gain >= ENOUGH else "FAIL" if gain <= -ENOUGH else "OPEN"
     return Claim(
         f"scaling-limit-{start}",
         f"for the {start} start a limit is in sight: the best form with one predicts unseen sizes "

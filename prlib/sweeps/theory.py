@@ -25,6 +25,7 @@ from tqdm import tqdm
 from prlib.evolution import TOLERANCE, DynamicState, dynamics
 from prlib.parameters import ParameterError, check
 from prlib.sweeps.runner import DATA, provenance
+from prlib.sweeps.spec import UNNORMALIZED
 from prlib.sweeps.store import SweepError, table_bytes, write_whole
 
 FOLDER = "theory"
@@ -52,9 +53,9 @@ class Course:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the values that a table gives."""
-        if self.a is not None:
-            object.__setattr__(self, "a", check("a", self.a))
+        """Check the values that a table gives; `dynamics` checks the others."""
+        unnormalized = self.a in (None, UNNORMALIZED)
+        object.__setattr__(self, "a", None if unnormalized else check("a", self.a))
         for name in ("alpha", "time", "seed"):
             object.__setattr__(self, name, check(name, getattr(self, name)))
 
@@ -143,8 +144,11 @@ class Courses:
         courses = []
         for grid in table.get("grid", [{}]):
             values = {**shared, **grid}
-            for key in values.keys() - known:
-                raise ParameterError(f"{key}: is no key of such a spec; must be one of {known}")
+            for key in sorted(values.keys() - known):
+                accepted = ", ".join(sorted(known))
+                raise ParameterError(f"{key}: is no key of such a spec; must be one of {accepted}")
+            for key in sorted({"a", "alpha", "time", "paths"} - values.keys()):
+                raise ParameterError(f"{key}: is missing; a run of the theory needs it")
             lists = [_as_list(values.pop(key)) for key in ("a", "alpha")]
             courses += [Course(a=a, alpha=alpha, **values) for a, alpha in product(*lists)]
         return cls(tuple(courses), name)
@@ -160,8 +164,30 @@ class Courses:
         lines = []
         for course in self.courses:
             lines += ["", "[[grid]]"]
-            lines += [f"{k} = {json.dumps(v)}" for k, v in asdict(course).items() if v is not None]
+            settings = asdict(course) | ({"a": UNNORMALIZED} if course.a is None else {})
+            lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
         return "\n".join(lines) + "\n"
+
+
+def describes_theory(path: str | Path) -> bool:
+    """Whether a TOML file describes runs of the theory, and not descents: it has ``paths``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; one that cannot be read describes nothing.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
+    try:
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    grids = table.get("grid", [])
+    return "paths" in table or any("paths" in grid for grid in grids if isinstance(grid, dict))
 
 
 def evolutions(courses: Iterable[Course], data: Path = DATA) -> pd.DataFrame:

@@ -1,0 +1,312 @@
+"""Claims on recovery at finite size without simulation (notebook 10)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from prlib.claims.claim import Claim, agrees, rate_agrees, within
+from prlib.claims.evolution import at_times
+from prlib.finite_size import Growth, fit_constant, half_point_at, recovery_probability
+from prlib.sweeps import half_point, wilson
+from prlib.sweeps.scaling import near_half
+
+DRAWS = 200
+"""Bootstrap copies behind each interval of a prediction."""
+
+
+def by_time(table: pd.DataFrame, time: float) -> pd.DataFrame:
+    """Count as recovered only the runs that had by a time.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `prlib.ensembles.recovery`, with a limit no shorter.
+    time : float
+        Flow time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same runs.
+    """
+    return table.assign(recovered=table["recovered"] & (table["time"] <= time))
+
+
+def predicted_halves(
+    growth: Growth, constant: tuple[float, float], sizes: np.ndarray, seed: int = 0
+) -> pd.DataFrame:
+    """Predict half points with the errors of the theory's sampling and of its constant.
+
+    Parameters
+    ----------
+    growth : Growth
+        V against alpha.
+    constant : tuple of float
+        c and its standard error.
+    sizes : array_like
+        Dimensions.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n, half, low, high (95 %): NaN where the theory was not run.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [
+        half_point_at(sizes, growth.moved(rng), constant[0] + constant[1] * rng.standard_normal())
+        for _ in range(DRAWS)
+    ]
+    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+    half = half_point_at(sizes, growth, constant[0])
+    return pd.DataFrame({"n": sizes, "half": half, "low": low, "high": high})
+
+
+def simulated_halves(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Find the half point of each size.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a run: n, alpha, recovered; of one start.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n, runs, mean, low, high (95 %).
+    """
+    rows = []
+    for n, runs in near_half(table).groupby("n"):
+        fit = half_point(
+            runs["alpha"],
+            runs["recovered"],
+            bootstrap=400,
+            rng=np.random.default_rng([seed, n]),
+        )
+        rows.append((n, len(runs), fit.alpha, fit.low, fit.high))
+    return pd.DataFrame(rows, columns=["n", "runs", "mean", "low", "high"])
+
+
+def finite_size_claims(
+    theory: pd.DataFrame,
+    growth: Growth,
+    table: pd.DataFrame,
+    seen: list[int],
+    observed: pd.DataFrame,
+    seed: int,
+) -> list[Claim]:
+    """Hold the theory of finite size against runs that its constant has not seen.
+
+    Parameters
+    ----------
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`.
+    growth : Growth
+        V at the time by which runs of `table` count as recovered.
+    table : pandas.DataFrame
+        Random starts, from `by_time`.
+    seen : list of int
+        The sizes that the constant was fitted to.
+    observed : pandas.DataFrame
+        From `prlib.ensembles.observations`, of random starts.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    list of Claim
+        The constant, fluctuations, and half points of sizes not seen.
+    """
+    constant = fit_constant(table[table["n"].isin(seen)], growth)
+    claims = [
+        within(
+            "finite-size-constant",
+            f"the constant c, from N = {', '.join(map(str, seen))}, is of order one",
+            constant[0],
+            0.2,
+            5.0,
+        )
+    ]
+    claims += _fluctuations(theory, observed)
+    found = simulated_halves(table[~table["n"].isin(seen)], seed)
+    predicted = predicted_halves(growth, constant, found["n"].to_numpy(), seed)
+    width = 2 * norm.ppf(0.975)
+    for (_, run), (_, line) in zip(found.iterrows(), predicted.iterrows(), strict=True):
+        errors = ((run["high"] - run["low"]) / width, (line["high"] - line["low"]) / width)
+        claims.append(
+            agrees(
+                f"finite-size-half-{run['n']:.0f}",
+                f"at N = {run['n']:.0f}, which the constant has not seen, half the descents have "
+                f"recovered by t = {growth.time:g} at the alpha that theory predicts",
+                run["mean"],
+                float(np.hypot(*errors)),
+                float(line["half"]),
+            )
+        )
+    return claims
+
+
+def _fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> list[Claim]:
+    claims = []
+    for alpha, rows in observed.groupby("alpha"):
+        course = theory[theory["alpha"] == alpha]
+        if course.empty:
+            continue
+        # The last observation at which V is far below N, so that the overlap is small.
+        size = rows["n"].iloc[0]
+        times = np.array(sorted(t for t in rows["time"].unique() if 0 < t <= course["t"].max()))
+        value, error = at_times(course, "variance", times)
+        last = int(np.flatnonzero(value < LINEAR * size)[-1])
+        squares = size * rows.loc[rows["time"] == times[last], "overlap"] ** 2
+        claims.append(
+            agrees(
+                f"finite-size-variance-{alpha:g}",
+                f"at alpha = {alpha:g}, N = {size} and t = {times[last]:g}, N times the mean "
+                "square of the overlap is the V of theory",
+                float(squares.mean()),
+                float(np.hypot(squares.sem(), error[last])),
+                float(value[last]),
+            )
+        )
+    return claims
+
+
+LINEAR = 0.05
+"""V/N up to which the overlap counts as small."""
+
+
+def prediction_claims(
+    growth: Growth, constant: tuple[float, float], runs: pd.DataFrame
+) -> list[Claim]:
+    """Hold predicted rates of sizes that no fit has seen against new runs.
+
+    Parameters
+    ----------
+    growth : Growth
+        V at the time by which runs count as recovered.
+    constant : tuple of float
+        c and its standard error.
+    runs : pandas.DataFrame
+        Random starts, from `by_time`.
+
+    Returns
+    -------
+    list of Claim
+        One a size and alpha: FAIL if the interval of the observed rate misses that of the
+        prediction.
+    """
+    claims = []
+    for (n, alpha), found in runs.groupby(["n", "alpha"]):
+        _, low, high = predicted_rate(growth, constant, n, alpha)
+        claims.append(
+            rate_agrees(
+                f"finite-size-prediction-{n}-{alpha:g}",
+                f"at N = {n}, alpha = {alpha:g}, in no fit, descents recover by t = "
+                f"{growth.time:g} at the rate that theory predicts",
+                int(found["recovered"].sum()),
+                len(found),
+                low,
+                high,
+            )
+        )
+    return claims
+
+
+def prediction_table(
+    growth: Growth, constant: tuple[float, float], runs: pd.DataFrame
+) -> pd.DataFrame:
+    """Tabulate predicted and simulated rates of sizes that no fit has seen.
+
+    Parameters
+    ----------
+    growth, constant, runs
+        See `prediction_claims`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per size and alpha, in words.
+    """
+    rows = []
+    for (n, alpha), found in runs.groupby(["n", "alpha"]):
+        rate, low, high = predicted_rate(growth, constant, n, alpha)
+        observed = wilson(int(found["recovered"].sum()), len(found))
+        rows.append(
+            {
+                "N": n,
+                "alpha": alpha,
+                "predicted": f"{rate:.2f} ({low:.2f} to {high:.2f})",
+                "recovered": f"{found['recovered'].sum()} of {len(found)}",
+                "95 % interval": f"{observed[0]:.2f} to {observed[1]:.2f}",
+            }
+        )
+    return pd.DataFrame(rows).set_index(["N", "alpha"])
+
+
+def predicted_rate(
+    growth: Growth, constant: tuple[float, float], n: int, alpha: float
+) -> tuple[float, float, float]:
+    """Predict a recovered fraction.
+
+    Parameters
+    ----------
+    growth, constant
+        See `prediction_claims`.
+    n : int
+        Dimension.
+    alpha : float
+        Measurements per dimension.
+
+    Returns
+    -------
+    rate, low, high : float
+        With the 95 % interval of the errors of V and c.
+    """
+    rng = np.random.default_rng(n)
+    drawn = [
+        recovery_probability(
+            n, growth.moved(rng).variance(alpha), constant[0] + constant[1] * rng.standard_normal()
+        )
+        for _ in range(DRAWS)
+    ]
+    rate = recovery_probability(n, growth.variance(alpha), constant[0])
+    return (float(rate), *map(float, np.percentile(drawn, [2.5, 97.5])))
+
+
+def comparison_table(
+    growth: Growth, constant: tuple[float, float], table: pd.DataFrame
+) -> pd.DataFrame:
+    """Tabulate predicted and simulated rates, cell by cell.
+
+    Parameters
+    ----------
+    growth, constant
+        See `prediction_claims`.
+    table : pandas.DataFrame
+        Random starts, from `by_time`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n, alpha, runs, rate, its 95 % Wilson interval, and the predicted rate.
+    """
+    rows = []
+    for (n, alpha), runs in table.groupby(["n", "alpha"]):
+        low, high = wilson(int(runs["recovered"].sum()), len(runs))
+        rows.append(
+            {
+                "n": n,
+                "alpha": alpha,
+                "runs": len(runs),
+                "mean": runs["recovered"].mean(),
+                "low": low,
+                "high": high,
+                "predicted": float(recovery_probability(n, growth.variance(alpha), constant[0])),
+            }
+        )
+    return pd.DataFrame(rows)
