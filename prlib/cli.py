@@ -71,6 +71,7 @@ def _parser() -> _Parser:
     _add_sweep(commands)
     _add_notebooks(commands)
     _add_rerun(commands)
+    _add_figures(commands)
     _add_verify(commands)
     return parser
 
@@ -355,6 +356,44 @@ def _rerun(arguments: argparse.Namespace) -> None:
         )
         return
     print(f"{verdict}\n\nwritten: {path}")
+
+
+def _add_figures(commands: Any) -> None:
+    _command(commands, "figures", _figures, "the figures of the book, their ids and files")
+    parser = _command(commands, "figure", _figure, "write a figure of the book to a file")
+    parser.add_argument("id", help="id of the figure; `prlib figures` lists them")
+    parser.add_argument("--format", default="pdf", help="svg, pdf (default), png or csv")
+    parser.add_argument("--out", default=".", help="folder of the file; this one by default")
+    parser = _command(commands, "cite", _cite, "a BibTeX entry for a figure of the book")
+    parser.add_argument("id", help="id of the figure; `prlib figures` lists them")
+
+
+def _figures(arguments: argparse.Namespace) -> None:
+    from prlib.catalogue import figures  # noqa: PLC0415
+
+    found = figures()
+    if arguments.json:
+        records = [asdict(figure) | {"files": figure.files, "url": figure.url} for figure in found]
+        print(json.dumps({"figures": records}))
+        return
+    for figure in found:
+        print(f"{figure.id:<30} {figure.notebook:<28} {figure.title}")
+
+
+def _figure(arguments: argparse.Namespace) -> None:
+    from prlib.catalogue import save  # noqa: PLC0415
+
+    path = save(arguments.id, arguments.format, Path(arguments.out))
+    found = {"figure": arguments.id, "file": str(path)}
+    print(json.dumps(found) if arguments.json else f"written: {path}")
+
+
+def _cite(arguments: argparse.Namespace) -> None:
+    from prlib.catalogue import cite  # noqa: PLC0415
+
+    entry = cite(arguments.id)
+    found = {"figure": arguments.id, "bibtex": entry}
+    print(json.dumps(found) if arguments.json else entry)
 
 
 def _add_verify(commands: Any) -> None:

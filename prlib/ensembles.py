@@ -487,7 +487,8 @@ def recovery(
     starts : sequence of str
         Names in `prlib.parameters.STARTS`.
     replicas : int
-        Instances of each alpha at dimensions up to `MANY`; beyond, fewer in proportion.
+        Instances of each alpha at dimensions up to `MANY`; beyond, fewer in proportion to the
+        cost, which grows as the square of the dimension.
     time : float
         Flow time at which a run that has not recovered stops.
     seed : int
@@ -506,7 +507,7 @@ def recovery(
             alpha=tuple(sorted(alphas)),
             n=n,
             start=tuple(starts),
-            replicas=max(1, replicas * MANY // max(n, MANY)),
+            replicas=max(1, replicas * MANY**2 // max(n, MANY) ** 2),
             time=time,
             **settings,
         )

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import nbformat
+import numpy as np
 
 from prlib.parameters import PARAMETERS, ParameterError, check, check_measurements
 
@@ -204,12 +205,17 @@ def checked(notebook: Notebook, parameters: Mapping[str, Any]) -> dict[str, Any]
 
 def _check_sizes(values: Mapping[str, Any]) -> None:
     # The smallest size and the smallest alpha must leave a measurement.
-    sizes = [values[name] for name in ("n",) if name in values] + list(values.get("sizes", ()))
-    alphas = [values[name] for name in ("alpha",) if name in values] + list(
-        values.get("alphas", ())
-    )
-    if sizes and alphas:
-        check_measurements(min(sizes), min(alphas))
+    def smallest(kinds: tuple[str, ...]) -> float:
+        chosen = [
+            value
+            for name, value in values.items()
+            if name.split("_")[0] in kinds and name != "alpha_factor"
+        ]
+        return min((np.min(value) for value in chosen if np.size(value)), default=np.inf)
+
+    n, alpha = smallest(("n", "sizes")), smallest(("alpha", "alphas"))
+    if np.isfinite(n) and np.isfinite(alpha):
+        check_measurements(int(n), float(alpha))
 
 
 def verdict_of(path: str | os.PathLike) -> str:

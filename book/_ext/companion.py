@@ -34,6 +34,7 @@ LITERAL = re.compile(
 ORDER = [
     *["losses", "problem", "measures", "spectra", "transitions", "evolution", "finite_size"],
     *["descent", "ensembles", "sweeps", "figures", "claims", "reexecution", "verification"],
+    "catalogue",
     *["cli", "parameters"],
 ]
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import re
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from prlib.figures.plotted import as_csv
 from prlib.figures.style import RC
+from prlib.sweeps.sources import sources
+
+MIME = "application/vnd.prlib.figure+json"
+"""Under which a notebook keeps a figure's files, for `prlib.catalogue`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +45,17 @@ class BookFigure:
     alt: str
     figure: Figure
 
+    @property
+    def title(self) -> str:
+        """The first words of the caption: all before its first mark outside of mathematics."""
+        outside = re.split(r"(\\\(.*?\\\))", self.caption)
+        words = ""
+        for number, part in enumerate(outside):
+            if number % 2 == 0 and (mark := re.search(r"\s?[,:;(]|\.(?!\d)", part)):
+                return words + part[: mark.start()]
+            words += part
+        return words
+
     def svg(self) -> bytes:
         """Render as SVG; the same figure gives the same bytes.
 
@@ -44,13 +64,63 @@ class BookFigure:
         bytes
             The file.
         """
+        svg = self._saved("svg", {"Date": None, "Title": self.id, "Description": self._source})
+        # Without indentation, which is a tenth of the file.
+        return re.sub(rb"\n\s+", b"\n", svg)
+
+    def pdf(self) -> bytes:
+        """Render as PDF: vectors, fonts embedded, at the width of the figure in a paper.
+
+        Returns
+        -------
+        bytes
+            The file.
+        """
+        metadata = {"CreationDate": None, "Title": self.id, "Subject": self._source}
+        return self._saved("pdf", metadata)
+
+    def png(self) -> bytes:
+        """Render as PNG at 300 dots an inch, in 256 colours.
+
+        Returns
+        -------
+        bytes
+            The file.
+        """
+        image = Image.open(io.BytesIO(self._saved("png", {}, dpi=300))).convert("RGB")
+        known = PngInfo()
+        known.add_text("Title", self.id)
+        known.add_text("Description", self._source)
+        buffer = io.BytesIO()
+        palette = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        palette.save(buffer, "png", dpi=(300, 300), pnginfo=known, optimize=True)
+        return buffer.getvalue()
+
+    def csv(self) -> str:
+        """Write what is drawn as a table.
+
+        Returns
+        -------
+        str
+            See `prlib.figures.plotted`.
+        """
+        return as_csv(self.figure)
+
+    @property
+    def _source(self) -> str:
+        tables = "; ".join(
+            f"{source['table']} sha256 {source['sha256']} commit {source['commit']}"
+            for source in sources()
+        )
+        return f"prlib {version('prlib')}; data: {tables or 'none, computed by the notebook'}"
+
+    def _saved(self, kind: str, metadata: dict[str, Any], **options: Any) -> bytes:
         buffer = io.BytesIO()
         with mpl.rc_context(RC):
-            self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": self.id})
-        # Without indentation, which is a tenth of the file.
-        return re.sub(rb"\n\s+", b"\n", buffer.getvalue())
+            self.figure.savefig(buffer, format=kind, metadata=metadata, **options)
+        return buffer.getvalue()
 
-    def _repr_html_(self) -> str:
+    def _html(self) -> str:
         # Percent-encoded where it must be, and no more: a quarter lighter than base64.
         source = html.escape(quote(self.svg(), safe=" !'()*+,-./:;<=>?@[]_`{|}~\n"), quote=False)
         width = round(self.figure.get_figwidth() * 100)
@@ -60,6 +130,19 @@ class BookFigure:
             f'alt="{html.escape(self.alt, quote=True)}">'
             f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
         )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        record = {
+            "id": self.id,
+            "title": self.title,
+            "caption": self.caption,
+            "alt": self.alt,
+            "sources": list(sources()),
+            "csv": self.csv(),
+            "pdf": base64.b64encode(self.pdf()).decode(),
+            "png": base64.b64encode(self.png()).decode(),
+        }
+        return {"text/html": self._html(), "text/plain": repr(self), MIME: record}
 
     def __repr__(self) -> str:
         """Return the words that stand for it in a terminal."""

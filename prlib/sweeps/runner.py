@@ -23,6 +23,7 @@ from prlib.descent.instance import descend_starts, instance
 from prlib.sweeps.executors import available_cores, check_executor
 from prlib.sweeps.executors import executor as start_executor
 from prlib.sweeps.progress import Progress
+from prlib.sweeps.sources import note
 from prlib.sweeps.spec import Chunk, Spec, Task
 from prlib.sweeps.store import Store, SweepError, known_rows, schema_of, seconds_of
 
@@ -341,8 +342,13 @@ def results(spec: Spec, *, quiet: bool = False) -> pd.DataFrame:
     SweepError
         If a file of ``data/`` is damaged; see also `run_sweep`.
     """
-    known = sorted(DATA.glob("*.parquet"))
-    have = known_rows(known, schema_of(spec))
+    known, have = sorted(DATA.glob("*.parquet")), {}
+    wanted = {run for task in spec.tasks() for run in task.run_ids()}
+    for path in known:
+        found = known_rows([path], schema_of(spec))
+        if wanted & found.keys():
+            note(path)
+            have |= found
     if not spec.chunks(have):
         return _in_order(spec, have, []).to_pandas()
     out = DATA / "computed" / spec.digest

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from prlib.evolution import TOLERANCE, DynamicState, dynamics
 from prlib.parameters import ParameterError, check
 from prlib.sweeps.runner import DATA, provenance
+from prlib.sweeps.sources import note
 from prlib.sweeps.spec import UNNORMALIZED
 from prlib.sweeps.store import SweepError, table_bytes, write_whole
 
@@ -211,9 +212,12 @@ def evolutions(courses: Iterable[Course], data: Path = DATA) -> pd.DataFrame:
         If a file of ``data/`` is damaged.
     """
     courses = tuple(courses)
-    tables = [_read(path) for path in sorted((data / FOLDER).glob("*.parquet"))]
-    kept = pa.concat_tables(tables).to_pandas() if tables else pd.DataFrame({"run": []})
-    have = dict(iter(kept.groupby("run", sort=False)))
+    have: dict[str, pd.DataFrame] = {}
+    for path in sorted((data / FOLDER).glob("*.parquet")):
+        found = dict(iter(_read(path).to_pandas().groupby("run", sort=False)))
+        if found.keys() & {course.run for course in courses}:
+            note(path)
+            have |= found
     missing = [course for course in courses if course.run not in have]
     for course, table in _computed(missing, data / "computed" / FOLDER):
         have[course.run] = table.to_pandas()
