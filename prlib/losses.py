@@ -12,6 +12,7 @@ and `PseudoHuber` are what practitioners minimise.
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 
@@ -50,6 +51,14 @@ class Loss(ABC):
     @abstractmethod
     def curvature_floor(self) -> float:
         """The infimum of the curvature over all labels and fields; ``-inf`` if unbounded."""
+
+    def __str__(self) -> str:
+        """Name it in words, with its numbers."""
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).lower()
+        numbers = ", ".join(
+            f"{field.name} = {getattr(self, field.name):g}" for field in fields(self)
+        )
+        return f"the {words.replace('lized', 'lised')} loss" + (numbers and f" with {numbers}")
 
     @property
     def scale(self) -> float:
@@ -184,6 +193,8 @@ class NormalizedIntensity(Loss):
     ...     float(loss.curvature(1.0, 2.0)),
     ... )
     (1.125, 3.0, 5.5)
+    >>> print(loss)
+    the normalised intensity loss with a = 1
     """
 
     a: float

@@ -47,11 +47,11 @@ class BookFigure:
 
     @property
     def title(self) -> str:
-        """The first words of the caption: all before its first mark outside of mathematics."""
+        """The first words of the caption: all before its first stop outside of mathematics."""
         outside = re.split(r"(\\\(.*?\\\))", self.caption)
         words = ""
         for number, part in enumerate(outside):
-            if number % 2 == 0 and (mark := re.search(r"\s?[,:;(]|\.(?!\d)", part)):
+            if number % 2 == 0 and (mark := re.search(r"\s?[:;(]|\.(?!\d)", part)):
                 return words + part[: mark.start()]
             words += part
         return words

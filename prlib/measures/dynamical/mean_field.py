@@ -211,8 +211,8 @@ def dynamical(
 
     References
     ----------
-    Mignacco, Urbani & Zdeborová, arXiv:2103.04902, for the method; the book's page on the
-    dynamical theory for the derivation.
+    Mignacco, Urbani & Zdeborová, arXiv:2103.04902, for the method; the book's chapter
+    "The descent at infinite size" for the derivation.
 
     Examples
     --------

@@ -1,0 +1,17 @@
+// The button beside a citation copies it. Without a script, or a clipboard, the text is there to be selected.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const button of document.querySelectorAll("button.prlib-copy")) {
+    const text = button.parentElement.querySelector("pre");
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text.textContent);
+      } catch {
+        getSelection().selectAllChildren(text);
+        document.execCommand("copy");
+      }
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    });
+  }
+});
