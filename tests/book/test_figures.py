@@ -1,0 +1,84 @@
+"""Figures to take away: their files, their citation, their source, and the gallery."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+
+import pandas as pd
+import pytest
+from lxml import etree
+from PIL import Image
+
+from prlib.catalogue import FORMATS, bibtex, figures
+
+FOUND = figures()
+
+
+@pytest.mark.parametrize("figure", FOUND, ids=lambda figure: figure.id)
+def test_a_figure_has_its_files(html, root, figure) -> None:
+    contents = {kind: (html / "figures" / f"{figure.id}.{kind}").read_bytes() for kind in FORMATS}
+    svg = etree.fromstring(contents["svg"])
+    assert svg.tag.endswith("svg")
+    assert figure.id.encode() in contents["svg"]
+    assert contents["pdf"].startswith(b"%PDF")
+    assert b"/FontFile2" in contents["pdf"] or b"/Font" not in contents["pdf"]
+    image = Image.open(io.BytesIO(contents["png"]))
+    assert round(image.info["dpi"][0]) == 300
+    assert image.text["Title"] == figure.id
+    table = pd.read_csv(io.BytesIO(contents["csv"]))
+    assert len(table) > 1
+    assert table["kind"].isin(["line", "point", "edges", "band", "map", "reference"]).all()
+
+
+@pytest.mark.parametrize("figure", FOUND, ids=lambda figure: figure.id)
+def test_its_source_is_the_table_that_is_there(root, figure) -> None:
+    for source in figure.sources:
+        content = (root / source["table"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == source["sha256"]
+        assert source["sha256"] in figure.file("svg").decode()
+
+
+def test_ids_are_stable_names_and_occur_once() -> None:
+    ids = [figure.id for figure in FOUND]
+    assert len(set(ids)) == len(ids) > 20
+    assert all(re.fullmatch(r"fig-[a-z0-9-]+", name) for name in ids)
+
+
+def test_under_each_figure_are_its_files_its_citation_and_the_way_to_remake_it(visit) -> None:
+    by_page: dict[str, list] = {}
+    for figure in FOUND:
+        by_page.setdefault(figure.notebook, []).append(figure)
+    for notebook, mine in by_page.items():
+        with visit(f"notebooks/{notebook}.html") as seen:
+            for figure in mine:
+                box = seen.page.locator(f"#{figure.id}")
+                links = box.locator(".prlib-files a")
+                assert links.all_inner_texts() == [*(k.upper() for k in FORMATS), "Link"]
+                assert bibtex(figure) in box.locator("pre").text_content()
+                assert f"prlib rerun {notebook}" in box.locator("p").last.inner_text()
+                assert box.locator("img").first.evaluate("e => e.naturalWidth") > 0
+
+
+def test_the_citation_can_be_copied(visit) -> None:
+    figure = FOUND[0]
+    with visit(f"notebooks/{figure.notebook}.html") as seen:
+        box = seen.page.locator(f"#{figure.id}")
+        box.locator("summary").click()
+        box.locator("button").click()
+        seen.page.wait_for_function(
+            "id => document.querySelector(`#${id} button`).textContent === 'Copied'",
+            arg=figure.id,
+        )
+
+
+def test_the_gallery_shows_all_and_filters_by_topic(visit) -> None:
+    with visit("book/gallery.html") as seen:
+        cards = seen.page.locator(".prlib-gallery li")
+        assert cards.count() == len(FOUND)
+        topic = FOUND[0].notebook
+        seen.page.check(f'.prlib-gallery [value="{topic}"]')
+        visible = [card for card in cards.all() if card.is_visible()]
+        assert len(visible) == sum(figure.notebook == topic for figure in FOUND)
+        assert seen.page.locator(".prlib-gallery img").first.evaluate("e => e.naturalWidth") > 0

@@ -1,0 +1,54 @@
+"""What a published book needs beside its pages."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+from lxml import etree
+from yaml import safe_load
+
+PAGES = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
+
+
+def test_the_sitemap_lists_the_pages_at_the_books_address(html: Path, root: Path) -> None:
+    base = safe_load((root / "_config.yml").read_text())["sphinx"]["config"]["html_baseurl"]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert base == project["urls"]["Documentation"] + "/"
+    listed = {e.text for e in etree.parse(html / "sitemap.xml").iter(PAGES)}
+    assert f"{base}book/intro.html" in listed
+    for address in listed:
+        assert (html / address.removeprefix(base)).is_file(), address
+
+
+def test_a_lost_reader_is_led_back(html: Path) -> None:
+    assert "intro.html" in (html / "404.html").read_text()
+
+
+def test_a_shared_page_has_a_card(visit, html: Path) -> None:
+    with visit("book/intro.html") as seen:
+        card = seen.page.evaluate(
+            "() => Object.fromEntries([...document.querySelectorAll('meta[property^=\"og:\"]')]"
+            ".map(e => [e.getAttribute('property'), e.content]))"
+        )
+    assert card["og:title"] == "The story in one page"
+    assert (html / card["og:image"].split("/hessian-companion/")[1]).is_file()
+
+
+def test_a_term_explains_itself_under_the_pointer(visit) -> None:
+    with visit("book/problem.html") as seen:
+        terms = seen.page.locator("a.reference:has(.std-term)")
+        titles = [term.get_attribute("title") for term in terms.all()]
+    assert titles
+    assert all(titles)
+    assert not any(mark in title for title in titles for mark in "`{}$")
+
+
+def test_the_archive_says_what_the_citation_says(root: Path) -> None:
+    archive = json.loads((root / ".zenodo.json").read_text())
+    cff = safe_load((root / "CITATION.cff").read_text())
+    assert archive["title"] == cff["title"]
+    assert archive["license"] == cff["license"]
+    assert archive["keywords"] == cff["keywords"]
+    assert [one["name"] for one in archive["creators"]] == [one["name"] for one in cff["authors"]]
