@@ -6,7 +6,7 @@ SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib
 BOOK      := _build/html/index.html
 PORT      ?= 8000
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test lint unit nbval notebooks data bench clean
+.PHONY: help setup book pdf serve test lint unit nbval notebooks data bench clean
 
 help:       ## this list
 	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -16,6 +16,9 @@ setup: .venv/.ready  ## make .venv with the exact packages of requirements.lock,
 
 book: $(BOOK)  ## build the book (only if something changed) and print where it is
 	@printf 'The book: %s\nOpen it:  file://%s\n' '$(BOOK)' '$(CURDIR)/$(BOOK)'
+
+pdf: book  ## print the whole book into one PDF
+	@$(BIN)/python tools/pdf.py
 
 serve: book  ## serve the built book on this machine only (PORT=8000)
 	@echo 'Serving http://127.0.0.1:$(PORT)/ (Ctrl-C stops)'; $(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
