@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import metadata, version
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,11 @@ def save(figure_id: str, kind: str, out: Path, folder: Path = FOLDER) -> Path:
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, _changed: int) -> list[dict[str, Any]]:
     cells = nbformat.read(path, as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     return [output.data[MIME] for output in outputs if MIME in output.get("data", {})]
