@@ -145,6 +145,7 @@ PARAMETERS: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
         _number_above_zero("a", "normalisation of the loss"),
+        _number_above_zero("a_wide", "normalisation with a wide window between the transitions"),
         _number_above_zero("a_hard", "normalisation of a loss whose bulk has a hard edge"),
         _number_above_zero("alpha_factor", "alpha in units of the transition at the start"),
         _number_above_zero("smoothing", "smoothing of the amplitude loss at zero"),
@@ -161,6 +162,7 @@ PARAMETERS: dict[str, Parameter] = {
         ),
         _number_above_zero("alphas_below", "alphas below the first transition", many=True),
         _number_above_zero("alphas_above", "alphas above the first transition", many=True),
+        _number_above_zero("alphas_wide", "alphas of the wide window", many=True),
         _number_above_zero("alphas_theory", "alphas of the theory", many=True),
         _number_above_zero("alphas_observed", "alphas of the observed descents", many=True),
         _number_above_zero("alpha_slow", "measurements per dimension of the late times"),
