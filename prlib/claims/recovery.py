@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -28,7 +30,7 @@ NAMED = {
 NAMED_RUNS = 40
 
 
-def recovery_claims(a: float, table: pd.DataFrame) -> list[Claim]:
+def recovery_claims(a: float, table: pd.DataFrame, *, name: str = "") -> list[Claim]:
     """Hold the second experiment of the paper against paired runs.
 
     Parameters
@@ -37,6 +39,8 @@ def recovery_claims(a: float, table: pd.DataFrame) -> list[Claim]:
         Normalisation of the loss.
     table : pandas.DataFrame
         From `prlib.ensembles.recovery`, with random and constrained starts.
+    name : str
+        Marks the claims of a second table.
 
     Returns
     -------
@@ -59,7 +63,12 @@ def recovery_claims(a: float, table: pd.DataFrame) -> list[Claim]:
         )
     claims += [_moves(table, start) for start in ("random", "constrained")]
     claims.append(_limit(a, table))
-    return claims
+    if not name:
+        return claims
+    return [
+        replace(claim, id=f"{claim.id}-{name}", statement=f"at a = {a:g}, {claim.statement}")
+        for claim in claims
+    ]
 
 
 def half_point_with_error(table: pd.DataFrame, start: str, n: int) -> tuple[float, float]:

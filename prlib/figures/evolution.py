@@ -133,7 +133,8 @@ def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
         f"random start at infinite size, a = {a:g}. Colour: squared overlap of the outlier's "
         "eigenvector with the signal; none in the lightest part. Triangles: times at which the "
         "outlier appears and is lost, with 95 % intervals of the sampling error. Vertical lines: "
-        rf"\(\alpha_{{BBP}}\) at the start ({early:.3f}) and at threshold states ({late:.3f}).",
+        rf"\(\alpha_\mathrm{{BBP}}\) at the start ({early:.3f}) and at threshold states "
+        f"({late:.3f}).",
         "A map of alpha against the logarithm of time. The region with an informative direction "
         "lies to the right; its border moves to larger alpha as time goes on, from the transition "
         "of the start towards that of threshold states.",

@@ -184,7 +184,8 @@ def predicted_half_points_figure(
         f"against the dimension, a = {a:g}. Coloured lines: theory without simulation but for one "
         "constant, with 95 % bands; they end where the theory was not run. Points: simulation with "
         "95 % bootstrap intervals. Grey: forms fitted to the points of the longest time. "
-        rf"Horizontal: \(\alpha_{{BBP}}\) at the start (dotted) and at threshold states (dashed).",
+        r"Horizontal: \(\alpha_\mathrm{BBP}\) at the start (dotted) and at threshold states "
+        "(dashed).",
         "Half points against N from 50 to ten million. Theory lines rise steadily through the "
         "points; the fitted forms part from each other beyond the largest simulated size.",
         figure,

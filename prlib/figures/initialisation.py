@@ -49,7 +49,7 @@ def start_spectra_figure(
     return BookFigure(
         name,
         rf"The Hessian of a random start, before its shift by \(\mu\), for {loss} at "
-        rf"\(\alpha\) = {alphas} (\(\alpha_{{BBP}}\) at initialisation is "
+        rf"\(\alpha\) = {alphas} (\(\alpha_\mathrm{{BBP}}\) at initialisation is "
         rf"{alpha_init(loss).alpha:.3f}). Bars: eigenvalues of one Hessian with N = {n}, its left "
         "part. Line: density at infinite size. Triangle: the lowest eigenvalue of that Hessian. "
         "Dashed: the predicted outlier, where theory has one.",
@@ -180,7 +180,7 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
         f"means over Hessians ({sample}) with 95 % intervals. "
         "Dotted curves: edge and overlap predicted from the labels and fields of the largest "
         "states themselves, averaged. "
-        rf"Vertical: \(\alpha_{{BBP}}\) = {transition.alpha:.3f}.",
+        rf"Vertical: \(\alpha_\mathrm{{BBP}}\) = {transition.alpha:.3f}.",
         "Lowest eigenvalue and squared overlap against alpha. Simulated points follow the "
         "theory lines away from the transition; near it the overlap rises smoothly, the more "
         "steeply the larger N is.",

@@ -45,9 +45,12 @@ def phase_diagram_figure(found: Sequence[Thresholds]) -> BookFigure:
     best = int(np.argmin(start))
     with panels(1, 2, height=3.6) as (figure, (left, right)):
         _regimes(left, a, start, end)
-        left.plot(end, a, color=COLOURS[3], label=r"$\alpha_{BBP}$, threshold states")
+        left.plot(end, a, color=COLOURS[3], label=r"$\alpha_\mathrm{BBP}$, threshold states")
         left.plot(
-            np.where(soft, start, np.nan), a, color=COLOURS[0], label=r"$\alpha_{BBP}$, start: soft"
+            np.where(soft, start, np.nan),
+            a,
+            color=COLOURS[0],
+            label=r"$\alpha_\mathrm{BBP}$, start: soft",
         )
         # The hard branch starts where the soft one ends.
         hard = ~soft | np.roll(~soft, -1) if soft.any() else ~soft
@@ -56,7 +59,7 @@ def phase_diagram_figure(found: Sequence[Thresholds]) -> BookFigure:
             a,
             color=COLOURS[0],
             linestyle="--",
-            label=r"$\alpha_{BBP}$, start: hard",
+            label=r"$\alpha_\mathrm{BBP}$, start: hard",
         )
         for alpha, style in ((WEAK_RECOVERY, ":"), (FULL_RECOVERY, "-.")):
             left.axvline(alpha, color="0.5", linewidth=1, linestyle=style)
@@ -130,7 +133,7 @@ def start_overlap_figure(rows: pd.DataFrame) -> BookFigure:
             points(axis, means.index / unit, means, color=colour, label=f"a = {a:g}")
         axis.axvline(1, color="0.6", linewidth=1, linestyle=":")
         axis.set(
-            xlabel=r"$\alpha / \alpha_{BBP}$ at the start",
+            xlabel=r"$\alpha / \alpha_\mathrm{BBP}$ at the start",
             ylabel="squared overlap with the signal",
             ylim=(-0.02, 1),
         )

@@ -118,7 +118,8 @@ def recovery_figure(
         rf"Fraction of descents that recover the signal (|m| > 0.99 before t = "
         rf"{table['time_limit'].max():g}), a = {a:g}, {_runs(counted)}, the same instances in "
         "each panel. Points: simulation, with 95 % Wilson intervals; curves: logistic fits. "
-        rf"Vertical lines: \(\alpha_{{BBP}}\) at the start (dotted, {alpha_init(loss).alpha:.3f}) "
+        r"Vertical lines: \(\alpha_\mathrm{BBP}\) at the start (dotted, "
+        f"{alpha_init(loss).alpha:.3f}) "
         rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "
         "size.",
         "Recovered fractions rise from zero to one with alpha. The curves of larger N lie further "
@@ -297,7 +298,7 @@ def starts_figure(a: float, table: pd.DataFrame, sizes: Sequence[int]) -> BookFi
         "fig-spectral-recovery",
         rf"Fraction of descents that recover the signal from each start, a = {a:g}, "
         f"{_runs(counted)}, on the same instances. Points: simulation, with 95 % Wilson "
-        rf"intervals; curves: logistic fits. Dotted: \(\alpha_{{BBP}}\) at the start, "
+        rf"intervals; curves: logistic fits. Dotted: \(\alpha_\mathrm{{BBP}}\) at the start, "
         f"{alpha_init(loss).alpha:.3f}.",
         "Recovered fractions against alpha for several starts. The optimal spectral start is far "
         "left of all; then the lowest eigenvector of the Hessian; then the random start.",
@@ -357,7 +358,7 @@ def half_points_figure(
         f"a = {a:g}. Points: logistic fits to {counts.min()} to {counts.max()} runs a size, with "
         "95 % bootstrap intervals. Lines: four forms, each fitted to the runs of all sizes. Grey "
         f"bars: their predictions for N = {predicted['n'].iloc[0]}, with 95 % bootstrap intervals. "
-        rf"For scale: \(\alpha_{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
+        rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
         f"{alpha_threshold(loss).alpha:.3f} at threshold states.",
         "Half points rise slowly with N for each start; the three forms lie on the points and part "
         "beyond the largest size.",

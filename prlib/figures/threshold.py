@@ -301,7 +301,8 @@ def threshold_transition_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         "symmetry breaking; without an outlier, its edge at 0. Points: ends of descents at zero "
         rf"overlap, time {rows['time'].max():g}, means over instances ({sample}) with 95 % "
         "intervals. Dotted curves: outlier, or else edge, and overlap from the labels and fields "
-        rf"of the largest states themselves, averaged. Vertical: \(\alpha_{{BBP}}^{{TS}}\) = "
+        r"of the largest states themselves, averaged. Vertical: "
+        r"\(\alpha_\mathrm{BBP}^\mathrm{TS}\) = "
         f"{transition:.3f}.",
         "Lowest eigenvalue and squared overlap against alpha. Above the transition the simulated "
         "points follow theory, with lower eigenvalues than those of threshold states; below it "
