@@ -472,6 +472,8 @@ def recovery(
     replicas: int,
     time: float,
     seed: int,
+    *,
+    many: int = MANY,
     **settings: Any,
 ) -> pd.DataFrame:
     """Descend from several starts of many instances; what ``data/`` holds is read, not run.
@@ -487,12 +489,14 @@ def recovery(
     starts : sequence of str
         Names in `prlib.parameters.STARTS`.
     replicas : int
-        Instances of each alpha at dimensions up to `MANY`; beyond, fewer in proportion to the
-        cost, which grows as the square of the dimension.
+        Instances of each alpha.
     time : float
         Flow time at which a run that has not recovered stops.
     seed : int
         The sweep's seed.
+    many : int
+        Largest dimension with so many instances. Beyond it there are fewer, in proportion to the
+        cost, which grows as the square of the dimension.
     **settings
         Other settings of `prlib.sweeps.Grid`.
 
@@ -507,7 +511,7 @@ def recovery(
             alpha=tuple(sorted(alphas)),
             n=n,
             start=tuple(starts),
-            replicas=max(1, replicas * MANY**2 // max(n, MANY) ** 2),
+            replicas=max(1, replicas * many**2 // max(n, many) ** 2),
             time=time,
             **settings,
         )

@@ -144,7 +144,9 @@ def unseen_runs(
     for start, rows in predicted.groupby("start", sort=False):
         alpha = round(20 * float(rows["half"].mean())) / 20
         n = int(rows["n"].iloc[0])
-        found.append(recovery(a, [alpha], [n], [str(start)], replicas, time, seed, **settings))
+        found.append(
+            recovery(a, [alpha], [n], [str(start)], replicas, time, seed, many=n, **settings)
+        )
     return pd.concat(found, ignore_index=True)
 
 
