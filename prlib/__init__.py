@@ -22,10 +22,12 @@ _HOME = {
     "rerun": "prlib.reexecution:rerun",
     "verify": "prlib.verification:verify",
     "dynamics": "prlib.evolution:dynamics",
+    "cite": "prlib.catalogue:cite",
     "t_bbp": "prlib.evolution:t_bbp",
 }
 
 __all__ = [
+    "cite",
     "descend",
     "dynamics",
     "notebooks",

@@ -132,13 +132,16 @@ def data_tables(root: Path) -> str:
         "| table | what for | rows | core time | computed |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for path in sorted((root / "data" / "specs").glob("*.toml")):
+    specs = root / "data" / "specs"
+    for path in [*sorted(specs.glob("*.toml")), *sorted(specs.glob("theory/*.toml"))]:
+        folder = path.parent.relative_to(specs)
         text = path.read_text(encoding="utf-8")
         comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
         what = " ".join(line.lstrip("# ") for line in comment)
-        record = tomllib.loads((root / "data" / path.name).read_text(encoding="utf-8"))
+        found = root / "data" / folder / path.name
+        record = tomllib.loads(found.read_text(encoding="utf-8"))
         rows.append(
-            f"| `{path.stem}` | {what} | {record['rows']:,} | "
+            f"| `{(folder / path.stem).as_posix()}` | {what} | {record['rows']:,} | "
             f"{record['core_seconds'] / 60:.0f} min "
             f"| {record['finished'][:10]}, commit `{record['commit'][:7]}` |"
         )
