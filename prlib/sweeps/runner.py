@@ -460,17 +460,24 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str:
-    here = Path(__file__).parent
+    # The tables themselves may be on their way; what made them is the code.
+    head, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", ":/prlib")
+    if head is None or changed is None:
+        return "unknown"
+    return head + ("-dirty" if changed else "")
+
+
+def _git(*arguments: str) -> str | None:
     try:
-        found = subprocess.run(  # noqa: S603 - a fixed command
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"],  # noqa: S607
+        found = subprocess.run(  # noqa: S603 - fixed commands
+            ["git", "-C", str(Path(__file__).parent), *arguments],  # noqa: S607
             capture_output=True,
             text=True,
             check=True,
             timeout=10,
         )
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return None
     return found.stdout.strip()
 
 
