@@ -16,7 +16,7 @@ from typing import Any
 
 import nbformat
 
-from prlib.figures.export import MIME
+from prlib.figures.export import MIME, title_of
 from prlib.parameters import ParameterError
 from prlib.reexecution import FOLDER, figure_of, notebooks
 from prlib.sweeps.store import write_whole
@@ -111,7 +111,7 @@ def figures(folder: Path = FOLDER) -> tuple[Published, ...]:
     return tuple(
         Published(
             record["id"],
-            record["title"],
+            title_of(record["caption"]),
             notebook.name,
             notebook.title,
             record["caption"],

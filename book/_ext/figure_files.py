@@ -54,7 +54,7 @@ def dress(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tre
 
 def tools(figure: Published, link: Any) -> str:
     """Return what stands under a figure: its files, its citation, and where it comes from."""
-    name = html.escape(figure.title)
+    name = html.escape(plain(figure.title))
     files = "".join(
         f'<a href="{link(f"{FOLDER}/{figure.id}.{kind}")}" download '
         f'aria-label="{kind.upper()} of figure: {name}">{kind.upper()}</a>'
@@ -82,6 +82,13 @@ def source(figure: Published, link: Any) -> str:
     return "from " + " and ".join(tables) if tables else "itself, from theory and its own runs"
 
 
+def plain(title: str) -> str:
+    """Write the mathematics of a title in letters: most pages typeset none."""
+    for tex, letters in ((r"\mathrm", ""), (r"\alpha", "α"), (r"\mu", "μ")):
+        title = title.replace(tex, letters)
+    return re.sub(r"\\[()]|[{}]", "", title)
+
+
 def gallery(found: tuple[Published, ...]) -> str:
     """Return the gallery as HTML: pictures of all figures, and a choice of topics."""
     topics: Mapping[str, str] = {figure.notebook: figure.topic for figure in found}
@@ -97,13 +104,14 @@ def gallery(found: tuple[Published, ...]) -> str:
     cards = "".join(
         f'<li class="of-{figure.notebook}"><a href="../notebooks/{figure.notebook}.html'
         f'#{figure.id}"><img src="../{FOLDER}/{figure.id}.thumbnail.png" width="{THUMBNAIL // 2}" '
-        f'alt="{html.escape(figure.alt, quote=True)}"><span>{html.escape(figure.title)}</span>'
+        f'alt="{html.escape(figure.alt, quote=True)}">'
+        f"<span>{html.escape(plain(figure.title))}</span>"
         f"<code>{figure.id}</code></a></li>"
         for figure in found
     )
     return (
         f'<div class="prlib-gallery"><style>{rules}</style><fieldset><legend>Topic</legend>'
-        f'{choices}</fieldset><ul class="tex2jax_process">{cards}</ul></div>'
+        f"{choices}</fieldset><ul>{cards}</ul></div>"
     )
 
 

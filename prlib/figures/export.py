@@ -45,17 +45,6 @@ class BookFigure:
     alt: str
     figure: Figure
 
-    @property
-    def title(self) -> str:
-        """The first words of the caption: all before its first stop outside of mathematics."""
-        outside = re.split(r"(\\\(.*?\\\))", self.caption)
-        words = ""
-        for number, part in enumerate(outside):
-            if number % 2 == 0 and (mark := re.search(r"\s?[:;(]|\.(?!\d)", part)):
-                return words + part[: mark.start()]
-            words += part
-        return words
-
     def svg(self) -> bytes:
         """Render as SVG; the same figure gives the same bytes.
 
@@ -134,7 +123,6 @@ class BookFigure:
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         record = {
             "id": self.id,
-            "title": self.title,
             "caption": self.caption,
             "alt": self.alt,
             "sources": list(sources()),
@@ -147,6 +135,32 @@ class BookFigure:
     def __repr__(self) -> str:
         """Return the words that stand for it in a terminal."""
         return f"{self.id}: {self.alt}"
+
+
+def title_of(caption: str) -> str:
+    r"""Return the first words of a caption: all before its first mark outside of mathematics.
+
+    Parameters
+    ----------
+    caption : str
+        The caption.
+
+    Returns
+    -------
+    str
+        A title.
+
+    Examples
+    --------
+    >>> title_of(r"Growth with \(f(\alpha)\) and a = 0.01, at three sizes. Lines: theory.")
+    'Growth with \\(f(\\alpha)\\) and a = 0.01'
+    """
+    words = ""
+    for number, part in enumerate(re.split(r"(\\\(.*?\\\))", caption)):
+        if number % 2 == 0 and (mark := re.search(r"\s?[,:;(]|\.(?!\d)", part)):
+            return words + part[: mark.start()]
+        words += part
+    return words
 
 
 def glue(**numbers: Any) -> None:

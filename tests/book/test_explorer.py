@@ -16,7 +16,7 @@ PAGE = "book/explorer.html"
 
 
 def says(seen) -> dict[str, str]:
-    seen.page.wait_for_selector("#explorer[data-ready]", timeout=20_000)
+    seen.page.wait_for_selector("#prlib-explorer[data-ready]", timeout=20_000)
     return seen.page.evaluate(
         "() => Object.fromEntries([...document.querySelectorAll('[data-say]')]"
         ".map(e => [e.dataset.say, e.textContent]))"
@@ -126,11 +126,11 @@ def test_a_hostile_address_changes_nothing(visit, address: str) -> None:
 
 def run_once(seen) -> str:
     page = seen.page
-    page.fill("#playground [name=n]", "20")
-    page.fill("#playground [name=a]", "1")
-    page.fill("#playground [name=seed]", "5")
-    page.click("#playground [name=go]")
-    page.wait_for_selector("#playground[data-state=ended]", timeout=60_000)
+    page.fill("#prlib-playground [name=n]", "20")
+    page.fill("#prlib-playground [name=a]", "1")
+    page.fill("#prlib-playground [name=seed]", "5")
+    page.click("#prlib-playground [name=go]")
+    page.wait_for_selector("#prlib-playground[data-state=ended]", timeout=60_000)
     return page.locator("#run-says").inner_text()
 
 
@@ -145,11 +145,11 @@ def test_a_descent_runs_in_the_page_and_its_seed_fixes_it(visit) -> None:
 
 def test_an_input_out_of_range_is_taken_back_into_it(visit) -> None:
     with visit(PAGE) as seen:
-        seen.page.fill("#playground [name=n]", "100000")
-        seen.page.fill("#playground [name=alpha]", "0.1")
-        seen.page.click("#playground [name=go]")
-        assert seen.page.input_value("#playground [name=n]") == "150"
-        assert seen.page.input_value("#playground [name=alpha]") == "0.5"
+        seen.page.fill("#prlib-playground [name=n]", "100000")
+        seen.page.fill("#prlib-playground [name=alpha]", "0.1")
+        seen.page.click("#prlib-playground [name=go]")
+        assert seen.page.input_value("#prlib-playground [name=n]") == "150"
+        assert seen.page.input_value("#prlib-playground [name=alpha]") == "0.5"
 
 
 def test_without_scripts_a_figure_and_a_sentence_stand_in_its_place(browser, html) -> None:
@@ -158,5 +158,5 @@ def test_without_scripts_a_figure_and_a_sentence_stand_in_its_place(browser, htm
     page.goto((html / PAGE).as_uri())
     assert "needs JavaScript" in page.locator("article").inner_text()
     assert page.locator("noscript img, img[src*='fig-bbp-transition']").count() >= 1
-    assert not page.locator("#explorer").is_visible()
+    assert not page.locator("#prlib-explorer").is_visible()
     context.close()

@@ -1,7 +1,7 @@
 // The explorer: alpha, a and time in; density, outlier, overlap, thresholds and recovered fractions out.
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
-  const root = document.getElementById("explorer");
+  const root = document.getElementById("prlib-explorer");
   if (!root || !globalThis.EXPLORER || !globalThis.uPlot) return;
   const data = globalThis.EXPLORER;
   const find = (name) => root.querySelector(`[name="${name}"]`);

@@ -7,6 +7,8 @@ function playgroundWorker() {
     if (data.stop) return;
     const { instance, w: start } = Physics.draw(data);
     let [w, time, steps, next] = [start, 0, 0, 0];
+    let trace = [];
+    let kept = 0;
     const advance = () => {
       if (mine !== run) return;
       const until = performance.now() + 60;
@@ -18,9 +20,14 @@ function playgroundWorker() {
         time += taken.eta;
         steps++;
         seen = Physics.observe(instance, w);
+        if (time > 1.03 * kept) {
+          kept = time;
+          trace.push([time, seen.energy, Math.abs(seen.overlap)]);
+        }
       }
       const ended = time >= data.time || Math.abs(seen.overlap) >= 0.99;
-      const message = { time, steps, energy: seen.energy, overlap: Math.abs(seen.overlap), ended };
+      const message = { time, steps, energy: seen.energy, overlap: Math.abs(seen.overlap), ended, trace };
+      trace = [];
       if (ended || performance.now() >= next) {
         // Eigenvalues cost as N cubed: now and then only.
         const { values, vector } = Physics.eigen(Physics.hessian(instance, seen));
@@ -45,7 +52,7 @@ function playgroundWorker() {
 
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
-  const root = document.getElementById("playground");
+  const root = document.getElementById("prlib-playground");
   if (!root || !globalThis.uPlot || !globalThis.Worker) return;
   const find = (name) => root.querySelector(`[name="${name}"]`);
   const theme = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -73,10 +80,10 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const show = () => {
     const log = { x: { time: false, distr: 3 }, y: { distr: 3 } };
-    draw("run-energy", { axes: axes("time t", "energy per dimension"), scales: log, series: [{}, { stroke: "#0173b2", width: 2 }] }, [trace.time, trace.energy]);
+    draw("run-energy", { axes: axes("time t", "energy per dimension"), scales: log, series: [{}, { stroke: "#0173b2", width: 2, points: { show: false } }] }, [trace.time, trace.energy]);
     draw(
       "run-overlap",
-      { axes: axes("time t", "overlap |m|"), scales: { x: { time: false, distr: 3 }, y: { range: [0, 1] } }, series: [{}, { stroke: "#d55e00", width: 2 }] },
+      { axes: axes("time t", "overlap |m|"), scales: { x: { time: false, distr: 3 }, y: { range: [0, 1] } }, series: [{}, { stroke: "#d55e00", width: 2, points: { show: false } }] },
       [trace.time, trace.overlap],
     );
     if (!spectrum) return;
@@ -132,10 +139,10 @@ document.addEventListener("DOMContentLoaded", () => {
   };
 
   worker.onmessage = ({ data }) => {
-    if (data.time > 0) {
-      trace.time.push(data.time);
-      trace.energy.push(Math.max(data.energy, 1e-12));
-      trace.overlap.push(data.overlap);
+    for (const [time, energy, overlap] of data.trace) {
+      trace.time.push(time);
+      trace.energy.push(Math.max(energy, 1e-12));
+      trace.overlap.push(overlap);
     }
     if (data.values) spectrum = data;
     if (data.values || data.ended) show();
