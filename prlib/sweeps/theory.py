@@ -67,6 +67,28 @@ class Course:
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def courses(
+    a: float | None, alphas: Iterable[float], time: float, paths: int, **options: Any
+) -> tuple[Course, ...]:
+    """Ask for one run at each of several alphas.
+
+    Parameters
+    ----------
+    a : float or None
+        Normalisation of the loss; ``None`` for the un-normalised one.
+    alphas : iterable of float
+        Measurements per dimension.
+    time, paths, **options
+        See `Course`.
+
+    Returns
+    -------
+    tuple of Course
+        In the order of the alphas.
+    """
+    return tuple(Course(a, alpha, time, paths, **options) for alpha in alphas)
+
+
 SCHEMA = pa.schema(
     [
         *(("a", pa.float64()), ("alpha", pa.float64()), ("time", pa.float64())),
