@@ -39,6 +39,7 @@ def theory():
             course(2.0, [0.9, 0.9, 0.9, 0.8, 0.7]),
             course(2.8, [0.99, 1.02, 1.03, 0.9, 0.8]),
             course(3.2, [1.05, 1.06, 1.02, 0.95, 0.9]),
+            course(3.5, [1.1, 1.12, 1.08, 0.97, 0.9]),
             course(3.8, [1.2, 1.2, 1.2, 1.1, 0.98]),
         ]
     )
@@ -55,6 +56,7 @@ def test_comings_and_goings_are_found(theory):
         (2.8, "appears"),
         (2.8, "disappears"),
         (3.2, "disappears"),
+        (3.5, "disappears"),
         (3.8, "disappears"),
     ]
     assert found["t"].between(0, 3).all()
