@@ -185,6 +185,7 @@ PARAMETERS: dict[str, Parameter] = {
         _count("replicas_slow", 1, "their independent instances"),
         _count("paths", 1, "sample paths of the dynamical theory"),
         _count("theory_seed", 0, "seed of those paths"),
+        _count("counts_unseen", 1, "independent instances of each unseen dimension", many=True),
         _count("replicas_unseen", 1, "independent instances of unseen dimensions"),
         _count("replicas", 1, "independent instances"),
         _count("n_unseen", 2, "dimension N that no fit has seen"),

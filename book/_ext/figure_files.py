@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from prlib.catalogue import FORMATS, Published, bibtex, figures
+from prlib.reexecution import notebooks
 
 FOLDER = "figures"
 """Folder of the files in the built book."""
@@ -60,7 +63,7 @@ def tools(figure: Published, link: Any) -> str:
         f'aria-label="{kind.upper()} of figure: {name}">{kind.upper()}</a>'
         for kind in FORMATS
     )
-    again = html.escape(f"prlib rerun {figure.notebook} -p a 0.1")
+    again = html.escape(f"prlib rerun {figure.notebook} {example(figure.notebook)}")
     return (
         f'<div class="prlib-tools"><span class="prlib-files">{files}'
         f'<a href="#{figure.id}" aria-label="Permanent link to figure: {name}">Link</a></span>'
@@ -69,6 +72,16 @@ def tools(figure: Published, link: Any) -> str:
         f"<p>Made by <code>{figure.notebook}</code> {source(figure, link)}. With another "
         f"parameter: <code>{again}</code></p></div>"
     )
+
+
+@cache
+def example(name: str) -> str:
+    """Return options that set a parameter of a notebook: another a, or else its first."""
+    parameters = next(one for one in notebooks() if one.name == name).parameters
+    if any(parameter.name == "a" for parameter in parameters):
+        return "-p a 0.1"
+    first = parameters[0]
+    return f"-p {first.name} '{json.dumps(first.default)}'"
 
 
 def source(figure: Published, link: Any) -> str:

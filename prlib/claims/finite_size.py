@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -32,6 +34,28 @@ def by_time(table: pd.DataFrame, time: float) -> pd.DataFrame:
         The same runs.
     """
     return table.assign(recovered=table["recovered"] & (table["time"] <= time))
+
+
+def fitted_constant(
+    table: pd.DataFrame, growth: Growth, seen: Sequence[int]
+) -> tuple[float, float]:
+    """Estimate the constant at small sizes, from the runs near their half points.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Random starts, from `by_time`.
+    growth : Growth
+        V at that time.
+    seen : sequence of int
+        The sizes.
+
+    Returns
+    -------
+    constant, error : float
+        See `prlib.finite_size.fit_constant`.
+    """
+    return fit_constant(near_half(table[table["n"].isin(seen)]), growth)
 
 
 def predicted_halves(
@@ -122,7 +146,7 @@ def finite_size_claims(
     list of Claim
         The constant, fluctuations, and half points of sizes not seen.
     """
-    constant = fit_constant(table[table["n"].isin(seen)], growth)
+    constant = fitted_constant(table, growth, seen)
     claims = [
         within(
             "finite-size-constant",
