@@ -22,7 +22,7 @@ def test_the_same_figure_gives_the_same_bytes():
 
 
 def test_words_are_escaped():
-    markup = make(caption="a < b <script>", alt='say "x" & <y>')._repr_html_()
+    markup = make(caption="a < b <script>", alt='say "x" & <y>')._repr_mimebundle_()["text/html"]
     assert "<script>" not in markup
 
     class Alts(HTMLParser):
