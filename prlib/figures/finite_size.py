@@ -16,6 +16,9 @@ from prlib.losses import NormalizedIntensity
 from prlib.sweeps.scaling import FORMS, Scaling
 from prlib.transitions import alpha_init, alpha_threshold
 
+MOST_LINES = 8
+"""Alphas that one panel can show."""
+
 
 def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
     """N times the variance of the overlap against time, theory under simulation.
@@ -34,15 +37,18 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
     BookFigure
         The figure.
     """
-    alphas, n = sorted(theory["alpha"].unique()), int(observed["n"].iloc[0])
+    n, all_alphas = int(observed["n"].iloc[0]), sorted(theory["alpha"].unique())
+    chosen = np.linspace(0, len(all_alphas) - 1, min(MOST_LINES, len(all_alphas)))
+    alphas = [all_alphas[i] for i in sorted({*np.round(chosen).astype(int)})]
     observed = observed.assign(square=n * observed["overlap"] ** 2)
     with panels(height=3.6, width=5.6) as (figure, (axis,)):
         for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
             course = theory[(theory["alpha"] == alpha) & (theory["t"] > 0)]
-            spread = 1.96 * course["variance_error"]
+            # On the logarithm, where an error of the order of V itself has a meaning.
+            spread = np.exp(1.96 * course["variance_error"] / course["variance"])
             label = rf"$\alpha$ = {alpha:g}"
             axis.plot(course["t"], course["variance"], color=colour, label=label)
-            low, high = course["variance"] - spread, course["variance"] + spread
+            low, high = course["variance"] / spread, course["variance"] * spread
             axis.fill_between(course["t"], low, high, color=colour, alpha=0.25, linewidth=0)
             rows = observed[(observed["alpha"] == alpha) & (observed["time"] > 0)]
             if len(rows):
@@ -58,7 +64,7 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
         "fig-fluctuations",
         r"How the fluctuations of the overlap grow along gradient flow from a random start, "
         f"a = {a:g}. Lines: V(t) = N Var m of the theory of infinite size, with 95 % bands of its "
-        f"sampling error. Points: N times the mean square overlap of "
+        f"sampling error (on the logarithm). Points: N times the mean square overlap of "
         f"{observed.groupby('alpha')['replica'].nunique().min()} descents an \\(\\alpha\\) at "
         f"N = {n}, with 95 % intervals. Dashed: where the overlap is one.",
         "V against time on logarithmic axes: lines for several alphas rise from one, the larger "
@@ -176,7 +182,8 @@ def predicted_half_points_figure(
             axis.axhline(place, color=THEORY, linestyle=style, linewidth=0.8)
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
-        axis.set_ylim(1.8, 1.05 * alpha_threshold(loss).alpha)
+        lowest = min(found["mean"].min() for found in simulated)
+        axis.set_ylim(lowest - 0.4, 1.05 * alpha_threshold(loss).alpha)
         legend_below(figure, axis, columns=2)
     return BookFigure(
         "fig-predicted-half-points",
