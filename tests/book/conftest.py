@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,8 +91,8 @@ def visit(browser: Browser, html: Path) -> Open:
         )
         try:
             seen = Visit(context.new_page())
-            file, mark, query = path.partition("?")
-            seen.page.goto((html / file).as_uri() + mark + query)
+            file = re.split("[?#]", path, maxsplit=1)[0]
+            seen.page.goto((html / file).as_uri() + path.removeprefix(file))
             if file == "index.html":
                 seen.page.wait_for_url("**/book/*.html")
             seen.settle()

@@ -18,12 +18,12 @@ document.addEventListener("DOMContentLoaded", () => {
   // The address holds three numbers; whatever else it may hold is not a number in range, and is passed over.
   const fromAddress = () => {
     const given = new URLSearchParams(location.hash.slice(1));
-    const alpha = Number.parseFloat(given.get("alpha"));
+    const alpha = Number(given.get("alpha"));
     if (alpha >= +alphaIn.min && alpha <= +alphaIn.max) alphaIn.value = alpha;
-    const a = data.laws.find((l) => l.a === Number.parseFloat(given.get("a")));
+    const a = data.laws.find((l) => l.a === Number(given.get("a")));
     aIn.value = String(a ? a.a : data.dataAt);
-    const time = Number.parseInt(given.get("time"), 10);
-    timeIn.value = time >= 0 && time <= +timeIn.max ? time : 0;
+    const time = Number(given.get("time"));
+    timeIn.value = Number.isInteger(time) && time >= 0 && time <= +timeIn.max ? time : 0;
   };
 
   const state = () => {
