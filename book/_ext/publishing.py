@@ -65,6 +65,20 @@ def explain(app: Sphinx, page: str, _template: str, context: dict[str, Any], _tr
     context["metatags"] = context.get("metatags", "") + tags
 
 
+TOGGLE = re.compile(r"<summary>(?=<span class=\"toctree-toggle\")")
+
+
+def name_toggles(app: Sphinx, exception: Exception | None) -> None:
+    """Give the arrows of the table of contents a name, for those who hear the page."""
+    if exception or app.builder.name != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        named = TOGGLE.sub('<summary aria-label="Pages of this chapter">', text)
+        if named != text:
+            path.write_text(named, encoding="utf-8")
+
+
 def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
     """Write the map of the pages for search engines."""
     if exception or app.builder.name != "html":
@@ -83,5 +97,6 @@ def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above to the build."""
     app.connect("html-page-context", explain)
+    app.connect("build-finished", name_toggles)
     app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,3 +15,11 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 });
+
+// A formula or a table that scrolls sideways can be reached, and scrolled, with the keyboard.
+addEventListener("load", async () => {
+  await globalThis.MathJax?.startup?.promise;
+  for (const box of document.querySelectorAll("mjx-container[display], div.math, pre")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  }
+});
