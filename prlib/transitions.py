@@ -350,8 +350,8 @@ def threshold_state(a: float | None, alpha: float) -> ThresholdSpectrum:
     >>> threshold_state(a=0.01, alpha=1.5)
     Traceback (most recent call last):
     ...
-    prlib.parameters.ParameterError: alpha = 1.5: threshold states of
-    NormalizedIntensity(a=0.01) end at alpha = 1.618, where two kinds of them merge; must be larger
+    prlib.parameters.ParameterError: alpha = 1.5: threshold states of the normalised intensity loss
+    with a = 0.01 end at alpha = 1.618, where two kinds of them merge; must be larger
     """
     state = solve_threshold_state(intensity_loss(a), alpha)
     found = outlier(state.measure, Edge(state.gap, state.chi, "soft"))

@@ -14,6 +14,13 @@ from prlib.cli import main
 from prlib.figures.export import BookFigure
 from prlib.figures.style import panels
 from prlib.parameters import ParameterError
+from prlib.sweeps import sources
+
+
+@pytest.fixture(autouse=True)
+def no_tables(monkeypatch):
+    """As in a process that has read no table."""
+    monkeypatch.setattr(sources, "_read", {})
 
 
 @pytest.fixture
@@ -66,6 +73,18 @@ def test_the_same_figure_gives_the_same_bytes():
     assert first.csv() == second.csv()
     assert first.pdf() == second.pdf()
     assert first.png() == second.png()
+
+
+def test_a_figure_names_the_tables_that_were_read(tmp_path):
+    record = 'sha256 = "abc"\ncommit = "def"\nmachine = "one"\nfinished = "today"\n'
+    (tmp_path / "runs.toml").write_text(record)
+    sources.note(tmp_path / "runs.parquet")
+    sources.note(tmp_path / "no-record.parquet")
+    assert [source["table"] for source in sources.sources()] == ["data/runs.parquet"]
+    with panels() as (drawing, (axis,)):
+        axis.plot([0, 1])
+    svg = BookFigure("fig-one", "One.", "One.", drawing).svg().decode()
+    assert "data/runs.parquet sha256 abc commit def" in svg
 
 
 def test_a_citation_names_the_figure_and_its_place(folder):

@@ -49,7 +49,9 @@ def explain(app: Sphinx, page: str, _template: str, context: dict[str, Any], _tr
         title = f' title="{html.escape(sentence, quote=True)}"' if sentence else ""
         return f"<a {found[1]} {found[2]}{title}>{found[3]}"
 
-    context["body"] = TERM.sub(titled, context["body"])
+    body = TERM.sub(titled, context["body"])
+    # Its children are entries of a bibliography, which the role of a list does not allow.
+    context["body"] = body.replace('<div role="list" class="citation-list">', "<div>")
     base, title = app.config.html_baseurl, re.sub(r"<[^>]*>", "", context.get("title", ""))
     facts = {
         "og:type": "article",

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from functools import lru_cache
 from pathlib import Path
 
-_read: dict[Path, None] = {}
+_read: dict[Path, dict[str, str]] = {}
 
 
 def note(path: Path) -> None:
-    """Remember that a table was read.
+    """Remember that a table was read, and what its record says of it.
 
     Parameters
     ----------
     path : Path
-        The Parquet file.
+        The Parquet file; one without a record beside it is no table of ``data/``.
     """
-    _read[path] = None
+    try:
+        record = tomllib.loads(path.with_suffix(".toml").read_text(encoding="utf-8"))
+    except OSError:
+        return
+    folder = "data/theory" if path.parent.name == "theory" else "data"
+    facts = {name: str(record[name]) for name in ("sha256", "commit", "machine", "finished")}
+    _read[path] = {"table": f"{folder}/{path.name}", **facts}
 
 
 def sources() -> tuple[dict[str, str], ...]:
@@ -29,12 +34,4 @@ def sources() -> tuple[dict[str, str], ...]:
         ``table`` (its path from the folder above ``data/``), ``sha256``, ``commit``, ``machine``
         and ``finished``, in the order of reading.
     """
-    return tuple(_described(path) for path in _read)
-
-
-@lru_cache
-def _described(path: Path) -> dict[str, str]:
-    record = tomllib.loads(path.with_suffix(".toml").read_text(encoding="utf-8"))
-    folder = "data/theory" if path.parent.name == "theory" else "data"
-    facts = {name: str(record[name]) for name in ("sha256", "commit", "machine", "finished")}
-    return {"table": f"{folder}/{path.name}", **facts}
+    return tuple(_read.values())
