@@ -20,7 +20,7 @@ from prlib.transitions import alpha_init, alpha_threshold
 NORMALISATIONS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Values of a to choose from; the simulations are at the second."""
 
-LATER = {"a": 0.01, "alphas": (2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0), "time": 3.0, "paths": 8192}
+LATER = {"a": 0.01, "alphas": (2.0, 3.0, 3.5, 4.0, 6.0), "time": 3.0, "paths": 8192}
 """What of the descent is there to see at later times."""
 
 TIMES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -104,7 +104,7 @@ def everything(root: Path) -> dict[str, Any]:
 
 
 def _short(values: NDArray | pd.Series | list[float]) -> list[float]:
-    return [float(f"{value:.7g}") for value in values]
+    return [float(f"{value:.6g}") for value in values]
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:
