@@ -32,11 +32,17 @@ FIGURE = re.compile(
 )
 
 
+@cache
+def published() -> tuple[Published, ...]:
+    """Return the figures of the book; a build reads the notebooks once."""
+    return figures()
+
+
 def dress(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
     """Take the pictures out of a page into files, and put links and source under each."""
     if not page.startswith("notebooks/") or "body" not in context:
         return
-    known = {figure.id: figure for figure in figures()}
+    known = {figure.id: figure for figure in published()}
 
     def link(target: str) -> str:
         return context["pathto"](target, 1)
@@ -130,7 +136,7 @@ def gallery(found: tuple[Published, ...]) -> str:
 
 def fill(app: Sphinx, _config: Config) -> None:
     """Offer the gallery to the pages."""
-    app.config.myst_substitutions["gallery"] = gallery(figures())
+    app.config.myst_substitutions["gallery"] = gallery(published())
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:
@@ -139,7 +145,7 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         return
     out = Path(app.outdir) / FOLDER
     out.mkdir(exist_ok=True)
-    for figure in figures():
+    for figure in published():
         for kind in FORMATS:
             (out / f"{figure.id}.{kind}").write_bytes(figure.file(kind))
         (out / f"{figure.id}.bib").write_text(bibtex(figure) + "\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -25,6 +26,7 @@ MARKUP = (
 )
 
 
+@cache
 def definitions(root: Path) -> dict[str, str]:
     """Return the first sentence of every term of the glossary, without markup, by its anchor."""
     text = (root / "book" / "glossary.md").read_text(encoding="utf-8")

@@ -10,8 +10,9 @@ from scipy.stats import norm
 
 from prlib.claims.claim import Claim, agrees, rate_agrees, within
 from prlib.claims.evolution import at_times
+from prlib.claims.scaling import half_points
 from prlib.finite_size import Growth, fit_constant, half_point_at, recovery_probability
-from prlib.sweeps import half_point, wilson
+from prlib.sweeps import wilson
 from prlib.sweeps.scaling import near_half
 
 DRAWS = 200
@@ -95,25 +96,17 @@ def simulated_halves(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a run: n, alpha, recovered; of one start.
+        One row a run: start, n, alpha, recovered; of one start.
     seed : int
         Seed of the bootstrap.
 
     Returns
     -------
     pandas.DataFrame
-        n, runs, mean, low, high (95 %).
+        See `prlib.claims.scaling.half_points`; the half point is called ``mean``.
     """
-    rows = []
-    for n, runs in near_half(table).groupby("n"):
-        fit = half_point(
-            runs["alpha"],
-            runs["recovered"],
-            bootstrap=400,
-            rng=np.random.default_rng([seed, n]),
-        )
-        rows.append((n, len(runs), fit.alpha, fit.low, fit.high))
-    return pd.DataFrame(rows, columns=["n", "runs", "mean", "low", "high"])
+    starts = list(table["start"].unique())
+    return half_points(near_half(table), starts, seed).rename(columns={"half": "mean"})
 
 
 def finite_size_claims(

@@ -290,9 +290,8 @@ def run_sweep(
         core_seconds = sum(seconds for _, seconds in kept.values())
         core_seconds += seconds_of([Path(path) for path in known])
         wall_seconds = time.perf_counter() - began
-        table = spec.to_toml().replace("[[grid]]", "[[spec.grid]]")
         record = provenance(
-            table, rows.num_rows, core=core_seconds, wall=wall_seconds, commit=commit
+            spec.to_toml(), rows.num_rows, core=core_seconds, wall=wall_seconds, commit=commit
         )
         store.finish(rows, record)
         return _result(store, rows, computed)
@@ -421,7 +420,7 @@ def provenance(spec: str, rows: int, *, core: float, wall: float, commit: str | 
     Parameters
     ----------
     spec : str
-        What was computed, as TOML to stand below a table ``[spec]``.
+        What was computed, as TOML; it comes to stand below a table ``[spec]``.
     rows : int
         How many there are.
     core, wall : float
@@ -449,7 +448,7 @@ def provenance(spec: str, rows: int, *, core: float, wall: float, commit: str | 
         f"{key} = {value}" if isinstance(value, (int, float)) else f'{key} = "{value}"'
         for key, value in facts.items()
     ]
-    return "\n".join(lines) + "\n\n[spec]\n" + spec
+    return "\n".join(lines) + "\n\n[spec]\n" + spec.replace("[[grid]]", "[[spec.grid]]")
 
 
 def _version(package: str) -> str:

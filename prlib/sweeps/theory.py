@@ -273,8 +273,7 @@ def tabulate(spec: Courses, out: str | Path) -> Path:
     tables = [table for _, table in _computed(spec.courses, out / f"{spec.name}.parts")]
     content = table_bytes(pa.concat_tables(tables))
     took = time.perf_counter() - began, time.process_time() - seconds
-    table = spec.to_toml().replace("[[grid]]", "[[spec.grid]]")
-    record = provenance(table, sum(map(len, tables)), core=took[1], wall=took[0])
+    record = provenance(spec.to_toml(), sum(map(len, tables)), core=took[1], wall=took[0])
     write_whole(path, content)
     digest = hashlib.sha256(content).hexdigest()
     write_whole(out / f"{spec.name}.toml", f'sha256 = "{digest}"\n{record}'.encode())

@@ -7,7 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const find = (name) => root.querySelector(`[name="${name}"]`);
   const [alphaIn, aIn, timeIn, startIn] = ["alpha", "a", "time", "start"].map(find);
   const COLOURS = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161"];
-  const theme = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const { theme, axes } = Charts;
   const short = (x, digits = 4) => (x === null ? "none" : String(+x.toPrecision(digits)));
 
   for (const { a } of data.laws) aIn.add(new Option(String(a), String(a)));
@@ -37,14 +37,6 @@ document.addEventListener("DOMContentLoaded", () => {
     const found = data.later.filter((l) => l.alpha === nearest)[+timeIn.value - 1];
     return { at, alpha: nearest, t: found.t, law: found.law, mu: found.mu, variance: found.variance };
   };
-
-  const axes = (x, y) =>
-    [x, y].map((label) => ({
-      label,
-      stroke: theme("--pst-color-text-base"),
-      grid: { stroke: theme("--pst-color-border"), width: 0.5 },
-      ticks: { stroke: theme("--pst-color-border") },
-    }));
 
   const mark = (place, colour) => (chart) => {
     const x = place();

@@ -55,20 +55,12 @@ document.addEventListener("DOMContentLoaded", () => {
   const root = document.getElementById("prlib-playground");
   if (!root || !globalThis.uPlot || !globalThis.Worker) return;
   const find = (name) => root.querySelector(`[name="${name}"]`);
-  const theme = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const { theme, axes } = Charts;
   const code = `${makePhysics}\nconst Physics = makePhysics();\n(${playgroundWorker})();`;
   const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const worker = new Worker(address);
   const trace = { time: [], energy: [], overlap: [] };
   let spectrum = null;
-
-  const axes = (x, y) =>
-    [x, y].map((label) => ({
-      label,
-      stroke: theme("--pst-color-text-base"),
-      grid: { stroke: theme("--pst-color-border"), width: 0.5 },
-      ticks: { stroke: theme("--pst-color-border") },
-    }));
 
   const charts = {};
   const draw = (id, options, columns) => {
