@@ -18,6 +18,9 @@ from typing import Any
 
 from prlib.parameters import PARAMETERS, ParameterError
 
+LONG_SECONDS = 10.0
+"""A run that takes longer says so before it starts."""
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
@@ -205,7 +208,19 @@ def _dynamics(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm  # noqa: PLC0415
 
     from prlib import dynamics  # noqa: PLC0415
+    from prlib.evolution import PATHS, TOLERANCE  # noqa: PLC0415
+    from prlib.losses import intensity_loss  # noqa: PLC0415
+    from prlib.measures.dynamical import choose_flow, cost  # noqa: PLC0415
 
+    loss = intensity_loss(arguments.a)
+    flow = choose_flow(loss, arguments.alpha, arguments.time, tolerance=TOLERANCE)
+    needs = cost(PATHS, flow.times)
+    if needs.seconds > LONG_SECONDS:
+        print(
+            f"prlib: {flow.times} times of {PATHS} paths take about {needs.seconds:.0f} s on a "
+            f"quiet machine, and {needs.memory / 2**30:.1f} GiB of memory",
+            file=sys.stderr,
+        )
     with tqdm(unit="step", file=sys.stderr, leave=False) as bar:
 
         def progress(done: int, steps: int) -> None:
@@ -214,7 +229,12 @@ def _dynamics(arguments: argparse.Namespace) -> None:
 
         try:
             states = dynamics(
-                arguments.a, arguments.alpha, arguments.time, seed=arguments.seed, progress=progress
+                arguments.a,
+                arguments.alpha,
+                arguments.time,
+                steps=flow,
+                seed=arguments.seed,
+                progress=progress,
             )
         except FloatingPointError as error:
             raise RuntimeError(str(error)) from None

@@ -495,8 +495,7 @@ def recovery(
     seed : int
         The sweep's seed.
     many : int
-        Largest dimension with so many instances. Beyond it there are fewer, as the inverse cube
-        of the dimension: a run costs as its square, and a little more time.
+        Largest dimension with so many instances. Beyond it there are fewer, as its inverse.
     **settings
         Other settings of `prlib.sweeps.Grid`.
 
@@ -511,7 +510,7 @@ def recovery(
             alpha=tuple(sorted(alphas)),
             n=n,
             start=tuple(starts),
-            replicas=max(1, replicas * many**3 // max(n, many) ** 3),
+            replicas=max(1, replicas * many // max(n, many)),
             time=time,
             **settings,
         )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prlib.losses import intensity_loss
-from prlib.measures.dynamical import MeanField, choose_flow, dynamical
+from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
 from prlib.measures.label_measure import LabelMeasure
 from prlib.parameters import check
@@ -94,7 +94,7 @@ def dynamics(
     alpha: float,
     time: float,
     *,
-    steps: ArrayLike | None = None,
+    steps: ArrayLike | Flow | None = None,
     paths: int = PATHS,
     batches: int = BATCHES,
     tolerance: float = TOLERANCE,
@@ -111,8 +111,8 @@ def dynamics(
         Measurements per dimension > 0.
     time : float
         Flow time to reach, > 0.
-    steps : array_like, optional
-        Steps of a gradient descent to match; the flow, and `time`, are not used then.
+    steps : array_like or Flow, optional
+        Steps of a gradient descent to match, or of a flow already chosen; `time` is not used then.
     paths, batches : int
         Sample paths in all, and the independent batches they form.
     tolerance : float

@@ -164,3 +164,26 @@ def test_json_never_holds_nan(capsys):
     assert all(
         math.isfinite(value) for value in json.loads(out).values() if isinstance(value, float)
     )
+
+
+def test_dynamics_prints_an_object_a_time(capsys):
+    status, out, err = run(capsys, "dynamics", "--a", 1, "--alpha", 3, "--time", 0.01, "--json")
+    states = [json.loads(line) for line in out.splitlines()]
+    names = {"t", "energy", "mu", "left_edge", "outlier", "overlap2", "variance"}
+    assert status == 0
+    assert "take about" not in err
+    assert all(names <= set(state) for state in states)
+    assert states[0]["t"] == 0
+    assert states[-1]["t"] == pytest.approx(0.01)
+
+
+def test_dynamics_says_what_it_takes_and_that_it_diverged(capsys, monkeypatch):
+    def diverge(*_arguments, **_options):
+        raise FloatingPointError("step 3 is too large for the curvature")
+
+    monkeypatch.setattr("prlib.dynamics", diverge)
+    monkeypatch.setattr("prlib.cli.LONG_SECONDS", 0.0)
+    status, out, err = run(capsys, "dynamics", "--a", 1, "--alpha", 3, "--time", 0.01)
+    assert (status, out) == (1, "")
+    assert "paths take about" in err
+    assert err.splitlines()[-1] == "prlib: step 3 is too large for the curvature"

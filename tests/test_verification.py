@@ -81,13 +81,3 @@ def test_the_command_prints_a_line_a_claim(capsys):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["id"] for line in lines] == [one.id for one in verify()]
     assert status == (1 if any(line["verdict"] == "FAIL" for line in lines) else 0)
-
-
-def test_dynamics_prints_an_object_a_time(capsys):
-    arguments = ["dynamics", "--a", "1", "--alpha", "3", "--time", "0.01", "--json"]
-    assert cli.main(arguments) == 0
-    states = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    names = {"t", "energy", "mu", "left_edge", "outlier", "overlap2", "variance"}
-    assert all(names <= set(state) for state in states)
-    assert states[0]["t"] == 0
-    assert states[-1]["t"] == pytest.approx(0.01)

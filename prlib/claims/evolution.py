@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import curve_fit
@@ -99,6 +101,107 @@ def evolution_claims(
     )
     claims.append(_comes_later(theory, early))
     return claims
+
+
+PRINTED = {
+    "energy": "energy",
+    "mu": "mu",
+    "left_edge": "edge",
+    "outlier": "outlier",
+    "overlap2": "squared overlap",
+    "bbp": "condition of the transition",
+    "variance": "variance of the overlap, times N",
+    "amplification": "amplification of the overlap",
+}
+"""What `convergence` compares, by column of the theory's table."""
+
+
+def convergence(base: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
+    """Say by how much other steps or paths move each number at the end of a run.
+
+    A number is printed down to the digit that four standard errors leave alone.
+
+    Parameters
+    ----------
+    base, *others : pandas.DataFrame
+        Runs of the same alphas and times, from `prlib.sweeps.theory.evolutions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        alpha, quantity, unit (of the last printed digit), value, error, and one column an other
+        run, numbered from 0: a row a number.
+    """
+    runs = [_last_numbers(theory) for theory in (base, *others)]
+    table = runs[0].assign(**{str(i): run["value"] for i, run in enumerate(runs[1:])})
+    table.insert(0, "unit", 10.0 ** np.ceil(np.log10(Z * table["error"])))
+    return table.reset_index()
+
+
+def _last_numbers(theory: pd.DataFrame) -> pd.DataFrame:
+    rows = {}
+    for alpha, course in theory.groupby("alpha"):
+        last = course.iloc[-1]
+        for column, quantity in PRINTED.items():
+            if last[f"{column}_error"] > 0:
+                rows[alpha, quantity] = (last[column], last[f"{column}_error"])
+    for row in transition_times(theory).itertuples():
+        rows[row.alpha, f"time at which the outlier {row.event}"] = (row.t, row.error)
+    index = pd.MultiIndex.from_tuples(rows, names=["alpha", "quantity"])
+    return pd.DataFrame(rows.values(), index, ["value", "error"])
+
+
+def convergence_table(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Print what `convergence` found.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `convergence`.
+    names : sequence of str
+        What each other run is.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per alpha and quantity: the number with its standard error, and that of the other runs.
+    """
+    digits = np.maximum(-np.log10(table["unit"]).round().astype(int), 0)
+
+    def printed(values: pd.Series) -> list[str]:
+        rounded = (values / table["unit"]).round() * table["unit"]
+        return [f"{value:.{d}f}" for value, d in zip(rounded, digits, strict=True)]
+
+    shown = table[["alpha", "quantity"]].assign(value=printed(table["value"]))
+    shown["standard error"] = [f"{error:.1g}" for error in table["error"]]
+    for i, name in enumerate(names):
+        shown[name] = printed(table[str(i)])
+    return shown.set_index(["alpha", "quantity"])
+
+
+def convergence_claim(table: pd.DataFrame) -> Claim:
+    """Claim that no printed number moves by more than a unit of its last digit.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `convergence`.
+
+    Returns
+    -------
+    Claim
+        FAIL also where another run lacks a number.
+    """
+    others = table.drop(columns=["alpha", "quantity", "unit", "value", "error"])
+    moved = others.sub(table["value"], axis=0).abs().div(table["unit"], axis=0)
+    return within(
+        "evolution-converged",
+        "half the step, or four times as many other paths, moves no number by more than one unit "
+        "of its last printed digit: largest move in such units",
+        float(moved.to_numpy().max()),
+        0.0,
+        1.0,
+    )
 
 
 def _start(a: float, theory: pd.DataFrame) -> Claim:

@@ -71,6 +71,33 @@ def recovery_claims(a: float, table: pd.DataFrame, *, name: str = "") -> list[Cl
     ]
 
 
+def paper_claims(table: pd.DataFrame, better: str, worse: str) -> list[Claim]:
+    """Claim at each size that one start recovers more signals than another.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `prlib.ensembles.recovery`, at the sizes and the alpha that the paper names.
+    better, worse : str
+        The starts.
+
+    Returns
+    -------
+    list of Claim
+        One a size.
+    """
+    return [
+        does_better(
+            f"paper-{better}-{found.n}",
+            f"at alpha = {found.alpha:g}, N = {found.n} the {better} start recovers more signals "
+            f"than the {worse} one: McNemar's test",
+            float(found.difference),
+            float(found.p),
+        )
+        for found in paired(table, better, worse).itertuples()
+    ]
+
+
 def half_point_with_error(table: pd.DataFrame, start: str, n: int) -> tuple[float, float]:
     """Half point of one start and size, with its bootstrap standard error.
 
@@ -150,6 +177,40 @@ def named_claims(table: pd.DataFrame) -> list[Claim]:
             )
         )
     return claims
+
+
+def starts_table(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Tabulate the starts of one alpha: rates, initial overlap, and time to recover.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `prlib.ensembles.recovery`.
+    alpha : float
+        Measurements per dimension.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per size and start.
+    """
+    at = table[table["alpha"] == alpha]
+    counted = rates(at, by=["n", "start"]).set_index(["n", "start"])
+    rows = []
+    for (n, start), found in at.groupby(["n", "start"], sort=False):
+        rate = counted.loc[(n, start)]
+        times = found.loc[found["recovered"], "time"]
+        rows.append(
+            {
+                "N": n,
+                "start": start,
+                "recovered": f"{rate['recovered']:.0f} of {rate['runs']:.0f}",
+                "95 % interval": f"{rate['low']:.2f} to {rate['high']:.2f}",
+                "median initial |m|": f"{found['start_overlap'].median():.3f}",
+                "median time to recover": "none did" if times.empty else f"{times.median():.1f}",
+            }
+        )
+    return pd.DataFrame(rows).set_index(["N", "start"]).sort_index(level=0, sort_remaining=False)
 
 
 def window(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from prlib.claims.claim import Claim, does_better, falls, within
 from prlib.losses import NormalizedIntensity
-from prlib.sweeps import paired, rates
+from prlib.sweeps import paired
 from prlib.transitions import alpha_init
 
 
@@ -87,37 +87,3 @@ def _fades(at: pd.DataFrame, alpha: float) -> Claim:
         first["mean"] - last["mean"],
         float(np.hypot(first["sem"], last["sem"])),
     )
-
-
-def spectral_table(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """Tabulate the starts of one alpha: rates, initial overlap, and time to recover.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `prlib.ensembles.recovery`.
-    alpha : float
-        Measurements per dimension.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Per size and start.
-    """
-    at = table[table["alpha"] == alpha]
-    counted = rates(at, by=["n", "start"]).set_index(["n", "start"])
-    rows = []
-    for (n, start), found in at.groupby(["n", "start"], sort=False):
-        rate = counted.loc[(n, start)]
-        times = found.loc[found["recovered"], "time"]
-        rows.append(
-            {
-                "N": n,
-                "start": start,
-                "recovered": f"{rate['recovered']:.0f} of {rate['runs']:.0f}",
-                "95 % interval": f"{rate['low']:.2f} to {rate['high']:.2f}",
-                "median initial |m|": f"{found['start_overlap'].median():.3f}",
-                "median time to recover": "none did" if times.empty else f"{times.median():.1f}",
-            }
-        )
-    return pd.DataFrame(rows).set_index(["N", "start"]).sort_index(level=0, sort_remaining=False)

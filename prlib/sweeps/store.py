@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -130,6 +130,22 @@ def table_bytes(table: pa.Table) -> bytes:
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()
+
+
+def keep_part(path: Path, rows: pa.Table, seconds: float) -> None:
+    """Write a finished part of a table, which remembers how long it took.
+
+    Parameters
+    ----------
+    path : Path
+        Its place.
+    rows : pyarrow.Table
+        Its rows.
+    seconds : float
+        Core seconds; `seconds_of` reads them.
+    """
+    rows = rows.replace_schema_metadata({_SECONDS: repr(seconds).encode()})
+    write_whole(path, table_bytes(rows))
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -315,8 +331,7 @@ class Store:
         seconds : float
             How long it took.
         """
-        rows = rows.replace_schema_metadata({_SECONDS: repr(seconds).encode()})
-        write_whole(self.part_path(chunk), table_bytes(rows))
+        keep_part(self.part_path(chunk), rows, seconds)
 
     def kept(self, chunks: Sequence[Chunk]) -> dict[str, tuple[pa.Table, float]]:
         """Read what is finished.
@@ -400,21 +415,27 @@ def known_rows(paths: Sequence[Path], schema: pa.Schema) -> dict[str, list[dict]
     return rows
 
 
-def seconds_of(paths: Sequence[Path]) -> float:
-    """Return the core seconds that parts of sweeps say they took.
+def seconds_of(paths: Iterable[Path]) -> float:
+    """Return the core seconds that tables, or parts of them, say they took.
 
     Parameters
     ----------
     paths : sequence of Path
-        Parquet files; a finished table keeps its time in its record and counts as 0.
+        Parquet files: parts, or finished tables with their records beside them.
 
     Returns
     -------
     float
         Their sum.
     """
-    kept = (pq.read_schema(path).metadata or {} for path in paths)
-    return sum(float(metadata.get(_SECONDS, b"0")) for metadata in kept)
+    return sum(map(_seconds, paths))
+
+
+def _seconds(path: Path) -> float:
+    record = path.with_suffix(".toml")
+    if record.exists():
+        return float(tomllib.loads(record.read_text(encoding="utf-8")).get("core_seconds", 0))
+    return float((pq.read_schema(path).metadata or {}).get(_SECONDS, b"0"))
 
 
 def _read_part(path: Path, chunk: Chunk, schema: pa.Schema) -> tuple[pa.Table, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 import time
 import tomllib
@@ -27,7 +28,7 @@ from prlib.parameters import ParameterError, check
 from prlib.sweeps.runner import DATA, provenance
 from prlib.sweeps.sources import note
 from prlib.sweeps.spec import UNNORMALIZED
-from prlib.sweeps.store import SweepError, table_bytes, write_whole
+from prlib.sweeps.store import SweepError, keep_part, seconds_of, table_bytes, write_whole
 
 FOLDER = "theory"
 """Folder of such tables in ``data/``."""
@@ -266,17 +267,20 @@ def tabulate(spec: Courses, out: str | Path) -> Path:
     SweepError
         If the disk is full; all finished runs are kept.
     """
-    out, began, seconds = Path(out), time.perf_counter(), time.process_time()
+    out, began = Path(out), time.perf_counter()
     path = out / f"{spec.name}.parquet"
     if problem_of(spec, out) is None:
         return path
-    tables = [table for _, table in _computed(spec.courses, out / f"{spec.name}.parts")]
-    content = table_bytes(pa.concat_tables(tables))
-    took = time.perf_counter() - began, time.process_time() - seconds
-    record = provenance(spec.to_toml(), sum(map(len, tables)), core=took[1], wall=took[0])
+    parts = out / f"{spec.name}.parts"
+    rows = pa.concat_tables(table for _, table in _computed(spec.courses, parts))
+    content = table_bytes(rows.replace_schema_metadata(None))
+    core = seconds_of(_part(parts, course) for course in spec.courses)
+    wall = time.perf_counter() - began
+    record = provenance(spec.to_toml(), rows.num_rows, core=core, wall=wall)
     write_whole(path, content)
     digest = hashlib.sha256(content).hexdigest()
     write_whole(out / f"{spec.name}.toml", f'sha256 = "{digest}"\n{record}'.encode())
+    shutil.rmtree(parts, ignore_errors=True)
     return path
 
 
@@ -310,12 +314,17 @@ def problem_of(spec: Courses, out: Path) -> str | None:
 def _computed(courses: Iterable[Course], parts: Path) -> Iterator[tuple[Course, pa.Table]]:
     courses = tuple(courses)
     for number, course in enumerate(courses, 1):
-        path = parts / f"{course.run}.parquet"
+        path = _part(parts, course)
         if not path.exists():
             parts.mkdir(parents=True, exist_ok=True)
             title = f"theory {number} of {len(courses)}: alpha = {course.alpha:g}"
-            write_whole(path, table_bytes(_rows(course, title)))
+            began = time.process_time()
+            keep_part(path, _rows(course, title), time.process_time() - began)
         yield course, _read(path)
+
+
+def _part(parts: Path, course: Course) -> Path:
+    return parts / f"{course.run}.parquet"
 
 
 def _rows(course: Course, title: str) -> pa.Table:

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prlib.claims.evolution import at_times, evolution_claims, transition_times
+from prlib.claims.evolution import (
+    PRINTED,
+    at_times,
+    convergence,
+    convergence_claim,
+    convergence_table,
+    evolution_claims,
+    transition_times,
+)
 from prlib.transitions import spectrum
 
 TIMES = np.array([0.0, 0.01, 0.1, 1.0, 3.0])
@@ -93,3 +101,26 @@ def test_simulation_is_compared_at_its_largest_size(theory):
     assert found["evolution-energy-3.2"] == found["evolution-edge-3.2"] == "PASS"
     simulated["energy"] += 1.0
     assert verdicts(theory, simulated)["evolution-energy-3.2"] == "FAIL"
+
+
+def printed_course(shift=0.0, bbp=(1.1, 1.05, 0.9)):
+    """One run with every printed quantity; all but the condition of the transition shifted."""
+    numbers = dict.fromkeys(PRINTED, 2.34567 + shift) | {f"{name}_error": 0.002 for name in PRINTED}
+    return pd.DataFrame({"alpha": 3.2, "t": [0.0, 0.5, 1.0], **numbers, "bbp": bbp})
+
+
+def test_other_steps_may_move_the_last_printed_digit_by_one():
+    base = printed_course()
+    found = convergence(base, printed_course(0.009), printed_course(-0.004))
+    assert found["unit"].iloc[0] == pytest.approx(0.01)
+    assert convergence_claim(found).verdict == "PASS"
+    shown = convergence_table(found, ["half", "more"])
+    assert shown.loc[(3.2, "energy")].tolist() == ["2.35", "0.002", "2.35", "2.34"]
+    assert (3.2, "time at which the outlier disappears") in shown.index
+
+
+def test_a_number_that_moves_or_is_missing_fails():
+    base = printed_course()
+    assert convergence_claim(convergence(base, printed_course(0.02))).verdict == "FAIL"
+    never_lost = printed_course(bbp=(1.1, 1.05, 1.04))
+    assert convergence_claim(convergence(base, never_lost)).verdict == "FAIL"

@@ -47,6 +47,7 @@ def test_the_record_leads_back_to_the_spec(spec, data):
     record = tomllib.loads((data / "theory" / "small.toml").read_text())
     assert Courses.from_table(record["spec"]).courses == spec.courses
     assert record["rows"] == len(evolutions(spec.courses, data))
+    assert record["core_seconds"] > 0
     assert problem_of(spec, data / "theory") is None
 
 
