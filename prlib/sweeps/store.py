@@ -410,8 +410,10 @@ def known_rows(paths: Sequence[Path], schema: pa.Schema) -> dict[str, list[dict]
         if not any(table.schema.equals(one) for one in (SCHEMA, OBSERVED)):
             raise SweepError(f"{path}: its columns are not those of a sweep")
         if table.schema.equals(schema):
+            found: dict[str, list[dict]] = {}
             for row in table.to_pylist():
-                rows.setdefault(row["run"], []).append(row)
+                found.setdefault(row["run"], []).append(row)
+            rows |= found
     return rows
 
 

@@ -240,17 +240,13 @@ def _simulate(alpha, n, seed):
         w = w * (1 + step * mu) - step * (problem.X.T @ residual)
         w *= math.sqrt(n) / np.linalg.norm(w, axis=0)
     states = [empirical(problem, one) for one in w.T]
-    # Only the larger size's eigenvalue is compared.
-    lowest = 0.0
-    if n == SIZES[1]:
-        lowest = eigvalsh(problem.dense_hessian(w[:, 0]), subset_by_index=[0, 0])[0]
     return (
         np.mean([state.energy for state in states]),
         np.mean([state.mu for state in states]),
         np.mean(w * start),
         np.mean((problem.signal @ w) ** 2) / n,
         np.mean([left_edge(state).position for state in states[:4]]),
-        lowest,
+        eigvalsh(problem.dense_hessian(w[:, 0]), subset_by_index=[0, 0])[0],
     )
 
 
@@ -277,12 +273,13 @@ def z_scores(alpha):
         expected["edge"][1],
     )
     small, large = (simulation(alpha, n) for n in SIZES)
-    # What is left at finite size is of order V/N, the overlap squared: extrapolated linearly. The
-    # lowest eigenvalue has its own correction.
+    # What is left at finite size is of order V/N, the overlap squared: extrapolated linearly. An
+    # eigenvalue at the edge of the bulk has its own correction.
     means, variances = small.mean(axis=0), small.var(axis=0, ddof=1) / INSTANCES
     means = 2 * large.mean(axis=0) - means
     variances = 4 * large.var(axis=0, ddof=1) / INSTANCES + variances
-    means[-1], variances[-1] = large[:, -1].mean(), large[:, -1].var(ddof=1) / INSTANCES
+    if not separated:
+        means[-1], variances[-1] = large[:, -1].mean(), large[:, -1].var(ddof=1) / INSTANCES
     return {
         name: float((means[i] - value) / math.sqrt(error**2 + variances[i]))
         for i, (name, (value, error)) in enumerate(expected.items())

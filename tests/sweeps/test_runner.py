@@ -196,7 +196,7 @@ def test_two_runs_in_one_folder_do_not_mix(spec, undisturbed, tmp_path):
 def test_known_rows_are_taken_not_run(undisturbed, tmp_path, table):
     fewer = Spec.from_table({**table, "n": [16]})
     with ThreadPoolExecutor(1) as pool:
-        result = run_sweep(fewer, tmp_path, executor=pool, known=[undisturbed.path], quiet=True)
+        result = run_sweep(fewer, tmp_path, executor=pool, known=[undisturbed.path] * 2, quiet=True)
     assert result.computed == 0
     assert len(result.table) == fewer.runs
 
