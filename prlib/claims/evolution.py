@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from scipy.optimize import curve_fit
@@ -116,26 +114,25 @@ PRINTED = {
 """What `convergence` compares, by column of the theory's table."""
 
 
-def convergence(base: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
-    """Say by how much other steps or paths move each number at the end of a run.
-
-    A number is printed down to the digit that four standard errors leave alone.
+def convergence(base: pd.DataFrame, finer: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    """Compare the numbers at the end of a run with those of other steps and other paths.
 
     Parameters
     ----------
-    base, *others : pandas.DataFrame
-        Runs of the same alphas and times, from `prlib.sweeps.theory.evolutions`.
+    base, finer, more : pandas.DataFrame
+        Runs of the same alphas and times, from `prlib.sweeps.theory.evolutions`: one, the same with
+        shorter steps, and one with more paths of another seed.
 
     Returns
     -------
     pandas.DataFrame
-        alpha, quantity, unit (of the last printed digit), value, error, and one column an other
-        run, numbered from 0: a row a number.
+        A row a number: alpha and quantity are the index; value and error are those of the base,
+        value_finer, value_more and error_more those of the others.
     """
-    runs = [_last_numbers(theory) for theory in (base, *others)]
-    table = runs[0].assign(**{str(i): run["value"] for i, run in enumerate(runs[1:])})
-    table.insert(0, "unit", 10.0 ** np.ceil(np.log10(Z * table["error"])))
-    return table.reset_index()
+    table = _last_numbers(base)
+    for name, theory in (("finer", finer), ("more", more)):
+        table = table.join(_last_numbers(theory).add_suffix(f"_{name}"))
+    return table.drop(columns="error_finer").sort_index()
 
 
 def _last_numbers(theory: pd.DataFrame) -> pd.DataFrame:
@@ -151,36 +148,39 @@ def _last_numbers(theory: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows.values(), index, ["value", "error"])
 
 
-def convergence_table(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Print what `convergence` found.
+def convergence_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Print what `convergence` found, down to the first digit of the standard error.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `convergence`.
-    names : sequence of str
-        What each other run is.
 
     Returns
     -------
     pandas.DataFrame
-        Per alpha and quantity: the number with its standard error, and that of the other runs.
+        Per alpha and quantity: the number, and that of the other runs, as text.
     """
-    digits = np.maximum(-np.log10(table["unit"]).round().astype(int), 0)
+    digits = np.maximum(-np.floor(np.log10(table["error"])).astype(int), 0)
 
-    def printed(values: pd.Series) -> list[str]:
-        rounded = (values / table["unit"]).round() * table["unit"]
-        return [f"{value:.{d}f}" for value, d in zip(rounded, digits, strict=True)]
+    def printed(column: str) -> list[str]:
+        return [f"{value:.{d}f}" for value, d in zip(table[column], digits, strict=True)]
 
-    shown = table[["alpha", "quantity"]].assign(value=printed(table["value"]))
-    shown["standard error"] = [f"{error:.1g}" for error in table["error"]]
-    for i, name in enumerate(names):
-        shown[name] = printed(table[str(i)])
-    return shown.set_index(["alpha", "quantity"])
+    def with_error(value: str, error: str) -> list[str]:
+        return [f"{v} ± {e}" for v, e in zip(printed(value), printed(error), strict=True)]
+
+    return pd.DataFrame(
+        {
+            "number": with_error("value", "error"),
+            "half the step": printed("value_finer"),
+            "four times the paths": with_error("value_more", "error_more"),
+        },
+        table.index,
+    )
 
 
-def convergence_claim(table: pd.DataFrame) -> Claim:
-    """Claim that no printed number moves by more than a unit of its last digit.
+def convergence_claims(table: pd.DataFrame) -> list[Claim]:
+    """Claim that neither steps nor paths matter.
 
     Parameters
     ----------
@@ -189,19 +189,30 @@ def convergence_claim(table: pd.DataFrame) -> Claim:
 
     Returns
     -------
-    Claim
+    list of Claim
         FAIL also where another run lacks a number.
     """
-    others = table.drop(columns=["alpha", "quantity", "unit", "value", "error"])
-    moved = others.sub(table["value"], axis=0).abs().div(table["unit"], axis=0)
-    return within(
-        "evolution-converged",
-        "half the step, or four times as many other paths, moves no number by more than one unit "
-        "of its last printed digit: largest move in such units",
-        float(moved.to_numpy().max()),
-        0.0,
-        1.0,
-    )
+    moved = (table["value_finer"] - table["value"]).abs() / table["error"]
+    joint = np.hypot(table["error"], table["error_more"])
+    apart = (table["value_more"] - table["value"]).abs() / joint
+    return [
+        within(
+            "evolution-step",
+            "half the step moves no number by more than its standard error: largest move in "
+            "standard errors",
+            float(moved.to_numpy().max()),
+            0.0,
+            1.0,
+        ),
+        within(
+            "evolution-paths",
+            "four times as many other paths give the same numbers: largest difference in joint "
+            "standard errors",
+            float(apart.to_numpy().max()),
+            0.0,
+            Z,
+        ),
+    ]
 
 
 def _start(a: float, theory: pd.DataFrame) -> Claim:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
 from prlib.claims.claim import Claim, Verdict, falls, rate_agrees
-from prlib.ensembles import recovery
 from prlib.sweeps import half_point
 from prlib.sweeps.scaling import FORMS, Scaling, fit_scaling, held_out, predict
 
@@ -119,35 +117,6 @@ def predictions(table: pd.DataFrame, starts: Sequence[str], n: int, seed: int) -
                 {"start": start, "form": form, "n": n, "half": place, "low": low, "high": high}
             )
     return pd.DataFrame(rows)
-
-
-def unseen_runs(
-    a: float, predicted: pd.DataFrame, replicas: int, time: float, seed: int, **settings: Any
-) -> pd.DataFrame:
-    """Run the predicted size, each start where its half point is expected.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    predicted : pandas.DataFrame
-        From `predictions`.
-    replicas, time, seed, **settings
-        See `prlib.ensembles.recovery`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a run, at the mean prediction of the forms, rounded to a twentieth.
-    """
-    found = []
-    for start, rows in predicted.groupby("start", sort=False):
-        alpha = round(20 * float(rows["half"].mean())) / 20
-        n = int(rows["n"].iloc[0])
-        found.append(
-            recovery(a, [alpha], [n], [str(start)], replicas, time, seed, many=n, **settings)
-        )
-    return pd.concat(found, ignore_index=True)
 
 
 def forms_table(
