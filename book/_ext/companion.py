@@ -115,15 +115,19 @@ def what_holds(claims: Sequence[Held]) -> str:
     """Return the table of all claims: what `prlib verify` prints."""
     rows = ["| verdict | claim | number | accepted | source |", "| --- | --- | --- | --- | --- |"]
     for held in claims:
-        ends = [f"{end:.4g}" if end is not None else None for end in (held.low, held.high)]
+        ends = [None if end is None else _digits(end) for end in (held.low, held.high)]
         accepted = f"{ends[0] or '−∞'} to {ends[1] or '∞'}" if any(ends) else ""
-        number = "" if held.number is None else f"{held.number:.4g}"
+        number = "" if held.number is None else _digits(held.number)
         source = f"`{held.source}`"
         if not held.source.startswith("data/"):
             source = f"[{held.source[:2]}](../notebooks/{held.source}.ipynb)"
         statement = held.statement.replace("|m|", "$|m|$").replace("|", r"\|")
         rows.append(f"| {held.verdict} | {statement} | {number} | {accepted} | {source} |")
     return "\n".join(rows)
+
+
+def _digits(number: float) -> str:
+    return f"{number:.0f}" if number == round(number) else f"{number:.4g}"
 
 
 def data_tables(root: Path) -> str:

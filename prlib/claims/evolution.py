@@ -161,22 +161,25 @@ def convergence_table(table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         Per alpha and quantity: the number, and that of the other runs, as text.
     """
-    digits = np.maximum(-np.floor(np.log10(table["error"])).astype(int), 0)
-
-    def printed(column: str) -> list[str]:
-        return [f"{value:.{d}f}" for value, d in zip(table[column], digits, strict=True)]
-
-    def with_error(value: str, error: str) -> list[str]:
-        return [f"{v} ± {e}" for v, e in zip(printed(value), printed(error), strict=True)]
-
+    value, error = table["value"], table["error"]
     return pd.DataFrame(
         {
-            "number": with_error("value", "error"),
-            "half the step": printed("value_finer"),
-            "four times the paths": with_error("value_more", "error_more"),
+            "number": _printed(value, error, "{value} ± {error}"),
+            "half the step": _printed(table["value_finer"], error, "{value}"),
+            "four times the paths": _printed(
+                table["value_more"], table["error_more"], "{value} ± {error}"
+            ),
         },
         table.index,
     )
+
+
+def _printed(values: pd.Series, errors: pd.Series, form: str) -> list[str]:
+    digits = np.maximum(-np.floor(np.log10(errors)).astype(int), 0)
+    return [
+        form.format(value=f"{value:.{d}f}", error=f"{error:.{d}f}")
+        for value, error, d in zip(values, errors, digits, strict=True)
+    ]
 
 
 def convergence_claims(table: pd.DataFrame) -> list[Claim]:
