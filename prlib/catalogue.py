@@ -16,7 +16,7 @@ from typing import Any
 
 import nbformat
 
-from prlib.figures.export import MIME, title_of
+from prlib.figures.export import MIME, source_line, title_of
 from prlib.parameters import ParameterError
 from prlib.reexecution import FOLDER, figure_of, notebooks
 from prlib.sweeps.store import write_whole
@@ -87,7 +87,9 @@ class Published:
         if kind == "svg":
             return figure_of(path, self.id)
         record = next(r for r in _records(path) if r["id"] == self.id)
-        return record["csv"].encode() if kind == "csv" else base64.b64decode(record[kind])
+        if kind == "csv":
+            return f"# {self.id}\n# {source_line(self.sources)}\n{record['csv']}".encode()
+        return base64.b64decode(record[kind])
 
 
 def figures(folder: Path = FOLDER) -> tuple[Published, ...]:

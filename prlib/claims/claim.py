@@ -181,11 +181,17 @@ def rate_agrees(
     Returns
     -------
     Claim
-        FAIL if the interval of the observed rate misses the range.
+        FAIL if the interval of the observed rate misses the range. Its own interval is that of the
+        rates, in so many trials, whose intervals do not.
     """
-    observed = wilson(successes, trials, confidence=2 * norm.cdf(Z) - 1)
-    met = observed[0] <= high and low <= observed[1]
-    return Claim(id_, statement, successes / trials, low, high, "PASS" if met else "FAIL")
+    counts = range(trials + 1)
+    observed = [wilson(count, trials, confidence=2 * norm.cdf(Z) - 1) for count in counts]
+    met = [
+        count / trials
+        for count in counts
+        if observed[count][0] <= high and low <= observed[count][1]
+    ]
+    return within(id_, statement, successes / trials, min(met), max(met))
 
 
 MIME = "application/vnd.prlib.claims+json"

@@ -186,7 +186,7 @@ def scaling_claims(
     Returns
     -------
     list of Claim
-        Growth per start, whether a limit is in sight, and the prediction.
+        Growth per start, whether a form with a limit does better, and the prediction.
     """
     claims = []
     for start, rows in found.groupby("start", sort=False):
@@ -217,8 +217,8 @@ def _limit(score: pd.Series, start: str) -> Claim:
     verdict: Verdict = "PASS" if gain >= ENOUGH else "FAIL" if gain <= -ENOUGH else "OPEN"
     return Claim(
         f"scaling-limit-{start}",
-        f"for the {start} start a limit is in sight: the best form with one predicts unseen sizes "
-        f"better than a straight line in log N, by {ENOUGH:g} units of log-likelihood",
+        f"for the {start} start a form with a limit predicts unseen sizes better than a straight "
+        f"line in log N, by {ENOUGH:g} units of log-likelihood",
         gain,
         ENOUGH,
         np.inf,

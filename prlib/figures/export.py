@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -97,11 +98,7 @@ class BookFigure:
 
     @property
     def _source(self) -> str:
-        tables = "; ".join(
-            f"{source['table']} sha256 {source['sha256']} commit {source['commit']}"
-            for source in sources()
-        )
-        return f"prlib {version('prlib')}; data: {tables or 'none, computed by the notebook'}"
+        return source_line(sources())
 
     def _saved(self, kind: str, metadata: dict[str, Any], **options: Any) -> bytes:
         buffer = io.BytesIO()
@@ -135,6 +132,23 @@ class BookFigure:
     def __repr__(self) -> str:
         """Return the words that stand for it in a terminal."""
         return f"{self.id}: {self.alt}"
+
+
+def source_line(tables: Iterable[Mapping[str, str]]) -> str:
+    """Say in one line what a figure's files were made of.
+
+    Parameters
+    ----------
+    tables : iterable of mapping
+        The tables of results that were read; see `prlib.sweeps.sources`.
+
+    Returns
+    -------
+    str
+        Version, and each table with its digest and commit.
+    """
+    read = "; ".join(f"{t['table']} sha256 {t['sha256']} commit {t['commit']}" for t in tables)
+    return f"prlib {version('prlib')}; data: {read or 'none, computed by the notebook'}"
 
 
 def title_of(caption: str) -> str:

@@ -360,7 +360,7 @@ def half_points_figure(
         f"bars: their predictions for N = {predicted['n'].iloc[0]}, with 95 % bootstrap intervals. "
         rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
         f"{alpha_threshold(loss).alpha:.3f} at threshold states.",
-        "Half points rise slowly with N for each start; the three forms lie on the points and part "
+        "Half points rise slowly with N for each start; the four forms lie on the points and part "
         "beyond the largest size.",
         figure,
     )

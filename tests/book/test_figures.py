@@ -27,7 +27,7 @@ def test_a_figure_has_its_files(html, root, figure) -> None:
     image = Image.open(io.BytesIO(contents["png"]))
     assert round(image.info["dpi"][0]) == 300
     assert image.text["Title"] == figure.id
-    table = pd.read_csv(io.BytesIO(contents["csv"]))
+    table = pd.read_csv(io.BytesIO(contents["csv"]), comment="#")
     assert len(table) > 1
     assert table["kind"].isin(["line", "point", "edges", "band", "map", "reference"]).all()
 
@@ -38,6 +38,7 @@ def test_its_source_is_the_table_that_is_there(root, figure) -> None:
         content = (root / source["table"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == source["sha256"]
         assert source["sha256"] in figure.file("svg").decode()
+        assert source["sha256"] in figure.file("csv").decode().splitlines()[1]
 
 
 def test_ids_are_stable_names_and_occur_once() -> None:
