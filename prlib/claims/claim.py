@@ -191,7 +191,9 @@ def rate_agrees(
         for count in counts
         if observed[count][0] <= high and low <= observed[count][1]
     ]
-    return within(id_, statement, successes / trials, min(met), max(met))
+    return within(
+        id_, statement, successes / trials, min(met, default=math.nan), max(met, default=math.nan)
+    )
 
 
 MIME = "application/vnd.prlib.claims+json"

@@ -37,3 +37,12 @@ def test_wilson_stays_within_zero_and_one():
 def test_the_evidence_has_a_row_a_claim():
     table = evidence([within("x", "one", 1.0, 0.0, 2.0), within("y", "two", 3.0, 0.0, 2.0)]).table()
     assert list(table["verdict"]) == ["PASS", "FAIL"]
+
+
+def test_a_rate_passes_inside_the_interval_that_its_claim_shows():
+    claims = [rate_agrees("x", "x", successes, 40, 0.4, 0.6) for successes in range(41)]
+    low, high = claims[0].low, claims[0].high
+    assert low < 0.4
+    assert high > 0.6
+    assert all((claim.verdict == "PASS") == (low <= claim.number <= high) for claim in claims)
+    assert rate_agrees("x", "x", 20, 40, math.nan, math.nan).verdict == "FAIL"
