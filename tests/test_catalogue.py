@@ -58,7 +58,7 @@ def test_files_are_what_the_notebook_shows(folder, tmp_path):
     assert found["svg"].read_bytes().startswith(b"<?xml")
     assert found["pdf"].read_bytes().startswith(b"%PDF")
     assert found["png"].read_bytes().startswith(b"\x89PNG")
-    table = pd.read_csv(io.BytesIO(found["csv"].read_bytes()), comment="#")
+    table = pd.read_csv(io.BytesIO(found["csv"].read_bytes()), skiprows=2)
     assert table[["x", "y", "label"]].to_numpy().tolist() == [[0, 1, "a line"], [1, 2, "a line"]]
 
 
