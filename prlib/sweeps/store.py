@@ -418,26 +418,21 @@ def known_rows(paths: Sequence[Path], schema: pa.Schema) -> dict[str, list[dict]
 
 
 def seconds_of(paths: Iterable[Path]) -> float:
-    """Return the core seconds that tables, or parts of them, say they took.
+    """Return the core seconds that parts of tables say they took.
 
     Parameters
     ----------
-    paths : sequence of Path
-        Parquet files: parts, or finished tables with their records beside them.
+    paths : iterable of Path
+        Parquet files; a finished table keeps its time in its record and counts as 0, since
+        others may take a few of its rows.
 
     Returns
     -------
     float
         Their sum.
     """
-    return sum(map(_seconds, paths))
-
-
-def _seconds(path: Path) -> float:
-    record = path.with_suffix(".toml")
-    if record.exists():
-        return float(tomllib.loads(record.read_text(encoding="utf-8")).get("core_seconds", 0))
-    return float((pq.read_schema(path).metadata or {}).get(_SECONDS, b"0"))
+    kept = (pq.read_schema(path).metadata or {} for path in paths)
+    return sum(float(metadata.get(_SECONDS, b"0")) for metadata in kept)
 
 
 def _read_part(path: Path, chunk: Chunk, schema: pa.Schema) -> tuple[pa.Table, float]:
