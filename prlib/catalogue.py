@@ -21,8 +21,9 @@ from prlib.parameters import ParameterError
 from prlib.reexecution import FOLDER, figure_of, notebooks
 from prlib.sweeps.store import write_whole
 
-FORMATS = ("svg", "pdf", "png", "csv")
-"""The formats of a figure: vectors for the web and for print, pixels at 300 dpi, its data."""
+FORMATS = ("svg", "pdf", "png", "csv", "bib")
+"""The files of a figure: vectors for the web and for print, pixels at 300 dpi, its data, and its
+citation as BibTeX."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Published:
 
         Parameters
         ----------
-        kind : {"svg", "pdf", "png", "csv"}
+        kind : {"svg", "pdf", "png", "csv", "bib"}
             The format.
         folder : pathlib.Path
             Where the executed notebooks lie.
@@ -83,6 +84,8 @@ class Published:
         """
         if kind not in FORMATS:
             raise ParameterError(f"format = {kind!r}: must be one of {', '.join(FORMATS)}")
+        if kind == "bib":
+            return f"{bibtex(self)}\n".encode()
         path = folder / f"{self.notebook}.ipynb"
         if kind == "svg":
             return figure_of(path, self.id)
@@ -197,14 +200,14 @@ def bibtex(figure: Published) -> str:
     )
 
 
-def save(figure_id: str, kind: str, out: Path, folder: Path = FOLDER) -> Path:
-    """Write a figure to a file.
+def save(figure_id: str, kind: str, out: Path, folder: Path = FOLDER) -> tuple[Path, Path]:
+    """Write a figure to a file, and its citation beside it.
 
     Parameters
     ----------
     figure_id : str
         Its id.
-    kind : {"svg", "pdf", "png", "csv"}
+    kind : {"svg", "pdf", "png", "csv", "bib"}
         The format.
     out : pathlib.Path
         The folder; it is made if it is not there.
@@ -213,8 +216,8 @@ def save(figure_id: str, kind: str, out: Path, folder: Path = FOLDER) -> Path:
 
     Returns
     -------
-    pathlib.Path
-        The file.
+    figure, citation : pathlib.Path
+        The files.
 
     Raises
     ------
@@ -222,14 +225,14 @@ def save(figure_id: str, kind: str, out: Path, folder: Path = FOLDER) -> Path:
         If there is no such figure or format.
     """
     figure = find_figure(figure_id, folder)
-    content = figure.file(kind, folder)
+    contents = {one: figure.file(one, folder) for one in (kind, "bib")}
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParameterError(f"out = {str(out)!r}: {error.strerror}") from None
-    path = out / f"{figure.id}.{kind}"
-    write_whole(path, content)
-    return path
+    for one, content in contents.items():
+        write_whole(out / f"{figure.id}.{one}", content)
+    return out / f"{figure.id}.{kind}", out / f"{figure.id}.bib"
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

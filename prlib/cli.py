@@ -335,6 +335,9 @@ def _notebooks(arguments: argparse.Namespace) -> None:
         for parameter in notebook.parameters:
             default = json.dumps(parameter.default)
             print(f"    {parameter.name:<10} {parameter.type:<16} {default:<24} {parameter.help}")
+        if notebook.quick:
+            values = ", ".join(f"{name} {json.dumps(v)}" for name, v in notebook.quick.items())
+            print(f"    --quick sets {values}")
 
 
 def _add_rerun(commands: Any) -> None:
@@ -349,6 +352,11 @@ def _add_rerun(commands: Any) -> None:
         metavar=("NAME", "VALUE"),
         help="set a parameter; may be repeated",
     )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="smaller sizes and fewer runs, for minutes: what `prlib notebooks` names under it",
+    )
     parser.add_argument("-o", "--output", help="file to write; by default NAME.rerun.ipynb here")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
 
@@ -361,7 +369,13 @@ def _rerun(arguments: argparse.Namespace) -> None:
         if name in parameters:
             raise ParameterError(f"parameter {name!r}: given twice; must be given once")
         parameters[name] = _literal(value)
-    path = rerun(arguments.name, parameters, arguments.output, overwrite=arguments.overwrite)
+    path = rerun(
+        arguments.name,
+        parameters,
+        arguments.output,
+        quick=arguments.quick,
+        overwrite=arguments.overwrite,
+    )
     verdict = verdict_of(path)
     if arguments.json:
         print(
@@ -380,10 +394,10 @@ def _rerun(arguments: argparse.Namespace) -> None:
 
 def _add_figures(commands: Any) -> None:
     _command(commands, "figures", _figures, "the figures of the book, their ids and files")
-    parser = _command(commands, "figure", _figure, "write a figure of the book to a file")
+    parser = _command(commands, "figure", _figure, "write a figure of the book, and its citation")
     parser.add_argument("id", help="id of the figure; `prlib figures` lists them")
-    parser.add_argument("--format", default="pdf", help="svg, pdf (default), png or csv")
-    parser.add_argument("--out", default=".", help="folder of the file; this one by default")
+    parser.add_argument("--format", default="pdf", help="svg, pdf (default), png, csv or bib")
+    parser.add_argument("--out", default=".", help="folder of the files; this one by default")
     parser = _command(commands, "cite", _cite, "a BibTeX entry for a figure of the book")
     parser.add_argument("id", help="id of the figure; `prlib figures` lists them")
 
@@ -403,9 +417,9 @@ def _figures(arguments: argparse.Namespace) -> None:
 def _figure(arguments: argparse.Namespace) -> None:
     from prlib.catalogue import save  # noqa: PLC0415
 
-    path = save(arguments.id, arguments.format, Path(arguments.out))
-    found = {"figure": arguments.id, "file": str(path)}
-    print(json.dumps(found) if arguments.json else f"written: {path}")
+    path, citation = save(arguments.id, arguments.format, Path(arguments.out))
+    found = {"figure": arguments.id, "file": str(path), "citation": str(citation)}
+    print(json.dumps(found) if arguments.json else f"written: {path}\nto cite: {citation}")
 
 
 def _cite(arguments: argparse.Namespace) -> None:

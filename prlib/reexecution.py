@@ -62,11 +62,15 @@ class Notebook:
         Its first heading.
     parameters : tuple of NotebookParameter
         What can be set, in the order of its parameters cell.
+    quick : dict
+        Values of some of them with which it takes minutes even where ``data/`` holds nothing, from
+        its metadata (``prlib``, ``quick``); empty if it does so anyway.
     """
 
     name: str
     title: str
     parameters: tuple[NotebookParameter, ...]
+    quick: Mapping[str, Any]
 
 
 def notebooks(folder: Path = FOLDER) -> tuple[Notebook, ...]:
@@ -106,6 +110,7 @@ def rerun(
     parameters: Mapping[str, Any] | None = None,
     output: str | os.PathLike | None = None,
     *,
+    quick: bool = False,
     overwrite: bool = False,
     folder: Path = FOLDER,
 ) -> Path:
@@ -119,6 +124,9 @@ def rerun(
         Values that replace the defaults.
     output : path, optional
         Where the executed notebook goes; by default ``NAME.rerun.ipynb`` in the current folder.
+    quick : bool
+        Whether to take the notebook's values for a first look (smaller sizes, fewer runs) for
+        whatever `parameters` does not set.
     overwrite : bool
         Whether an existing output may be replaced.
     folder : pathlib.Path
@@ -141,7 +149,7 @@ def rerun(
     import papermill  # noqa: PLC0415 - slow to import, and only needed here
 
     notebook = _find(name, folder)
-    values = checked(notebook, parameters or {})
+    values = checked(notebook, {**(notebook.quick if quick else {}), **(parameters or {})})
     target = Path(output) if output is not None else Path(f"{notebook.name}.rerun.ipynb")
     if target.is_dir() or not target.resolve().parent.is_dir():
         raise ParameterError(f"output = {str(target)!r}: must be a file in a folder that exists")
@@ -294,7 +302,8 @@ def _find(name: str, folder: Path) -> Notebook:
 
 
 def _describe(path: Path) -> Notebook:
-    cells = nbformat.read(path, as_version=4).cells
+    notebook = nbformat.read(path, as_version=4)
+    cells = notebook.cells
     title = next(
         line.removeprefix("# ").strip()
         for cell in cells
@@ -303,7 +312,9 @@ def _describe(path: Path) -> Notebook:
         if line.startswith("# ")
     )
     sources = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
-    return Notebook(path.stem, title, _read_parameters(sources[0] if sources else ""))
+    parameters = _read_parameters(sources[0] if sources else "")
+    quick = dict(notebook.metadata.get("prlib", {}).get("quick", {}))
+    return Notebook(path.stem, title, parameters, quick)
 
 
 def _read_parameters(source: str) -> tuple[NotebookParameter, ...]:

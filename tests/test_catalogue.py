@@ -9,7 +9,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from prlib.catalogue import bibtex, figures, find_figure, save
+from prlib.catalogue import FORMATS, bibtex, figures, find_figure, save
 from prlib.cli import main
 from prlib.figures.export import BookFigure
 from prlib.figures.style import panels
@@ -54,7 +54,7 @@ def test_a_figure_is_found_with_its_facts(folder):
 
 def test_files_are_what_the_notebook_shows(folder, tmp_path):
     out = tmp_path / "out"
-    found = {kind: save("fig-one", kind, out, folder) for kind in ("svg", "pdf", "png", "csv")}
+    found = {kind: save("fig-one", kind, out, folder)[0] for kind in FORMATS}
     assert found["svg"].read_bytes().startswith(b"<?xml")
     assert found["pdf"].read_bytes().startswith(b"%PDF")
     assert found["png"].read_bytes().startswith(b"\x89PNG")
@@ -111,11 +111,12 @@ def test_the_command_line_gives_all_three(tmp_path, capsys):
     assert main(["figures", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["figures"]
     name = found[0]["id"]
-    assert found[0]["files"] == [f"{name}.{kind}" for kind in ("svg", "pdf", "png", "csv")]
+    assert found[0]["files"] == [f"{name}.{kind}" for kind in FORMATS]
     assert main(["cite", name]) == 0
     assert f"prlib-{name}" in capsys.readouterr().out
     assert main(["figure", name, "--format", "csv", "--out", str(tmp_path)]) == 0
     assert (tmp_path / f"{name}.csv").exists()
-    capsys.readouterr()
+    assert f"{name}.bib" in capsys.readouterr().out
+    assert (tmp_path / f"{name}.bib").read_text() == f"{bibtex(find_figure(name))}\n"
     assert main(["cite", "fig-none"]) == 2
     assert "figure 'fig-none': must be one of" in capsys.readouterr().err

@@ -26,6 +26,8 @@ def test_every_notebook_says_what_it_is_and_ends_in_a_verdict(notebook):
 def test_the_defaults_are_accepted_values(notebook):
     defaults = {parameter.name: parameter.default for parameter in notebook.parameters}
     assert checked(notebook, defaults) == defaults
+    quick = dict(notebook.quick)
+    assert checked(notebook, quick) == quick
 
 
 def test_a_size_too_small_for_alpha_is_refused_before_anything_runs():
@@ -58,6 +60,7 @@ def small(tmp_path):
         nbformat.v4.new_code_cell("print(f'PASS {n}')", metadata={"tags": ["verdict"]}),
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    kernel["prlib"] = {"quick": {"n": 3}}
     folder = tmp_path / "notebooks"
     folder.mkdir()
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "01-tiny.ipynb")
@@ -71,6 +74,14 @@ def test_a_rerun_has_its_own_verdict_and_no_progress_in_it(small, tmp_path):
     cells = nbformat.read(output, as_version=4).cells
     assert not [o for cell in cells for o in cell.get("outputs", []) if o.get("name") == "stderr"]
     assert [path.name for path in tmp_path.glob("*.ipynb*")] == ["out.ipynb"]
+
+
+@pytest.mark.slow
+def test_a_quick_rerun_takes_the_small_values_unless_others_are_given(small, tmp_path):
+    quick = rerun("01-tiny", output=tmp_path / "quick.ipynb", quick=True, folder=small)
+    assert verdict_of(quick) == "PASS 3"
+    output = rerun("01-tiny", {"n": 4}, tmp_path / "own.ipynb", quick=True, folder=small)
+    assert verdict_of(output) == "PASS 4"
 
 
 @pytest.mark.slow

@@ -64,19 +64,24 @@ def dress(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tre
 def tools(figure: Published, link: Any) -> str:
     """Return what stands under a figure: its files, its citation, and where it comes from."""
     name = html.escape(plain(figure.title))
-    files = "".join(
-        f'<a href="{link(f"{FOLDER}/{figure.id}.{kind}")}" download '
-        f'aria-label="{kind.upper()} of figure: {name}">{kind.upper()}</a>'
-        for kind in FORMATS
-    )
-    again = html.escape(f"prlib rerun {figure.notebook} {example(figure.notebook)}")
+    again = html.escape(f".venv/bin/prlib rerun {figure.notebook} {example(figure.notebook)}")
     return (
-        f'<div class="prlib-tools"><span class="prlib-files">{files}'
+        f'<div class="prlib-tools"><span class="prlib-files">{files(figure, link)}'
         f'<a href="#{figure.id}" aria-label="Permanent link to figure: {name}">Link</a></span>'
         f"<details><summary>Cite</summary><pre>{html.escape(bibtex(figure))}</pre>"
         '<button type="button" class="prlib-copy" hidden>Copy</button></details>'
         f"<p>Made by <code>{figure.notebook}</code> {source(figure, link)}. With another "
         f"parameter: <code>{again}</code></p></div>"
+    )
+
+
+def files(figure: Published, link: Any) -> str:
+    """Return links to the files of a figure."""
+    name = html.escape(plain(figure.title))
+    return "".join(
+        f'<a href="{link(f"{FOLDER}/{figure.id}.{kind}")}" download '
+        f'aria-label="{kind.upper()} of figure: {name}">{kind.upper()}</a>'
+        for kind in FORMATS
     )
 
 
@@ -125,7 +130,8 @@ def gallery(found: tuple[Published, ...]) -> str:
         f'#{figure.id}"><img src="../{FOLDER}/{figure.id}.thumbnail.png" width="{THUMBNAIL // 2}" '
         f'alt="{html.escape(figure.alt, quote=True)}">'
         f"<span>{html.escape(plain(figure.title))}</span>"
-        f"<code>{figure.id}</code></a></li>"
+        f"<code>{figure.id}</code></a>"
+        f'<span class="prlib-files">{files(figure, "../{}".format)}</span></li>'
         for figure in found
     )
     return (
@@ -148,7 +154,6 @@ def write(app: Sphinx, exception: Exception | None) -> None:
     for figure in published():
         for kind in FORMATS:
             (out / f"{figure.id}.{kind}").write_bytes(figure.file(kind))
-        (out / f"{figure.id}.bib").write_text(bibtex(figure) + "\n", encoding="utf-8")
         picture = Image.open(io.BytesIO(figure.file("png"))).convert("RGB")
         picture.thumbnail((THUMBNAIL, THUMBNAIL))
         picture.quantize(64).save(out / f"{figure.id}.thumbnail.png", optimize=True)
