@@ -6,6 +6,7 @@ import html
 import io
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -87,12 +88,11 @@ def files(figure: Published, link: Any) -> str:
 
 @cache
 def example(name: str) -> str:
-    """Return options that set a parameter of a notebook: another a, or else its first."""
-    parameters = next(one for one in notebooks() if one.name == name).parameters
-    if any(parameter.name == "a" for parameter in parameters):
-        return "-p a 0.1"
-    first = parameters[0]
-    return f"-p {first.name} '{json.dumps(first.default)}'"
+    """Return options for a first re-run of a notebook: another a, or else its first parameter."""
+    notebook = next(one for one in notebooks() if one.name == name)
+    first = notebook.parameters[0]
+    value = json.dumps(0.1 if first.name == "a" else first.default)
+    return f"-p {first.name} {shlex.quote(value)}{' --quick' if notebook.quick else ''}"
 
 
 def source(figure: Published, link: Any) -> str:

@@ -159,7 +159,8 @@ def convergence_table(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Per alpha and quantity: the number, and that of the other runs, as text.
+        Per alpha and quantity: the number, that of the other runs, and the digits that all of them
+        print, as text; a dash where they share none.
     """
     value, error = table["value"], table["error"]
     return pd.DataFrame(
@@ -169,9 +170,22 @@ def convergence_table(table: pd.DataFrame) -> pd.DataFrame:
             "four times the paths": _printed(
                 table["value_more"], table["error_more"], "{value} ± {error}"
             ),
+            "digits that hold": [
+                _shared(row) for row in table[["value", "value_finer", "value_more"]].to_numpy()
+            ],
         },
         table.index,
     )
+
+
+def _shared(values: np.ndarray) -> str:
+    # The finest rounding, down to one digit, that is the same for all.
+    leading = -int(np.floor(np.log10(np.abs(values).min())))
+    for digits in range(leading + 5, leading - 1, -1):
+        first, *others = np.round(values, digits)
+        if all(other == first for other in others):
+            return f"{first:.{max(digits, 0)}f}"
+    return "–"
 
 
 def _printed(values: pd.Series, errors: pd.Series, form: str) -> list[str]:
@@ -216,6 +230,89 @@ def convergence_claims(table: pd.DataFrame) -> list[Claim]:
             Z,
         ),
     ]
+
+
+def batch_bias(few: pd.DataFrame, many: pd.DataFrame) -> pd.DataFrame:
+    """Compare N Var m at the end of runs with few and with many paths a batch.
+
+    Parameters
+    ----------
+    few, many : pandas.DataFrame
+        Runs of the same alphas and times, from `prlib.sweeps.theory.evolutions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per alpha: few, many, and bias, which is few / many - 1, each with its standard error.
+    """
+    rows = {}
+    for name, theory in (("few", few), ("many", many)):
+        last = theory.groupby("alpha").last()
+        rows |= {name: last["variance"], f"{name}_error": last["variance_error"]}
+    table = pd.DataFrame(rows)
+    ratio = table["few"] / table["many"]
+    relative = [table[f"{name}_error"] / table[name] for name in ("few", "many")]
+    return table.assign(bias=ratio - 1, bias_error=ratio * np.hypot(*relative))
+
+
+def batch_table(bias: pd.DataFrame, few: int, many: int) -> pd.DataFrame:
+    """Print what `batch_bias` found.
+
+    Parameters
+    ----------
+    bias : pandas.DataFrame
+        From `batch_bias`.
+    few, many : int
+        Paths of a batch.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per alpha: N Var m of both, and their difference, as text.
+    """
+    columns = {
+        f"N Var m, {paths} paths a batch": _printed(
+            bias[name], bias[f"{name}_error"], "{value} ± {error}"
+        )
+        for name, paths in (("few", few), ("many", many))
+    }
+    difference = [
+        f"{value:+.1%} ± {error:.1%}"
+        for value, error in zip(bias["bias"], bias["bias_error"], strict=True)
+    ]
+    return pd.DataFrame(columns | {"difference": difference}, bias.index)
+
+
+def batch_claim(bias: pd.DataFrame, base: pd.DataFrame, ratio: float) -> Claim:
+    """Claim that the bias of a run's batches is small beside its standard error.
+
+    A mean over few paths enters the descent of those paths, so that a batch has a bias of order one
+    over its paths, which an average over batches keeps.
+
+    Parameters
+    ----------
+    bias : pandas.DataFrame
+        From `batch_bias`.
+    base : pandas.DataFrame
+        The runs, of the same alphas.
+    ratio : float
+        How many times more paths their batches have than the small ones.
+
+    Returns
+    -------
+    Claim
+        Mean bias over mean relative standard error.
+    """
+    last = base.groupby("alpha").last()
+    error = (last["variance_error"] / last["variance"]).mean()
+    return within(
+        "evolution-batches",
+        "batches have enough paths: bias of N Var m, as measured with fewer paths and scaled as "
+        "one over their number, in standard errors of a run",
+        float(bias["bias"].mean() / ratio / error),
+        -1.0,
+        1.0,
+    )
 
 
 def _start(a: float, theory: pd.DataFrame) -> Claim:

@@ -9,6 +9,9 @@ import pytest
 from prlib.claims.evolution import (
     PRINTED,
     at_times,
+    batch_bias,
+    batch_claim,
+    batch_table,
     convergence,
     convergence_claims,
     convergence_table,
@@ -117,7 +120,12 @@ def test_other_steps_may_move_a_number_within_its_error_and_other_paths_by_sever
     base, finer, more = printed_course(), printed_course(0.0009), printed_course(-0.008)
     assert convergence_verdicts(base, finer, more) == ["PASS", "PASS"]
     shown = convergence_table(convergence(base, finer, more))
-    assert shown.loc[(3.2, "energy")].tolist() == ["2.346 ± 0.002", "2.347", "2.338 ± 0.002"]
+    assert shown.loc[(3.2, "energy")].tolist() == [
+        "2.346 ± 0.002",
+        "2.347",
+        "2.338 ± 0.002",
+        "2.3",
+    ]
     assert (3.2, "time at which the outlier disappears") in shown.index
 
 
@@ -127,3 +135,30 @@ def test_a_number_that_moves_or_is_missing_fails():
     assert convergence_verdicts(base, moved, moved) == ["FAIL", "FAIL"]
     never_lost = printed_course(bbp=(1.1, 1.05, 1.04))
     assert convergence_verdicts(base, never_lost, never_lost) == ["FAIL", "FAIL"]
+
+
+def test_only_digits_that_all_runs_print_hold():
+    for values, shown in (
+        ((19.41, 19.43, 19.44), "19.4"),
+        ((0.249, 0.351, 0.251), "–"),
+        ((2.4, 7.0, 3.0), "–"),
+        ((-1.04, -1.041, -1.02), "-1.0"),
+        ((0.77, 0.77, 0.71), "–"),
+        ((18.4, 18.4, 19.6), "20"),
+    ):
+        base, finer, more = (printed_course(value - 2.34567) for value in values)
+        table = convergence_table(convergence(base, finer, more))
+        assert table.loc[(3.2, "energy"), "digits that hold"] == shown
+
+
+def test_small_batches_may_be_biased_by_less_than_a_standard_error():
+    def runs(variance):
+        return pd.DataFrame({"alpha": 3.2, "variance": [1.0, variance], "variance_error": 0.2})
+
+    bias = batch_bias(runs(19.0), runs(20.0))
+    assert bias.loc[3.2, "bias"] == pytest.approx(-0.05)
+    assert bias.loc[3.2, "bias_error"] == pytest.approx(0.95 * np.hypot(0.2 / 19, 0.2 / 20))
+    assert batch_claim(bias, runs(20.0), 10).verdict == "PASS"
+    assert batch_claim(bias, runs(20.0), 4).verdict == "FAIL"
+    shown = batch_table(bias, 512, 8192)
+    assert shown.loc[3.2].tolist() == ["19.0 ± 0.2", "20.0 ± 0.2", "-5.0% ± 1.4%"]
