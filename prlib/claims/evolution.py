@@ -398,14 +398,14 @@ def late_table(a: float, theory: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for alpha, course in theory.groupby("alpha"):
         last = course.iloc[-1]
-        limit, power = _extrapolated(course)
+        limit, amplitude, power = _extrapolated(course)
         state = solve_threshold_state(NormalizedIntensity(a), float(alpha))
         rows.append(
             {
                 "alpha": alpha,
                 "last time": f"{last['t']:g}",
                 "energy there": f"{last['energy']:.4f} ± {last['energy_error']:.4f}",
-                "power law": f"{limit:.3f} + t^{-power:.2f}",
+                "power law": f"{limit:.3f} + {amplitude:.3f} t^{-power:.2f}",
                 "threshold states": f"{state.energy:.4f}",
                 "edge there": f"{last['left_edge']:.3f} ± {last['left_edge_error']:.3f}",
             }
@@ -413,11 +413,11 @@ def late_table(a: float, theory: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("alpha")
 
 
-def _extrapolated(course: pd.DataFrame) -> tuple[float, float]:
-    """Fit energy = limit + amplitude t^-power over the last decade; return limit and power."""
+def _extrapolated(course: pd.DataFrame) -> tuple[float, float, float]:
+    """Fit energy = limit + amplitude t^-power over the last decade; return the three."""
     rows = course[course["t"] >= course["t"].max() / 10]
     last = float(rows["energy"].iloc[-1])
-    (limit, _, power), _ = curve_fit(
+    (limit, amplitude, power), _ = curve_fit(
         lambda t, limit, amplitude, power: limit + amplitude * t**-power,
         rows["t"],
         rows["energy"],
@@ -425,4 +425,4 @@ def _extrapolated(course: pd.DataFrame) -> tuple[float, float]:
         sigma=rows["energy_error"],
         bounds=([0, 0, 0.05], [last, np.inf, 3]),
     )
-    return float(limit), float(power)
+    return float(limit), float(amplitude), float(power)
