@@ -19,6 +19,8 @@ from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import erfc, erfcinv, xlog1py, xlogy
 
+from prlib.parameters import ParameterError
+
 
 @dataclass(frozen=True, eq=False)
 class Growth:
@@ -145,6 +147,11 @@ def fit_constant(table: pd.DataFrame, growth: Growth) -> tuple[float, float]:
     constant, error : float
         And its standard error, from the curvature of the likelihood.
 
+    Raises
+    ------
+    ParameterError
+        If there are no runs at alphas that the theory covers.
+
     Examples
     --------
     >>> rng, growth = np.random.default_rng(0), Growth(1.0, *np.array([[1, 2], [2, 6], [0, 0]]))
@@ -156,6 +163,11 @@ def fit_constant(table: pd.DataFrame, growth: Growth) -> tuple[float, float]:
     """
     cells = table.groupby(["n", "alpha"])["recovered"].agg(["sum", "size"]).reset_index()
     cells = cells.assign(variance=growth.variance(cells["alpha"])).dropna()
+    if cells.empty:
+        raise ParameterError(
+            f"time = {growth.time:g}: by then half of the runs must recover somewhere between alpha = "
+            f" {growth.alphas.min():g} and {growth.alphas.max():g}, and nowhere do"
+        )
 
     def loss(log_c: float) -> float:
         p = recovery_probability(cells["n"], cells["variance"], np.exp(log_c))

@@ -48,6 +48,17 @@ def test_the_constant_is_found_again(growth):
     assert 0 < error < 0.02
 
 
+def test_runs_that_say_nothing_about_the_constant_are_refused_in_one_line():
+    growth = Growth(2.0, *np.array([[1.0, 2.0], [2.0, 6.0], [0.0, 0.0]]))
+    for alpha, kept in ((1.5, slice(0)), (3.0, slice(None))):
+        runs = pd.DataFrame({"n": 64, "alpha": alpha, "recovered": [True, False]})[kept]
+        with pytest.raises(
+            ValueError, match="time = 2: by then about half of the runs must"
+        ) as told:
+            fit_constant(runs, growth)
+        assert "\n" not in str(told.value)
+
+
 def test_growth_is_read_off_runs_at_a_time():
     theory = pd.DataFrame(
         {

@@ -74,6 +74,17 @@ def test_the_citation_can_be_copied(visit) -> None:
         )
 
 
+def test_a_figure_and_its_citation_are_three_clicks_from_the_front_page(visit, html) -> None:
+    with visit("book/intro.html") as seen:
+        seen.page.locator("article a", has_text="Gallery").first.click()
+        card = seen.page.locator(".prlib-gallery li", has_text="fig-half-points")
+        for kind, start in (("PDF", b"%PDF"), ("BIB", b"@misc{prlib-fig-half-points,")):
+            link = card.get_by_text(kind, exact=True)
+            assert link.is_visible()
+            file = html / "book" / link.get_attribute("href")
+            assert file.read_bytes().startswith(start)
+
+
 def test_the_gallery_shows_all_and_filters_by_topic(visit) -> None:
     with visit("book/gallery.html") as seen:
         cards = seen.page.locator(".prlib-gallery li")
