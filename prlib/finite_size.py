@@ -164,9 +164,10 @@ def fit_constant(table: pd.DataFrame, growth: Growth) -> tuple[float, float]:
     cells = table.groupby(["n", "alpha"])["recovered"].agg(["sum", "size"]).reset_index()
     cells = cells.assign(variance=growth.variance(cells["alpha"])).dropna()
     if cells.empty:
+        span = f"{growth.alphas.min():g} and {growth.alphas.max():g}"
         raise ParameterError(
-            f"time = {growth.time:g}: by then half of the runs must recover somewhere between alpha = "
-            f" {growth.alphas.min():g} and {growth.alphas.max():g}, and nowhere do"
+            f"time = {growth.time:g}: by then half of the runs must recover, at an alpha between "
+            f"{span} of those simulated, and at none they do"
         )
 
     def loss(log_c: float) -> float:
