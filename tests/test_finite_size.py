@@ -52,9 +52,7 @@ def test_runs_that_say_nothing_about_the_constant_are_refused_in_one_line():
     growth = Growth(2.0, *np.array([[1.0, 2.0], [2.0, 6.0], [0.0, 0.0]]))
     for alpha, kept in ((1.5, slice(0)), (3.0, slice(None))):
         runs = pd.DataFrame({"n": 64, "alpha": alpha, "recovered": [True, False]})[kept]
-        with pytest.raises(
-            ValueError, match="time = 2: by then about half of the runs must"
-        ) as told:
+        with pytest.raises(ValueError, match="time = 2: by then half of the runs") as told:
             fit_constant(runs, growth)
         assert "\n" not in str(told.value)
 
