@@ -101,7 +101,7 @@ def _tables(data: Path) -> list[Held]:
     for path in sorted((data / "specs").glob("*.toml")):
         spec = Spec.load(path)
         source = f"data/{spec.name}.parquet"
-        statement = f"{source} is what its record says, of the spec data/specs/{path.name}"
+        statement = f"{source} is as its record says, and holds the runs of data/specs/{path.name}"
         try:
             table = Store(spec, data).finished()
             problem = "" if table is not None else ": it is not there; `make data` computes it"
@@ -120,7 +120,8 @@ def _theory_tables(data: Path) -> list[Held]:
     for path in sorted((data / "specs" / THEORY).glob("*.toml")):
         spec = Courses.load(path)
         source = f"data/{THEORY}/{spec.name}.parquet"
-        statement = f"{source} is what its record says, of the spec data/specs/{THEORY}/{path.name}"
+        asked = f"data/specs/{THEORY}/{path.name}"
+        statement = f"{source} is as its record says, and holds the runs of {asked}"
         problem = problem_of(spec, data / THEORY)
         runs = None if problem else float(len(spec.courses))
         verdict: Verdict = "FAIL" if problem else "PASS"

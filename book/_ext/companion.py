@@ -118,7 +118,7 @@ def what_holds(claims: Sequence[Held]) -> str:
         ends = [None if end is None else _digits(end) for end in (held.low, held.high)]
         accepted = f"{ends[0] or '−∞'} to {ends[1] or '∞'}" if any(ends) else ""
         number = "" if held.number is None else _digits(held.number)
-        source = f"`{held.source}`"
+        source = "[data](data.md)"
         if not held.source.startswith("data/"):
             source = f"[{held.source[:2]}](../notebooks/{held.source}.ipynb)"
         statement = held.statement.replace("|m|", "$|m|$").replace("|", r"\|")
@@ -191,9 +191,16 @@ def keep_bars(_app: Sphinx, *about: Any) -> None:
     lines[:] = "".join([*kept, text[end:].replace("|", r"\|")]).split("\n")
 
 
+def keep_colon(_app: Sphinx, what: str, _name: str, _obj: Any, _opt: Any, lines: list[str]) -> None:
+    """Keep a colon in the first line of an attribute's docstring from being read as its type."""
+    if what in {"attribute", "data", "property"}:
+        lines[:0] = ["..", ""]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above to the build."""
     app.connect("config-inited", set_facts, priority=900)
     app.connect("source-read", expand)
+    app.connect("autodoc-process-docstring", keep_colon, priority=100)
     app.connect("autodoc-process-docstring", keep_bars, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

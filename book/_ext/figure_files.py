@@ -26,7 +26,7 @@ THUMBNAIL = 480
 """Width of a picture of the gallery, in pixels."""
 
 FIGURE = re.compile(
-    r'<figure class="prlib-figure" id="(?P<id>fig-[\w-]+)">'
+    r'<figure class="(?P<class>prlib-figure[ \w]*)" id="(?P<id>fig-[\w-]+)">'
     r'<img src="data:image/svg\+xml,[^"]*" (?P<rest>[^>]*)>'
     r"(?P<caption><figcaption>.*?</figcaption>)</figure>",
     re.DOTALL,
@@ -54,7 +54,7 @@ def dress(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tre
             return found[0]
         picture = link(f"{FOLDER}/{figure.id}.svg")
         return (
-            f'<figure class="prlib-figure" id="{figure.id}">'
+            f'<figure class="{found["class"]}" id="{figure.id}">'
             f'<img src="{picture}" {found["rest"]}>{found["caption"]}'
             f"{tools(figure, link)}</figure>"
         )

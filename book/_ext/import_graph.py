@@ -60,7 +60,9 @@ def picture(root: Path) -> str:
         bend = 0 if y2 - y1 < ROW else (1 if sum(map(ord, one)) % 2 else -1) * 26 * (y2 - y1) / ROW
         middle = (y1 + y2) / 2
         by = f"{(x1 + x2) / 2 + bend:.0f} {middle:.0f}"
-        lines.append(f'<path d="M{x1:.0f} {y1:.0f}Q{by} {x2:.0f} {y2:.0f}"/>')
+        lines.append(
+            f'<path d="M{x1:.0f} {y1:.0f}Q{by} {x2:.0f} {y2:.0f}" marker-end="url(#imports)"/>'
+        )
     boxes = [
         f'<rect x="{x - BOX[0] / 2:.0f}" y="{y - BOX[1] / 2:.0f}" width="{BOX[0]}" '
         f'height="{BOX[1]}" rx="4"/>'
@@ -70,6 +72,8 @@ def picture(root: Path) -> str:
     return (
         f'<svg class="prlib-graph" viewBox="0 0 {WIDTH} {ROW * len(rows)}" role="img" '
         'aria-label="The modules of prlib in floors; each imports only from floors below it.">'
+        '<marker id="imports" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto"><polygon points="0,0 8,4 0,8"/></marker>'
         f"<g>{''.join(lines)}</g>{''.join(boxes)}</svg>"
     )
 

@@ -163,7 +163,7 @@ def _early(curve: pd.DataFrame) -> Claim:
     return within(
         "alignment-early",
         f"at alpha = {alpha:g} the alignment of v1 at t = {late['time']:g} orders two runs of "
-        "different fate rightly in fewer than three cases of four",
+        "different fate rightly in fewer than three cases of four: upper end of the interval",
         float(late["high"]),
         0.0,
         0.75,
@@ -201,6 +201,7 @@ def directions_table(rows: pd.DataFrame, times: tuple[float, ...] = (0.01, 1.0))
             ("displacement_overlap2", "with the displacement"),
         ):
             mean = mean_interval(at, "alpha", column).iloc[0]
-            line[what] = f"{mean['mean']:.2f} ± {2 * np.nan_to_num(mean['error']):.2f}"
+            spread = f" ± {2 * mean['error']:.2f}" if len(at) > 1 else ""
+            line[what] = f"{mean['mean']:.2f}{spread}"
         found.append(line)
     return pd.DataFrame(found).set_index(["alpha", "t", "fate"])

@@ -56,7 +56,7 @@ def recovery_claims(a: float, table: pd.DataFrame, *, name: str = "") -> list[Cl
             does_better(
                 f"recovery-early-{n}",
                 f"at N = {n} the random start recovers signals that the constrained one loses: "
-                "McNemar's test at the alpha where they differ most",
+                "McNemar's test at the alpha where they differ most, p times the number of alphas",
                 float(best["difference"]),
                 min(1.0, float(best["p"]) * len(found)),
             )
@@ -168,8 +168,8 @@ def named_claims(table: pd.DataFrame) -> list[Claim]:
         claims.append(
             rate_agrees(
                 f"recovery-{start}-{alpha:g}",
-                f"at alpha = {alpha:g}, N = 256 the {start} start recovers {rate:g} as an "
-                f"independent code says of {NAMED_RUNS} runs",
+                f"at alpha = {alpha:g}, N = 256 the {start} start recovers the fraction "
+                f"that an independent code found in {NAMED_RUNS} runs, {rate:g}",
                 int(found["recovered"].sum()),
                 len(found),
                 max(0.0, rate - 2 * error),

@@ -116,7 +116,7 @@ def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
                     yerr=1.96 * found["error"],
                     fmt=marker,
                     color=COLOURS[3],
-                    markeredgecolor="white",
+                    markersize=6,
                     label=label,
                 )
         for place, style, name in (
@@ -197,7 +197,7 @@ def ageing_figure(
         axes[2].set_ylabel("left edge of the bulk")
         heading(axes[1], "energy")
         heading(axes[2], "edge")
-        axes[1].legend()
+        legend_below(figure, axes[1])
     n, replicas = correlations["n"].iloc[0], correlations["replica"].nunique()
     held, count = constrained["n"].iloc[0], constrained["replica"].nunique()
     return BookFigure(

@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from prlib.figures.plotted import as_csv
-from prlib.figures.style import RC
+from prlib.figures.style import PAGE, RC
 from prlib.sweeps.sources import sources
 
 MIME = "application/vnd.prlib.figure+json"
@@ -110,8 +110,10 @@ class BookFigure:
         # Percent-encoded where it must be, and no more: a quarter lighter than base64.
         source = html.escape(quote(self.svg(), safe=" !'()*+,-./:;<=>?@[]_`{|}~\n"), quote=False)
         width = round(self.figure.get_figwidth() * 100)
+        # One panel is narrower than the page, and small enough for a phone as it is.
+        kind = "prlib-figure narrow" if self.figure.get_figwidth() < PAGE else "prlib-figure"
         return (
-            f'<figure class="prlib-figure" id="{self.id}">'
+            f'<figure class="{kind}" id="{self.id}">'
             f'<img src="data:image/svg+xml,{source}" width="{width}" '
             f'alt="{html.escape(self.alt, quote=True)}">'
             f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"

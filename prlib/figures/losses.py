@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from prlib.ensembles import mean_interval
 from prlib.figures.export import BookFigure
-from prlib.figures.style import COLOURS, THEORY, heading, panels, points, sequence
+from prlib.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
@@ -72,7 +72,7 @@ def phase_diagram_figure(found: Sequence[Thresholds]) -> BookFigure:
             xlim=(0.4, 60),
             ylim=(a.min(), a.max()),
         )
-        left.legend(loc="upper left", fontsize=7)
+        legend_below(figure, left)
         right.plot(a, end - start, color=THEORY)
         right.axhline(0, color="0.7", linewidth=0.8)
         right.set(

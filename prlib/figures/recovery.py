@@ -187,7 +187,7 @@ def paired_difference_figure(
             xlabel=r"$\alpha$",
             ylabel=f"recovered fraction,\n{STARTS[one][2]} less {STARTS[other][2]}",
         )
-        axis.legend(loc="best")
+        legend_below(figure, axis)
     return BookFigure(
         name,
         f"What one start recovers more than the other on the same instances, a = {a:g}, "
@@ -341,10 +341,10 @@ def half_points_figure(
                 axis.plot(grid, fit.half_point(grid), style, color=THEORY, label=FORMS[fit.form][0])
             points(axis, found["n"], found, marker=marker, color=colour)
             mine = predicted[predicted["start"] == start]
-            for i, (_, row) in enumerate(mine.iterrows()):
-                axis.plot(
-                    [row["n"] * 1.08**i] * 2, [row["low"], row["high"]], color="0.5", linewidth=3
-                )
+            # One beside the other, in the line style of their forms.
+            for i, (style, (_, row)) in enumerate(zip(styles, mine.iterrows(), strict=True)):
+                place = row["n"] * 1.35 ** (i - 1.5)
+                axis.plot([place] * 2, [row["low"], row["high"]], style, color="0.45", linewidth=2)
             axis.set(xscale="log", xlabel="N")
             axis.minorticks_off()
             axis.set_xticks([100, 1000, 10000], ["100", "1000", "10000"])
@@ -357,7 +357,8 @@ def half_points_figure(
         r"The \(\alpha\) at which half the descents recover the signal, against the dimension, "
         f"a = {a:g}. Points: logistic fits to {counts.min()} to {counts.max()} runs a size, with "
         "95 % bootstrap intervals. Lines: four forms, each fitted to the runs of all sizes. Grey "
-        f"bars: their predictions for N = {predicted['n'].iloc[0]}, with 95 % bootstrap intervals. "
+        f"bars, side by side: their predictions for N = {predicted['n'].iloc[0]}, 95 % bootstrap "
+        "intervals. "
         rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
         f"{alpha_threshold(loss).alpha:.3f} at threshold states.",
         "Half points rise slowly with N for each start; the four forms lie on the points and part "

@@ -11,7 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from prlib.figures.export import BookFigure
-from prlib.figures.style import COLOURS, heading, panels, points, sequence, time_axis
+from prlib.figures.style import (
+    COLOURS,
+    heading,
+    legend_below,
+    panels,
+    points,
+    sequence,
+    time_axis,
+)
 from prlib.losses import Loss, NormalizedIntensity
 
 QUARTILES = (0.25, 0.5, 0.75)
@@ -199,8 +207,8 @@ def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> Book
             axis.set_xlabel("time t")
             fates = f"{counts['recovering']} recover, {counts['failing']} fail"
             heading(axis, rf"$\alpha$ = {alpha:g}: {fates}")
-        axes[0].set(ylabel="area under the curve", ylim=(0.3, 1.03))
-        axes[0].legend(loc="lower right")
+        axes[0].set(ylabel="area under the curve", ylim=(0, 1.03))
+        legend_below(figure, axes[0])
     return BookFigure(
         "fig-alignment-prediction",
         "How early one can tell who recovers: probability that, of two runs of different fate, "
@@ -208,8 +216,9 @@ def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> Book
         "the larger overlap, or the lower lowest eigenvalue, at time t. "
         f"a = {a:g}, N = {rows['n'].iloc[0]}, random starts. 95 % intervals (Hanley and McNeil); "
         "one half is chance.",
-        "The area under the curve against time, one panel an alpha. Alignment and overlap rise "
-        "from near one half at the start to one.",
+        "The area under the curve against time, one panel an alpha. The overlap rises from above "
+        "one half to one. Alignment and lowest eigenvalue stay near one half, and fall below it "
+        "late.",
         figure,
     )
 

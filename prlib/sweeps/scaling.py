@@ -13,8 +13,8 @@ from scipy.special import expit
 
 FORMS: dict[str, tuple[str, Callable[[NDArray, float], NDArray], bool]] = {
     "log": (r"c + b / log N", lambda n, _: 1 / np.log(n), False),
-    "log-power": (r"c + b log N / N^p", lambda n, p: np.log(n) / n**p, True),
-    "power": (r"c + b / N^p", lambda n, p: n**-p, True),
+    "log-power": (r"c + b log N / Nᵖ", lambda n, p: np.log(n) / n**p, True),
+    "power": (r"c + b / Nᵖ", lambda n, p: n**-p, True),
     "straight": (r"c + b log N", lambda n, _: np.log(n), False),
 }
 """Forms of the half point against N: its formula, the term that b multiplies, whether p is free.
