@@ -96,12 +96,16 @@ def _record(kept: dict | str | None) -> list[dict]:
     return kept["claims"] if kept else []
 
 
+def _as_recorded(source: str, spec: str) -> str:
+    return f"{source} is as its record says, and holds the runs of data/specs/{spec}"
+
+
 def _tables(data: Path) -> list[Held]:
     found = []
     for path in sorted((data / "specs").glob("*.toml")):
         spec = Spec.load(path)
         source = f"data/{spec.name}.parquet"
-        statement = f"{source} is as its record says, and holds the runs of data/specs/{path.name}"
+        statement = _as_recorded(source, path.name)
         try:
             table = Store(spec, data).finished()
             problem = "" if table is not None else ": it is not there; `make data` computes it"
@@ -120,8 +124,7 @@ def _theory_tables(data: Path) -> list[Held]:
     for path in sorted((data / "specs" / THEORY).glob("*.toml")):
         spec = Courses.load(path)
         source = f"data/{THEORY}/{spec.name}.parquet"
-        asked = f"data/specs/{THEORY}/{path.name}"
-        statement = f"{source} is as its record says, and holds the runs of {asked}"
+        statement = _as_recorded(source, f"{THEORY}/{path.name}")
         problem = problem_of(spec, data / THEORY)
         runs = None if problem else float(len(spec.courses))
         verdict: Verdict = "FAIL" if problem else "PASS"

@@ -60,7 +60,7 @@ def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         for axis in axes[::columns]:
             axis.set_ylabel("eigenvalue of H")
         _label_lowest(axes[: len(alphas)], columns)
-        _legend_below(figure, axes)
+        _common_legend(figure, axes)
     return BookFigure(
         "fig-hessian-over-time",
         rf"Lowest eigenvalue of the Hessian and left edge of its bulk along the descent from a "
@@ -109,7 +109,7 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         axes[1].set_yscale("symlog", linthresh=0.1)
         axes[3].set_yscale("log")
         axes[3].set_ylim(bottom=1e-6)
-        _legend_below(figure, axes)
+        _common_legend(figure, axes)
     return BookFigure(
         "fig-alignment-over-time",
         "What the descent from a random start sees of the signal: squared overlap of the lowest "
@@ -158,7 +158,7 @@ def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         for axis in axes[::2]:
             axis.set_ylabel("squared overlap of $v_1$")
         _label_lowest(axes, 2)
-        _legend_below(figure, axes)
+        _common_legend(figure, axes)
     return BookFigure(
         "fig-alignment-directions",
         "Squared overlap of the lowest eigenvector of the Hessian with the signal, with what it "
@@ -229,7 +229,7 @@ def _fates(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield ("--" if recovered else "-"), found
 
 
-def _legend_below(figure: Figure, axes: Sequence[Axes]) -> None:
+def _common_legend(figure: Figure, axes: Sequence[Axes]) -> None:
     """Put one legend for all panels below them; what fails alone stands for both styles."""
     entries: dict[str, Artist] = {}
     for axis in axes:
