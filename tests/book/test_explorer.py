@@ -136,8 +136,15 @@ def run_once(seen) -> str:
 
 def test_a_descent_runs_in_the_page_and_its_seed_fixes_it(visit) -> None:
     with visit(PAGE) as seen:
+        charts = seen.page.locator("#prlib-playground .prlib-charts")
+        assert not charts.is_visible()
         first = run_once(seen)
         assert "steps" in first
+        assert charts.is_visible()
+        for chart in charts.locator("canvas").all():
+            place = chart.locator("xpath=ancestor::section[1]/div")
+            width = place.evaluate("e => e.clientWidth")
+            assert chart.evaluate("e => e.clientWidth") == pytest.approx(width, abs=1)
         assert run_once(seen) == first
         assert seen.page.locator("#run-spectrum canvas").count() == 1
         assert seen.complaints == []

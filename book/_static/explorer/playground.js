@@ -71,6 +71,8 @@ document.addEventListener("DOMContentLoaded", () => {
   };
 
   const show = () => {
+    // Seen before they are drawn: a chart takes the width of its place.
+    root.querySelector(".prlib-charts").hidden = false;
     const log = { x: { time: false, distr: 3 }, y: { distr: 3 } };
     draw("run-energy", { axes: axes("time t", "energy per dimension"), scales: log, series: [{}, { stroke: "#0173b2", width: 2, points: { show: false } }] }, [trace.time, trace.energy]);
     draw(
