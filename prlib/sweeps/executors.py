@@ -7,9 +7,10 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from prlib.parameters import ParameterError
 
@@ -91,12 +92,61 @@ def available_cores() -> int:
 
 
 @contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], None]]:
+    """Keep Ctrl-C until it is asked for.
+
+    Raised between any two instructions, it could leave a lock taken for ever that a pool needs to
+    end. Where Ctrl-C is ignored it stays so, and threads other than the main one never see it.
+
+    Yields
+    ------
+    callable
+        It raises `KeyboardInterrupt` if Ctrl-C was pressed.
+
+    Examples
+    --------
+    >>> with deferred_interrupt() as raise_if_pressed:
+    ...     signal.raise_signal(signal.SIGINT)
+    ...     try:
+    ...         raise_if_pressed()
+    ...     except KeyboardInterrupt:
+    ...         print("now it is raised")
+    now it is raised
+    """
+    pressed = threading.Event()
+
+    def raise_if_pressed() -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+
+    with _on_interrupt(lambda *_: pressed.set()):
+        yield raise_if_pressed
+
+
+@contextmanager
+def _on_interrupt(handler: Any) -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def _processes(count: int) -> Iterator[Executor]:
     from joblib.externals.loky import ProcessPoolExecutor  # noqa: PLC0415
 
     pool = ProcessPoolExecutor(
         count, env=_ONE_THREAD, initializer=_prepare_worker, initargs=(os.getpid(),)
     )
+    # Ctrl-C reaches the whole group: the parent alone answers it. A worker that is started while
+    # it is ignored ignores it from its first instruction on.
+    with _on_interrupt(signal.SIG_IGN):
+        pool.submit(os.getpid)
     try:
         yield pool
     finally:
@@ -109,8 +159,7 @@ def _processes(count: int) -> Iterator[Executor]:
 
 
 def _prepare_worker(parent: int) -> None:
-    # Ctrl-C reaches the whole group: the parent alone answers it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # started from a thread that can't ignore it
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from prlib.descent.instance import descend_starts, instance
-from prlib.sweeps.executors import available_cores, check_executor
+from prlib.sweeps.executors import available_cores, check_executor, deferred_interrupt
 from prlib.sweeps.executors import executor as start_executor
 from prlib.sweeps.progress import Progress
 from prlib.sweeps.sources import note
@@ -373,9 +373,14 @@ def _run(
         _compile_once(left[0])
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with start() as pool:
+            with deferred_interrupt() as raise_if_pressed, start() as pool:
+
+                def beat() -> None:
+                    progress.beat()
+                    raise_if_pressed()
+
                 for chunk, rows, seconds in _as_finished(
-                    pool, list(left), progress.beat, cancel=not isinstance(where, str)
+                    pool, list(left), beat, cancel=not isinstance(where, str)
                 ):
                     left.remove(chunk)
                     yield chunk, rows, seconds

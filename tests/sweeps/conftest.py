@@ -26,6 +26,7 @@ import signal, sys, time
 import prlib.sweeps.spec, prlib.sweeps.runner
 from prlib.sweeps import Spec, SweepError, SweepInterrupted, run_sweep
 prlib.sweeps.spec._CHUNK_SECONDS = 0.05
+# prelude
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -57,12 +58,11 @@ def small_chunks(monkeypatch):
 @pytest.fixture
 def launch(tmp_path):
     """Start a sweep in a process group of its own."""
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-
     processes = []
 
-    def start(spec_path, out):
+    def start(spec_path, out, prelude=""):
+        program = tmp_path / "program.py"
+        program.write_text(PROGRAM.replace("# prelude", prelude))
         process = subprocess.Popen(
             [sys.executable, str(program), str(spec_path), str(out)],
             stdout=subprocess.PIPE,

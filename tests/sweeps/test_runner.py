@@ -276,6 +276,24 @@ def test_control_c_ends_soon_with_a_way_to_go_on(long_spec, launch, tmp_path):
     assert "Traceback" not in log, log[-1500:]
 
 
+PRESSED_WHILE_LOCKS_ARE_TAKEN = """
+from concurrent.futures import _base
+class Pressed(_base._AcquireFutures):
+    def __enter__(self):
+        super().__enter__()
+        signal.raise_signal(signal.SIGINT)  # before anybody has promised to release them
+_base._AcquireFutures = Pressed
+"""
+
+
+def test_control_c_while_locks_are_taken_ends_the_sweep_too(long_spec, launch, tmp_path):
+    process = launch(long_spec, tmp_path / "locked", PRESSED_WHILE_LOCKS_ARE_TAKEN)
+    _, log = process.communicate(timeout=60)  # a lock that is lost would be waited for for ever
+    assert process.returncode == 130
+    assert "give the same command to go on" in log.strip().splitlines()[-1]
+    assert "Traceback" not in log, log[-1500:]
+
+
 @pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed(long_spec, launch, tmp_path):
     process = launch(long_spec, tmp_path / "orphans")
