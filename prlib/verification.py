@@ -7,18 +7,26 @@ the tables of ``data/`` that they rest on are checked against their records here
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import tomllib
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import nbformat
+import pandas as pd
+import pyarrow as pa
 
 from prlib.claims.claim import MIME, Verdict
+from prlib.claims.recovery import plateau_claim
+from prlib.parameters import ParameterError
 from prlib.reexecution import FOLDER, notebooks
 from prlib.sweeps import Spec, SweepError
 from prlib.sweeps.runner import DATA
 from prlib.sweeps.store import Store
 from prlib.sweeps.theory import FOLDER as THEORY
 from prlib.sweeps.theory import Courses, problem_of
+
+ELSEWHERE = "elsewhere"
+"""Folder of ``data/`` with tables of the same specs, computed on other processors."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +71,15 @@ def verify(folder: Path = FOLDER, data: Path = DATA) -> tuple[Held, ...]:
     Returns
     -------
     tuple of Held
-        In the order of the book, then one a table.
+        In the order of the book, then one a table, then one a table that was computed again on
+        another processor.
 
     Examples
     --------
     >>> {held.verdict for held in verify()} <= {"PASS", "FAIL", "OPEN"}
     True
     """
-    return (*_claims(folder), *_tables(data), *_theory_tables(data))
+    return (*_claims(folder), *_tables(data), *_theory_tables(data), *_elsewhere(data))
 
 
 def _claims(folder: Path) -> list[Held]:
@@ -107,16 +116,21 @@ def _tables(data: Path) -> list[Held]:
         source = f"data/{spec.name}.parquet"
         statement = _as_recorded(source, path.name)
         try:
-            table = Store(spec, data).finished()
-            problem = "" if table is not None else ": it is not there; `make data` computes it"
+            rows, problem = float(_finished(spec, data).num_rows), ""
         except SweepError as error:
-            problem = f": {error}"
-        rows = None if problem else float(table.num_rows)
+            rows, problem = None, f": {error}"
         verdict: Verdict = "FAIL" if problem else "PASS"
         found.append(
             Held(f"data-{spec.name}", statement + problem, rows, rows, rows, source, verdict)
         )
     return found
+
+
+def _finished(spec: Spec, folder: Path) -> pa.Table:
+    table = Store(spec, folder).finished()
+    if table is None:
+        raise SweepError("it is not there; `make data` computes it")
+    return table
 
 
 def _theory_tables(data: Path) -> list[Held]:
@@ -131,3 +145,36 @@ def _theory_tables(data: Path) -> list[Held]:
         text = f"{statement}: {problem}" if problem else statement
         found.append(Held(f"data-{THEORY}-{spec.name}", text, runs, runs, runs, source, verdict))
     return found
+
+
+def _elsewhere(data: Path) -> list[Held]:
+    found = []
+    for path in sorted((data / ELSEWHERE).glob("*.parquet")):
+        id_, source = f"{ELSEWHERE}-{path.stem}", f"data/{ELSEWHERE}/{path.name}"
+        try:
+            spec = Spec.load(data / "specs" / f"{path.stem}.toml")
+            base, again = (_finished(spec, where).to_pandas() for where in (data, path.parent))
+        except (ParameterError, SweepError) as error:
+            statement = f"{source} holds the runs of data/{path.name}: {error}"
+            found.append(Held(id_, statement, None, None, None, source, "FAIL"))
+            continue
+        claim = plateau_claim(
+            id_,
+            f"no recovered fraction of data/{path.name} changes beyond its interval when its "
+            f"{len(base)} runs are computed on {_machine(path)} instead of "
+            f"{_machine(data / path.name)}, where {_ended_otherwise(base, again)} end otherwise",
+            base,
+            again,
+        )
+        found.append(Held(**asdict(claim), source=source))
+    return found
+
+
+def _ended_otherwise(base: pd.DataFrame, again: pd.DataFrame) -> int:
+    both = base.merge(again, on="run", suffixes=("", "_again"), validate="one_to_one")
+    return int((both["recovered"] != both["recovered_again"]).sum())
+
+
+def _machine(path: Path) -> str:
+    record = tomllib.loads(path.with_suffix(".toml").read_text(encoding="utf-8"))
+    return record["machine"].split(",")[0]

@@ -6,13 +6,16 @@ import json
 import shutil
 
 import nbformat
+import pyarrow.parquet as pq
 import pytest
 
 from prlib import cli
 from prlib.claims.claim import Evidence, within
 from prlib.reexecution import FOLDER, notebooks
-from prlib.sweeps.runner import DATA
-from prlib.verification import verify
+from prlib.sweeps import Spec
+from prlib.sweeps.runner import DATA, provenance
+from prlib.sweeps.store import Store
+from prlib.verification import ELSEWHERE, verify
 
 
 @pytest.fixture
@@ -74,6 +77,42 @@ def test_a_table_that_does_not_match_fails_with_a_reason(copy, damage):
     assert last.verdict == "FAIL"
     assert last.number is None
     assert len(last.statement) > 100
+
+
+@pytest.fixture
+def elsewhere(copy):
+    """The same, with the table as another machine might have computed it."""
+    folder = copy / ELSEWHERE
+    folder.mkdir()
+    table = pq.read_table(copy / "unseen.parquet")
+    store = Store(Spec.load(copy / "specs" / "unseen.toml"), folder)
+    record = provenance(store.spec.to_toml(), table.num_rows, core=1.0, wall=1.0, commit="none")
+
+    def write(recovered):
+        column = table.schema.get_field_index("recovered")
+        with store.held():
+            store.begin()
+            store.finish(table.set_column(column, table.schema[column], [recovered]), record)
+        return verify(copy, copy)[-1]
+
+    return table["recovered"].to_pylist(), write
+
+
+@pytest.mark.parametrize(("flipped", "verdict"), [(0, "PASS"), (1, "PASS"), (12, "FAIL")])
+def test_rates_of_another_machine_must_lie_in_the_intervals(elsewhere, flipped, verdict):
+    recovered, write = elsewhere
+    ones = [i for i, one in enumerate(recovered) if one][:flipped]
+    held = write([one and i not in ones for i, one in enumerate(recovered)])
+    assert (held.id, held.verdict) == ("elsewhere-unseen", verdict)
+    assert f"where {flipped} end otherwise" in held.statement
+
+
+def test_a_table_of_another_machine_without_ours_fails_with_a_reason(elsewhere, copy):
+    elsewhere[1](elsewhere[0])
+    (copy / "unseen.parquet").unlink()
+    held = verify(copy, copy)[-1]
+    assert (held.verdict, held.number) == ("FAIL", None)
+    assert "it is not there" in held.statement
 
 
 def test_the_command_prints_a_line_a_claim(capsys):
