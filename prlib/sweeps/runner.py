@@ -271,7 +271,9 @@ def run_sweep(
         open_chunks = [chunk for chunk in chunks if chunk.name not in kept]
         if open_chunks:
             counted = spec.runs - sum(_runs(chunk) for chunk in open_chunks)
-            with Progress(spec.runs, counted, quiet=quiet) as progress:
+            work = sum(task.seconds() for task in spec.tasks())
+            left = sum(chunk.seconds() for chunk in open_chunks)
+            with Progress(spec.runs, counted, work=work, left=left, quiet=quiet) as progress:
                 try:
                     for chunk, rows, seconds in _run(
                         open_chunks, executor, jobs, scheduler, progress
@@ -280,7 +282,7 @@ def run_sweep(
                         store.keep(chunk, table, seconds)
                         kept[chunk.name] = (table, seconds)
                         computed += _runs(chunk)
-                        progress.add(_runs(chunk))
+                        progress.add(_runs(chunk), chunk.seconds())
                 except KeyboardInterrupt:
                     raise SweepInterrupted(
                         f"interrupted with {progress.done} of {spec.runs} runs kept in "

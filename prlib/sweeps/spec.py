@@ -73,7 +73,7 @@ class Task:
         return tuple(_digest({**shared, "start": start}) for start in self.starts)
 
     def seconds(self) -> float:
-        """Return about how long it takes on one core, for the size of chunks only.
+        """Return about how long it takes on one core, for the size of chunks and for progress.
 
         Returns
         -------
@@ -108,6 +108,16 @@ class Chunk:
     def name(self) -> str:
         """Its own address."""
         return _digest(tuple(dict.fromkeys(self.run_ids)))
+
+    def seconds(self) -> float:
+        """Return about how long it takes on one core.
+
+        Returns
+        -------
+        float
+            Seconds.
+        """
+        return sum(task.seconds() for task in self.tasks)
 
 
 @dataclass(frozen=True)
