@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from prlib.claims.claim import MIME, Verdict
 from prlib.claims.recovery import plateau_claim
@@ -140,10 +141,14 @@ def _theory_tables(data: Path) -> list[Held]:
         source = f"data/{THEORY}/{spec.name}.parquet"
         statement = _as_recorded(source, f"{THEORY}/{path.name}")
         problem = problem_of(spec, data / THEORY)
-        runs = None if problem else float(len(spec.courses))
+        rows = (
+            None
+            if problem
+            else float(pq.read_metadata(data / THEORY / f"{spec.name}.parquet").num_rows)
+        )
         verdict: Verdict = "FAIL" if problem else "PASS"
         text = f"{statement}: {problem}" if problem else statement
-        found.append(Held(f"data-{THEORY}-{spec.name}", text, runs, runs, runs, source, verdict))
+        found.append(Held(f"data-{THEORY}-{spec.name}", text, rows, rows, rows, source, verdict))
     return found
 
 

@@ -127,7 +127,11 @@ def what_holds(claims: Sequence[Held]) -> str:
 
 
 def _digits(number: float) -> str:
-    return f"{number:.0f}" if number == round(number) else f"{number:.4g}"
+    if number == round(number):
+        return f"{number:.0f}"
+    mantissa, _, exponent = f"{number:.4g}".partition("e")
+    # As mathematics it never breaks over two lines.
+    return rf"${mantissa}\times 10^{{{int(exponent)}}}$" if exponent else mantissa
 
 
 def data_tables(root: Path) -> str:

@@ -392,8 +392,8 @@ def late_table(a: float, theory: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Per alpha: the last time, energy and edge there, the energy of a power law through the last
-        decade at infinite time, and the energy of threshold states.
+        Per alpha: the last time, energy and edge there, limit, amplitude and exponent of a power
+        law of the energy through the last decade, and the energy of threshold states.
     """
     rows = []
     for alpha, course in theory.groupby("alpha"):
@@ -405,7 +405,9 @@ def late_table(a: float, theory: pd.DataFrame) -> pd.DataFrame:
                 "alpha": alpha,
                 "last time": f"{last['t']:g}",
                 "energy there": f"{last['energy']:.4f} ± {last['energy_error']:.4f}",
-                "power law": f"{limit:.3f} + {amplitude:.3f} t^{-power:.2f}",
+                "power law: limit": f"{limit:.3f}",
+                "its amplitude": f"{amplitude:.3f}",
+                "its exponent": f"{-power:.2f}".replace("-", "−"),
                 "threshold states": f"{state.energy:.4f}",
                 "edge there": f"{last['left_edge']:.3f} ± {last['left_edge_error']:.3f}",
             }

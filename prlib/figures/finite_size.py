@@ -65,7 +65,7 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
         r"How the fluctuations of the overlap grow along gradient flow from a random start, "
         f"a = {a:g}. Lines: V(t) = N Var m of the theory of infinite size, with 95 % bands of its "
         f"sampling error (on the logarithm). Points: N times the mean square overlap of "
-        f"{observed.groupby('alpha')['replica'].nunique().min()} descents an \\(\\alpha\\) at "
+        f"{observed.groupby('alpha')['replica'].nunique().min()} descents per \\(\\alpha\\) at "
         f"N = {n}, with 95 % intervals. Dashed: where the overlap is one.",
         "V against time on logarithmic axes: lines for several alphas rise from one, the larger "
         "alpha the faster. Points follow the lines until they near the dashed line of full "

@@ -115,9 +115,10 @@ def recovery_figure(
         legend_below(figure, axes[0], columns=4)
     return BookFigure(
         name,
-        rf"Fraction of descents that recover the signal (|m| > 0.99 before t = "
-        rf"{table['time_limit'].max():g}), a = {a:g}, {_runs(counted)}, the same instances in "
-        "each panel. Points: simulation, with 95 % Wilson intervals; curves: logistic fits. "
+        f"Fraction of {' and '.join(starts)} starts that recover the signal at a = {a:g} "
+        f"(|m| > 0.99 before t = {table['time_limit'].max():g}), {_runs(counted)}, the same "
+        "instances in each panel. Points: simulation, with 95 % Wilson intervals; curves: "
+        "logistic fits. "
         r"Vertical lines: \(\alpha_\mathrm{BBP}\) at the start (dotted, "
         f"{alpha_init(loss).alpha:.3f}) "
         rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "

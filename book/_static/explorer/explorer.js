@@ -35,7 +35,7 @@ document.addEventListener("DOMContentLoaded", () => {
     // Later laws are there at some alphas: the nearest stands for all.
     const nearest = alphas.reduce((best, x) => (Math.abs(x - alpha) < Math.abs(best - alpha) ? x : best));
     const found = data.later.filter((l) => l.alpha === nearest)[+timeIn.value - 1];
-    return { at, alpha: nearest, t: found.t, law: found.law, mu: found.mu, variance: found.variance };
+    return { at, alpha: nearest, asked: alpha, t: found.t, law: found.law, mu: found.mu, variance: found.variance };
   };
 
   const mark = (place, colour) => (chart) => {
@@ -65,7 +65,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const show = () => {
     charts.splice(0).forEach((chart) => chart.destroy());
-    const { at, alpha, t, law, mu, variance } = state();
+    const { at, alpha, asked = alpha, t, law, mu, variance } = state();
     const edge = Physics.leftEdge(law, alpha);
     const out = Physics.outlier(law, alpha, edge);
     const lowest = edge.position - mu;
@@ -90,7 +90,7 @@ document.addEventListener("DOMContentLoaded", () => {
     draw(
       "overlap",
       {
-        axes: axes("alpha", "squared overlap, t = 0"),
+        axes: axes("α", "squared overlap, t = 0"),
         scales: { x: { time: false }, y: { range: [0, 1] } },
         series: [{}, { stroke: COLOURS[0], width: 2 }],
         hooks: { draw: [mark(() => alpha, COLOURS[3])] },
@@ -101,7 +101,7 @@ document.addEventListener("DOMContentLoaded", () => {
     draw(
       "phases",
       {
-        axes: axes("normalisation a", "alpha"),
+        axes: axes("normalisation a", "α"),
         scales: { x: { time: false, distr: 3 }, y: { range: [0, 12] } },
         series: [{}, { stroke: COLOURS[0], width: 2 }, { stroke: COLOURS[3], width: 2 }],
         hooks: {
@@ -128,7 +128,7 @@ document.addEventListener("DOMContentLoaded", () => {
     draw(
       "rates",
       {
-        axes: axes("alpha", `recovered, ${startIn.value} start`),
+        axes: axes("α", `recovered, ${startIn.value} start`),
         scales: { x: { time: false }, y: { range: [0, 1] } },
         series: [
           {},
@@ -147,10 +147,10 @@ document.addEventListener("DOMContentLoaded", () => {
     const close = found
       .map((r) => {
         const i = r.alpha.reduce((best, x, k) => (Math.abs(x - alpha) < Math.abs(r.alpha[best] - alpha) ? k : best), 0);
-        return `N = ${r.n}: ${short(r.rate[i], 3)} (${short(r.low[i], 2)} to ${short(r.high[i], 2)}, ${r.runs[i]} runs) at alpha = ${r.alpha[i]}`;
+        return `N = ${r.n}: ${short(r.rate[i], 3)} (${short(r.low[i], 2)} to ${short(r.high[i], 2)}, ${r.runs[i]} runs) at α = ${r.alpha[i]}`;
       });
     const says = {
-      alpha: short(alpha, 3),
+      alpha: short(alpha, 3) + (asked === alpha ? "" : `, the nearest computed to ${short(asked, 3)}`),
       t: short(t, 3),
       init: short(at.alphaInit, 5),
       threshold: short(at.alphaThreshold, 5),
