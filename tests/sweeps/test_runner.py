@@ -91,6 +91,13 @@ def test_processes_give_the_same_rows(undisturbed, spec, tmp_path, capfd):
     assert capfd.readouterr().out == ""
 
 
+def test_files_are_readable_by_whom_the_umask_lets(undisturbed, tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    for path in (undisturbed.path, undisturbed.record):
+        assert path.stat().st_mode == plain.stat().st_mode
+
+
 def test_the_record_says_what_the_table_is(undisturbed, spec):
     record = undisturbed.record.read_text()
     for key in (
