@@ -68,7 +68,7 @@ def in_page(seen, instance, expression: str):
         "w": w.tolist(),
     }
     return seen.page.evaluate(
-        "({X, y, signal, n, a, w}) => { const wide = Float64Array.from;"
+        "({X, y, signal, n, a, w}) => {"
         " const instance = {X: Float64Array.from(X), y: Float64Array.from(y),"
         " signal: Float64Array.from(signal), n, a}; w = Float64Array.from(w);"
         f" return {expression}; }}",

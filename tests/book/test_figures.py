@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from lxml import etree
 from PIL import Image
+from playwright.sync_api import expect
 
 from prlib.catalogue import FORMATS, bibtex, figures
 
@@ -80,7 +81,7 @@ def test_a_figure_and_its_citation_are_three_clicks_from_the_front_page(visit, h
         card = seen.page.locator(".prlib-gallery li", has_text="fig-half-points")
         for kind, start in (("PDF", b"%PDF"), ("BIB", b"@misc{prlib-fig-half-points,")):
             link = card.get_by_text(kind, exact=True)
-            assert link.is_visible()
+            expect(link).to_be_visible()  # waits for the page that the click opens
             file = html / "book" / link.get_attribute("href")
             assert file.read_bytes().startswith(start)
 
