@@ -260,6 +260,16 @@ def _add_sweep(commands: Any) -> None:
     parser.add_argument("--executor", default="processes", help="processes (default) or dask")
     parser.add_argument("--scheduler", help="address of a Dask scheduler, as tcp://host:8786")
     parser.add_argument("--jobs", type=int, help="worker processes; all cores by default")
+    parser.add_argument(
+        "--known",
+        action="append",
+        default=[],
+        metavar="TABLE",
+        help=(
+            "table of a finished sweep, whose runs are taken and not computed again; may be given "
+            "more than once"
+        ),
+    )
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
@@ -278,6 +288,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
         executor=arguments.executor,
         jobs=arguments.jobs,
         scheduler=arguments.scheduler,
+        known=arguments.known,
     )
     table = rates(result.table)
     if not arguments.json:

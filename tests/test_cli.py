@@ -104,6 +104,10 @@ def test_a_sweep_runs_prints_rates_and_finds_its_rows_again(capsys, tmp_path, mo
     assert {"rate", "low", "high"} <= set(first["rates"][0])
     _, out, _ = run(capsys, "sweep", spec, "--jobs", 1)
     assert "3 runs, 0 computed now" in out
+    spec.write_text(spec.read_text().replace("replicas = 3", "replicas = 4"))
+    grown = ("sweep", spec, "--jobs", 1, "--out", "grown", "--known", first["table"])
+    _, out, _ = run(capsys, *grown)
+    assert "4 runs, 1 computed now" in out
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ def run_sweep(
                     ) from None
         rows = _in_order(spec, have, [kept[chunk.name][0] for chunk in chunks])
         core_seconds = sum(seconds for _, seconds in kept.values())
-        core_seconds += seconds_of([Path(path) for path in known])
+        core_seconds += seconds_of({Path(path).resolve() for path in known}, {*spec.run_ids()})
         wall_seconds = time.perf_counter() - began
         record = provenance(
             spec.to_toml(), rows.num_rows, core=core_seconds, wall=wall_seconds, commit=commit
@@ -319,7 +319,7 @@ def _in_order(
         for row in part.to_pylist():
             mine.setdefault(row["run"], []).append(row)
         rows |= mine
-    ordered = [row for task in spec.tasks() for run in task.run_ids() for row in rows[run]]
+    ordered = [row for run in spec.run_ids() for row in rows[run]]
     return pa.Table.from_pylist(ordered, schema=schema_of(spec))
 
 
@@ -344,7 +344,7 @@ def results(spec: Spec, *, quiet: bool = False) -> pd.DataFrame:
         If a file of ``data/`` is damaged; see also `run_sweep`.
     """
     known, have = sorted(DATA.glob("*.parquet")), {}
-    wanted = {run for task in spec.tasks() for run in task.run_ids()}
+    wanted = {*spec.run_ids()}
     for path in known:
         found = known_rows([path], schema_of(spec))
         if wanted & found.keys():

@@ -259,7 +259,7 @@ class Spec:
         if not self.name or set(self.name) & set("/\\\0") or self.name.startswith("."):
             raise ParameterError(f"name = {self.name!r}: must be a plain name of a file")
         seen: set[str] = set()
-        for run in (run for task in self.tasks() for run in task.run_ids()):
+        for run in self.run_ids():
             if run in seen:
                 raise ParameterError("grid: two grids hold the same run; each may occur once")
             seen.add(run)
@@ -340,6 +340,17 @@ class Spec:
         """
         for grid in self.grids:
             yield from grid.tasks(self.seed)
+
+    def run_ids(self) -> Iterator[str]:
+        """Return the addresses of its runs.
+
+        Yields
+        ------
+        str
+            In the order of its rows.
+        """
+        for task in self.tasks():
+            yield from task.run_ids()
 
     @property
     def runs(self) -> int:

@@ -16,7 +16,7 @@ import io
 import os
 import shutil
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -419,22 +419,34 @@ def known_rows(paths: Sequence[Path], schema: pa.Schema) -> dict[str, list[dict]
     return rows
 
 
-def seconds_of(paths: Iterable[Path]) -> float:
-    """Return the core seconds that parts of tables say they took.
+def seconds_of(paths: Iterable[Path], wanted: Container[str] = ()) -> float:
+    """Return the core seconds that parts of tables, and tables taken whole, say they took.
 
     Parameters
     ----------
     paths : iterable of Path
-        Parquet files; a finished table keeps its time in its record and counts as 0, since
-        others may take a few of its rows.
+        Parquet files: parts, or finished tables with their record beside them.
+    wanted : container of str, optional
+        Addresses of the runs that are wanted. A finished table counts if all of its runs are
+        among them: of one that gives a few rows nobody knows their share of its time.
 
     Returns
     -------
     float
         Their sum.
     """
-    kept = (pq.read_schema(path).metadata or {} for path in paths)
-    return sum(float(metadata.get(_SECONDS, b"0")) for metadata in kept)
+    return sum(_seconds(path, wanted) for path in paths)
+
+
+def _seconds(path: Path, wanted: Container[str]) -> float:
+    metadata = pq.read_schema(path).metadata or {}
+    if _SECONDS in metadata:
+        return float(metadata[_SECONDS])
+    record = path.with_suffix(".toml")
+    runs = pq.read_table(path, columns=["run"]).column("run").to_pylist()
+    if not record.exists() or not all(run in wanted for run in runs):
+        return 0.0
+    return float(tomllib.loads(record.read_text(encoding="utf-8")).get("core_seconds", 0.0))
 
 
 def _read_part(path: Path, chunk: Chunk, schema: pa.Schema) -> tuple[pa.Table, float]:

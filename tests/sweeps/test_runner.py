@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -206,6 +207,22 @@ def test_known_rows_are_taken_not_run(undisturbed, tmp_path, table):
         result = run_sweep(fewer, tmp_path, executor=pool, known=[undisturbed.path] * 2, quiet=True)
     assert result.computed == 0
     assert len(result.table) == fewer.runs
+    # Nobody knows what these rows took of the time of the table they come from.
+    assert seconds_said(result) == 0
+
+
+def seconds_said(result):
+    return tomllib.loads(result.record.read_text())["core_seconds"]
+
+
+def test_a_sweep_that_grew_takes_its_old_table_whole(undisturbed, tmp_path, table):
+    more = Spec.from_table({**table, "name": "more", "replicas": table["replicas"] + 1})
+    with ThreadPoolExecutor(1) as pool:
+        grown = run_sweep(more, tmp_path, executor=pool, known=[undisturbed.path], quiet=True)
+        alone = run_sweep(more, tmp_path / "alone", executor=pool, quiet=True)
+    assert grown.computed == more.runs - len(undisturbed.table)
+    assert grown.table.equals(alone.table)
+    assert seconds_said(grown) > seconds_said(undisturbed) > 0
 
 
 def test_bad_arguments_are_named(spec, tmp_path):
