@@ -472,8 +472,6 @@ def recovery(
     replicas: int,
     time: float,
     seed: int,
-    *,
-    many: int = MANY,
     **settings: Any,
 ) -> pd.DataFrame:
     """Descend from several starts of many instances; what ``data/`` holds is read, not run.
@@ -489,13 +487,11 @@ def recovery(
     starts : sequence of str
         Names in `prlib.parameters.STARTS`.
     replicas : int
-        Instances of each alpha.
+        Instances of each alpha up to N = `MANY`. Beyond it there are fewer, as 1/N.
     time : float
         Flow time at which a run that has not recovered stops.
     seed : int
         The sweep's seed.
-    many : int
-        Largest dimension with so many instances. Beyond it there are fewer, as its inverse.
     **settings
         Other settings of `prlib.sweeps.Grid`.
 
@@ -510,7 +506,7 @@ def recovery(
             alpha=tuple(sorted(alphas)),
             n=n,
             start=tuple(starts),
-            replicas=max(1, replicas * many // max(n, many)),
+            replicas=max(1, replicas * MANY // max(n, MANY)),
             time=time,
             **settings,
         )
