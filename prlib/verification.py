@@ -10,6 +10,7 @@ import json
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pandas as pd
@@ -157,16 +158,18 @@ def _elsewhere(data: Path) -> list[Held]:
     for path in sorted((data / ELSEWHERE).glob("*.parquet")):
         id_, source = f"{ELSEWHERE}-{path.stem}", f"data/{ELSEWHERE}/{path.name}"
         try:
-            spec = Spec.load(data / "specs" / f"{path.stem}.toml")
-            base, again = (_finished(spec, where).to_pandas() for where in (data, path.parent))
+            ours = _finished(Spec.load(data / "specs" / f"{path.stem}.toml"), data).to_pandas()
+            again = _again(path, ours)
         except (ParameterError, SweepError) as error:
-            statement = f"{source} holds the runs of data/{path.name}: {error}"
+            statement = f"{source} holds runs of data/{path.name}: {error}"
             found.append(Held(id_, statement, None, None, None, source, "FAIL"))
             continue
+        # A table that has grown since is compared in the runs that both have.
+        base = ours[ours["run"].isin(again["run"])]
         claim = plateau_claim(
             id_,
-            f"no recovered fraction of data/{path.name} changes beyond its interval when its "
-            f"{len(base)} runs are computed on {_machine(path)} instead of "
+            f"no recovered fraction of data/{path.name} changes beyond its interval when "
+            f"{len(again)} of its {len(ours)} runs are computed on {_machine(path)} instead of "
             f"{_machine(data / path.name)}, where {_ended_otherwise(base, again)} end otherwise",
             base,
             again,
@@ -175,11 +178,26 @@ def _elsewhere(data: Path) -> list[Held]:
     return found
 
 
+def _again(path: Path, ours: pd.DataFrame) -> pd.DataFrame:
+    spec = Spec.from_table(_provenance(path).get("spec", {}))
+    table = _finished(spec, path.parent).to_pandas()
+    if not table["run"].isin(ours["run"]).all():
+        raise SweepError(f"it holds runs that data/{path.name} lacks")
+    return table
+
+
 def _ended_otherwise(base: pd.DataFrame, again: pd.DataFrame) -> int:
     both = base.merge(again, on="run", suffixes=("", "_again"), validate="one_to_one")
     return int((both["recovered"] != both["recovered_again"]).sum())
 
 
 def _machine(path: Path) -> str:
-    record = tomllib.loads(path.with_suffix(".toml").read_text(encoding="utf-8"))
-    return record["machine"].split(",")[0]
+    return _provenance(path)["machine"].split(",")[0]
+
+
+def _provenance(path: Path) -> dict[str, Any]:
+    record = path.with_suffix(".toml")
+    try:
+        return tomllib.loads(record.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        raise SweepError(f"{record.name} is missing or no record") from None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 
 import nbformat
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -113,6 +116,31 @@ def test_a_table_of_another_machine_without_ours_fails_with_a_reason(elsewhere, 
     held = verify(copy, copy)[-1]
     assert (held.verdict, held.number) == ("FAIL", None)
     assert "it is not there" in held.statement
+
+
+@pytest.mark.parametrize(("replicas", "verdict"), [(20, "PASS"), (30, "FAIL")])
+def test_a_table_of_another_machine_may_hold_fewer_runs_but_no_others(
+    elsewhere, copy, replicas, verdict
+):
+    elsewhere[1](elsewhere[0])
+    record = copy / ELSEWHERE / "unseen.toml"
+    path = record.with_suffix(".parquet")
+    table = pq.read_table(path)
+    if replicas < len(table):
+        table = table.slice(0, replicas)
+    else:
+        extra = table.slice(0, replicas - len(table))
+        renamed = pa.array([run[::-1] for run in extra["run"].to_pylist()])
+        at = table.schema.get_field_index("run")
+        table = pa.concat_tables([table, extra.set_column(at, table.schema[at], [renamed])])
+    pq.write_table(table, path)
+    text = re.sub("replicas = 24", f"replicas = {replicas}", record.read_text())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    record.write_text(re.sub('sha256 = ".*"', f'sha256 = "{digest}"', text))
+    held = verify(copy, copy)[-1]
+    assert held.verdict == verdict
+    told = "20 of its 24 runs" if verdict == "PASS" else "holds runs that data/unseen.parquet lacks"
+    assert told in held.statement
 
 
 def test_the_command_prints_a_line_a_claim(capsys):
