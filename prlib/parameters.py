@@ -187,6 +187,8 @@ PARAMETERS: dict[str, Parameter] = {
         _count("replicas_checked", 1, "their independent instances"),
         _number_above_zero("alpha_checked_large", "measurements per dimension of large ones"),
         _count("n_checked_large", 2, "their dimension"),
+        _count("sizes_held", 2, "dimensions at which a start is held twice as long", many=True),
+        _number_above_zero("alphas_held", "their measurements per dimension", many=True),
         _count("n_slow", 2, "dimension of the simulated correlations"),
         _count("replicas_slow", 1, "their independent instances"),
         _count("paths", 1, "sample paths of the dynamical theory"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from prlib.claims.claim import Claim, does_better, falls, rate_agrees, within
+from prlib.claims.claim import Claim, agrees, does_better, falls, rate_agrees, within
 from prlib.losses import NormalizedIntensity
 from prlib.sweeps import half_point, paired, rates
 from prlib.sweeps.scaling import near_half
@@ -26,6 +26,9 @@ NAMED = {
     (3.0, "constrained"): 0.2,
 }
 """Recovered fractions of an independent code at a = 0.01, N = 256, time 100, by (alpha, start)."""
+
+BOOTSTRAP = 200
+"""Resamplings of a half point for its error."""
 
 NAMED_RUNS = 40
 
@@ -117,7 +120,7 @@ def half_point_with_error(table: pd.DataFrame, start: str, n: int) -> tuple[floa
     """
     found = near_half(table[(table["n"] == n) & (table["start"] == start)])
     fit = half_point(
-        found["alpha"], found["recovered"], bootstrap=200, rng=np.random.default_rng(n)
+        found["alpha"], found["recovered"], bootstrap=BOOTSTRAP, rng=np.random.default_rng(n)
     )
     return fit.alpha, (fit.high - fit.low) / (2 * norm.ppf(0.975))
 
@@ -314,6 +317,81 @@ def settings_claims(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> lis
             )
         )
     return claims
+
+
+def half_point_shifts(base: pd.DataFrame, changed: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Find by how much a change of a setting moves the half point of each size.
+
+    Parameters
+    ----------
+    base, changed : pandas.DataFrame
+        Runs of one start before and after the change; those of the same instances are compared.
+    seed : int
+        Seed of the bootstrap, which takes both runs of an instance together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per N: pairs, half (before), changed (after), shift, low and high (95 % interval of the
+        shift), error.
+    """
+    keys = ["n", "alpha", "replica"]
+    both = base.merge(changed, on=keys, suffixes=("_base", ""))
+    rows = {}
+    for n, found in both.groupby("n"):
+        rng = np.random.default_rng([seed, n])
+        before, after = _both_half_points(found)
+        drawn = np.array(
+            [
+                _both_half_points(
+                    found.groupby("alpha").sample(frac=1, replace=True, random_state=rng)
+                )
+                for _ in range(BOOTSTRAP)
+            ]
+        )
+        low, high = np.nanquantile(drawn[:, 1] - drawn[:, 0], [0.025, 0.975])
+        rows[n] = {
+            "pairs": len(found),
+            "half": before,
+            "changed": after,
+            "shift": after - before,
+            "low": low,
+            "high": high,
+            "error": (high - low) / (2 * norm.ppf(0.975)),
+        }
+    return pd.DataFrame(rows).T.astype({"pairs": int}).rename_axis("N")
+
+
+def _both_half_points(found: pd.DataFrame) -> tuple[float, float]:
+    before, after = (
+        half_point(found["alpha"], found[column]).alpha
+        for column in ("recovered_base", "recovered")
+    )
+    return before, after
+
+
+def shift_claim(shifts: pd.DataFrame) -> Claim:
+    """Claim that the shift of the half point is the same at the smallest and the largest size.
+
+    Parameters
+    ----------
+    shifts : pandas.DataFrame
+        From `half_point_shifts`.
+
+    Returns
+    -------
+    Claim
+        Its number is the difference of the shifts; it is open where either cannot be found.
+    """
+    first, last = shifts.iloc[0], shifts.iloc[-1]
+    return agrees(
+        "settings-hold-shift",
+        "twice the hold of the book moves the constrained half point by as much at "
+        f"N = {shifts.index[-1]} as at N = {shifts.index[0]}",
+        last["shift"] - first["shift"],
+        float(np.hypot(first["error"], last["error"])),
+        0.0,
+    )
 
 
 def plateau_claim(id_: str, statement: str, base: pd.DataFrame, longer: pd.DataFrame) -> Claim:
