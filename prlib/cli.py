@@ -446,6 +446,7 @@ def _add_verify(commands: Any) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
+    from prlib.claims.claim import digits  # noqa: PLC0415
     from prlib.verification import verify  # noqa: PLC0415
 
     found = verify()
@@ -454,7 +455,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             print(json.dumps(asdict(held)))
             continue
         number, low, high = (
-            none if value is None else f"{value:.4g}"
+            none if value is None else digits(value)
             for value, none in (
                 (held.number, "no number"),
                 (held.low, "-inf"),
@@ -462,8 +463,8 @@ def _verify(arguments: argparse.Namespace) -> None:
             )
         )
         print(
-            f"{held.verdict}  {held.id}: {held.statement}  [{number}; accepted {low} to {high}; "
-            f"{held.source}]"
+            f"{held.verdict}  {held.id}: {held.statement}  [{held.quantity or 'number'} {number}; "
+            f"accepted {low} to {high}; {held.source}]"
         )
     failed = [held.id for held in found if held.verdict == "FAIL"]
     if failed:

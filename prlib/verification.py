@@ -49,6 +49,8 @@ class Held:
         The notebook or the file.
     verdict : {"PASS", "FAIL", "OPEN"}
         Whether it holds.
+    quantity : str
+        What the number is.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Held:
     high: float | None
     source: str
     verdict: Verdict
+    quantity: str = ""
 
 
 def verify(folder: Path = FOLDER, data: Path = DATA) -> tuple[Held, ...]:
@@ -123,7 +126,9 @@ def _tables(data: Path) -> list[Held]:
             rows, problem = None, f": {error}"
         verdict: Verdict = "FAIL" if problem else "PASS"
         found.append(
-            Held(f"data-{spec.name}", statement + problem, rows, rows, rows, source, verdict)
+            Held(
+                f"data-{spec.name}", statement + problem, rows, rows, rows, source, verdict, "rows"
+            )
         )
     return found
 
@@ -149,7 +154,8 @@ def _theory_tables(data: Path) -> list[Held]:
         )
         verdict: Verdict = "FAIL" if problem else "PASS"
         text = f"{statement}: {problem}" if problem else statement
-        found.append(Held(f"data-{THEORY}-{spec.name}", text, rows, rows, rows, source, verdict))
+        id_ = f"data-{THEORY}-{spec.name}"
+        found.append(Held(id_, text, rows, rows, rows, source, verdict, "rows"))
     return found
 
 

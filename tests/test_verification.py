@@ -50,6 +50,7 @@ def test_the_record_of_a_claim_is_the_claim():
             "low": 0.0,
             "high": None,
             "verdict": "PASS",
+            "quantity": "value",
         }
     ]
 

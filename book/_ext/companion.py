@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import prlib
+from prlib.claims.claim import digits
 from prlib.verification import Held, verify
 
 API_MARK = re.compile(r"<!-- modules: ([\w ]+) -->")
@@ -113,7 +114,10 @@ def commands(root: Path) -> str:
 
 def what_holds(claims: Sequence[Held]) -> str:
     """Return the table of all claims: what `prlib verify` prints."""
-    rows = ["| verdict | claim | number | accepted | source |", "| --- | --- | --- | --- | --- |"]
+    rows = [
+        "| verdict | claim | number | which is | accepted | source |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for held in claims:
         ends = [None if end is None else _digits(end) for end in (held.low, held.high)]
         accepted = f"{ends[0] or '−∞'} to {ends[1] or '∞'}" if any(ends) else ""
@@ -122,14 +126,14 @@ def what_holds(claims: Sequence[Held]) -> str:
         if not held.source.startswith("data/"):
             source = f"[{held.source[:2]}](../notebooks/{held.source}.ipynb)"
         statement = held.statement.replace("|m|", "$|m|$").replace("|", r"\|")
-        rows.append(f"| {held.verdict} | {statement} | {number} | {accepted} | {source} |")
+        rows.append(
+            f"| {held.verdict} | {statement} | {number} | {held.quantity} | {accepted} | {source} |"
+        )
     return "\n".join(rows)
 
 
 def _digits(number: float) -> str:
-    if number == round(number):
-        return f"{number:.0f}"
-    mantissa, _, exponent = f"{number:.4g}".partition("e")
+    mantissa, _, exponent = digits(number).partition("e")
     # As mathematics it never breaks over two lines.
     return rf"${mantissa}\times 10^{{{int(exponent)}}}$" if exponent else mantissa
 

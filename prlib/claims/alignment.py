@@ -12,6 +12,7 @@ from prlib.ensembles import mean_interval
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
+from prlib.transitions import alpha_threshold
 
 LEAST = 15
 """Runs of each fate that an area under the curve needs here."""
@@ -121,9 +122,11 @@ def alignment_claims(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> list[
             float(early["start_overlap2"].sem()),
         )
     )
+    # Beyond it the outlier stays, and its alignment fades for another reason.
+    last = alpha_threshold(loss).alpha
     for alpha in sorted(rows["alpha"].unique()):
         law = outlier(initial(loss, float(alpha)))
-        if law is None or law.overlap2 < 0.15:
+        if law is None or law.overlap2 < 0.15 or alpha > last:
             continue
         lost = lost_alignment(rows[rows["alpha"] == alpha])
         claims.append(
@@ -167,6 +170,7 @@ def _early(curve: pd.DataFrame) -> Claim:
         float(late["high"]),
         0.0,
         0.75,
+        "share of pairs",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
@@ -35,6 +36,8 @@ class Claim:
         The interval in which the number must lie.
     verdict : {"PASS", "FAIL", "OPEN"}
         Whether it does; OPEN where the evidence cannot tell.
+    quantity : str
+        What the number is.
     """
 
     id: str
@@ -43,13 +46,16 @@ class Claim:
     low: float
     high: float
     verdict: Verdict
+    quantity: str
 
     def __str__(self) -> str:
         """Return the verdict line: it holds on any machine, so it leaves the number out."""
         return f"{self.verdict}  {self.id}: {self.statement}"
 
 
-def within(id_: str, statement: str, number: float, low: float, high: float) -> Claim:
+def within(
+    id_: str, statement: str, number: float, low: float, high: float, quantity: str = "value"
+) -> Claim:
     """Claim that a number lies in an interval.
 
     Parameters
@@ -62,6 +68,8 @@ def within(id_: str, statement: str, number: float, low: float, high: float) -> 
         The number.
     low, high : float
         The interval.
+    quantity : str
+        What the number is.
 
     Returns
     -------
@@ -73,10 +81,18 @@ def within(id_: str, statement: str, number: float, low: float, high: float) -> 
     >>> print(within("pi", "three digits of pi", 3.14159, 3.141, 3.142))
     PASS  pi: three digits of pi
     """
-    return Claim(id_, statement, number, low, high, "PASS" if low <= number <= high else "FAIL")
+    verdict: Verdict = "PASS" if low <= number <= high else "FAIL"
+    return Claim(id_, statement, number, low, high, verdict, quantity)
 
 
-def agrees(id_: str, statement: str, mean: float, standard_error: float, expected: float) -> Claim:
+def agrees(
+    id_: str,
+    statement: str,
+    mean: float,
+    standard_error: float,
+    expected: float,
+    quantity: str = "mean",
+) -> Claim:
     """Claim that a simulated mean agrees with a predicted value, within `Z` standard errors.
 
     Parameters
@@ -89,6 +105,8 @@ def agrees(id_: str, statement: str, mean: float, standard_error: float, expecte
         The estimate.
     expected : float
         The prediction.
+    quantity : str
+        What the mean is one of.
 
     Returns
     -------
@@ -101,7 +119,7 @@ def agrees(id_: str, statement: str, mean: float, standard_error: float, expecte
     'PASS'
     """
     reach = Z * standard_error
-    return within(id_, statement, mean, expected - reach, expected + reach)
+    return within(id_, statement, mean, expected - reach, expected + reach, quantity)
 
 
 def falls(id_: str, statement: str, difference: float, error: float) -> Claim:
@@ -130,7 +148,7 @@ def falls(id_: str, statement: str, difference: float, error: float) -> Claim:
     """
     ratio = float(difference / error)
     verdict: Verdict = "PASS" if ratio >= 2 else "FAIL" if ratio <= -2 else "OPEN"
-    return Claim(id_, statement, ratio, 2.0, math.inf, verdict)
+    return Claim(id_, statement, ratio, 2.0, math.inf, verdict, "standard errors above zero")
 
 
 def does_better(id_: str, statement: str, difference: float, p: float) -> Claim:
@@ -159,7 +177,7 @@ def does_better(id_: str, statement: str, difference: float, p: float) -> Claim:
     """
     level = float(2 * norm.sf(Z))
     verdict: Verdict = "OPEN" if p > level else "PASS" if difference > 0 else "FAIL"
-    return Claim(id_, statement, p, 0.0, level, verdict)
+    return Claim(id_, statement, p, 0.0, level, verdict, "p of the test")
 
 
 def rate_agrees(
@@ -191,9 +209,51 @@ def rate_agrees(
         for count in counts
         if observed[count][0] <= high and low <= observed[count][1]
     ]
-    return within(
-        id_, statement, successes / trials, min(met, default=math.nan), max(met, default=math.nan)
-    )
+    low, high = min(met, default=math.nan), max(met, default=math.nan)
+    return within(id_, statement, successes / trials, low, high, "recovered fraction")
+
+
+def digits(number: float) -> str:
+    """Print the number of a claim.
+
+    Parameters
+    ----------
+    number : float
+        The number.
+
+    Returns
+    -------
+    str
+        A whole number in full, any other to four digits.
+
+    Examples
+    --------
+    >>> digits(41150.0), digits(0.123456)
+    ('41150', '0.1235')
+    """
+    return f"{number:.0f}" if number == np.round(number) else f"{number:.4g}"
+
+
+def rounded(value: float, error: float) -> tuple[str, str]:
+    """Print a number down to the first digit of its standard error.
+
+    Parameters
+    ----------
+    value, error : float
+        The number and its error.
+
+    Returns
+    -------
+    tuple of str
+        Both.
+
+    Examples
+    --------
+    >>> rounded(3.14159, 0.012), rounded(16309.8, 9000.0)
+    (('3.14', '0.01'), ('16,000', '9,000'))
+    """
+    place = -math.floor(math.log10(error))
+    return tuple(f"{round(number, place):,.{max(place, 0)}f}" for number in (value, error))
 
 
 MIME = "application/vnd.prlib.claims+json"
@@ -223,8 +283,9 @@ class Evidence:
         return pd.DataFrame(
             {
                 "claim": claim.statement,
-                "number": f"{claim.number:.4g}",
-                "accepted": f"{claim.low:.4g} to {claim.high:.4g}",
+                "number": digits(claim.number),
+                "which is": claim.quantity,
+                "accepted": f"{digits(claim.low)} to {digits(claim.high)}",
                 "verdict": claim.verdict,
             }
             for claim in self.claims

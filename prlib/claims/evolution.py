@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import curve_fit
 
-from prlib.claims.claim import Claim, Z, agrees, falls, within
+from prlib.claims.claim import Claim, Z, agrees, falls, rounded, within
 from prlib.ensembles import mean_interval
 from prlib.evolution import crossings
 from prlib.losses import NormalizedIntensity
@@ -189,11 +189,8 @@ def _shared(values: np.ndarray) -> str:
 
 
 def _printed(values: pd.Series, errors: pd.Series, form: str) -> list[str]:
-    digits = np.maximum(-np.floor(np.log10(errors)).astype(int), 0)
-    return [
-        form.format(value=f"{value:.{d}f}", error=f"{error:.{d}f}")
-        for value, error, d in zip(values, errors, digits, strict=True)
-    ]
+    pairs = (rounded(value, error) for value, error in zip(values, errors, strict=True))
+    return [form.format(value=value, error=error) for value, error in pairs]
 
 
 def convergence_claims(table: pd.DataFrame) -> list[Claim]:
@@ -220,6 +217,7 @@ def convergence_claims(table: pd.DataFrame) -> list[Claim]:
             float(moved.to_numpy().max()),
             0.0,
             1.0,
+            "standard errors",
         ),
         within(
             "evolution-paths",
@@ -228,6 +226,7 @@ def convergence_claims(table: pd.DataFrame) -> list[Claim]:
             float(apart.to_numpy().max()),
             0.0,
             Z,
+            "standard errors",
         ),
     ]
 
@@ -312,6 +311,7 @@ def batch_claim(bias: pd.DataFrame, base: pd.DataFrame, ratio: float) -> Claim:
         float(bias["bias"].mean() / ratio / error),
         -1.0,
         1.0,
+        "standard errors",
     )
 
 
@@ -325,6 +325,7 @@ def _start(a: float, theory: pd.DataFrame) -> Claim:
         float(scores.max()),
         0.0,
         Z,
+        "standard errors",
     )
 
 

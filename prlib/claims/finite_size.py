@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from prlib.claims.claim import Claim, agrees, rate_agrees, within
-from prlib.claims.evolution import at_times
+from prlib.claims.claim import Claim, agrees, falls, rate_agrees, rounded
+from prlib.claims.evolution import at_times, transition_times
 from prlib.claims.scaling import half_points
 from prlib.finite_size import Growth, fit_constant, half_point_at, recovery_probability
+from prlib.parameters import ParameterError
 from prlib.sweeps import wilson
 from prlib.sweeps.scaling import near_half
 
@@ -137,17 +139,20 @@ def finite_size_claims(
     Returns
     -------
     list of Claim
-        The constant, fluctuations, and half points of sizes not seen.
+        The constant, how fluctuations grow, and half points of sizes not seen.
     """
     constant = fitted_constant(table, growth, seen)
+    single = constants_table(table, growth)
+    last, other, error = single.index[-1], *single.iloc[-1]
     claims = [
-        within(
-            "finite-size-constant",
-            f"the constant c, from N = {', '.join(map(str, seen))}, is of order one",
-            constant[0],
-            0.2,
-            5.0,
-        )
+        falls(
+            "finite-size-constant-falls",
+            f"strictly the constant c is none: at N = {last} it is below that of the sizes it was "
+            f"fitted to, N = {', '.join(map(str, seen))}",
+            constant[0] - other,
+            float(np.hypot(constant[1], error)),
+        ),
+        *_goes_on(theory, growth.time),
     ]
     claims += _fluctuations(theory, observed)
     found = simulated_halves(table[~table["n"].isin(seen)], seed)
@@ -163,9 +168,121 @@ def finite_size_claims(
                 run["mean"],
                 float(np.hypot(*errors)),
                 float(line["half"]),
+                "half point in alpha",
             )
         )
     return claims
+
+
+def _goes_on(theory: pd.DataFrame, time: float) -> list[Claim]:
+    found = after_the_outlier(theory, time)
+    if found.empty:
+        return []
+    least = found.loc[(found["growth"] / found["error"]).idxmin()]
+    return [
+        falls(
+            "finite-size-goes-on",
+            f"once the outlier is lost V goes on growing, at every alpha, until t = {time:g}",
+            least["growth"],
+            least["error"],
+        )
+    ]
+
+
+def after_the_outlier(theory: pd.DataFrame, time: float) -> pd.DataFrame:
+    """Find how much V grows before and after the outlier toward the signal is lost.
+
+    Parameters
+    ----------
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`.
+    time : float
+        Flow time until which to look.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per alpha: lost, lost_error (the time), before (V then), growth and error (logarithm of
+        the factor from then on); a row where the outlier is lost by that time.
+    """
+    events = transition_times(theory)
+    lost = events[(events["event"] == "disappears") & (events["t"] < time)]
+    rows = []
+    for event in lost.groupby("alpha").last().itertuples():
+        course = theory[theory["alpha"] == event.Index]
+        value, error = at_times(course, "variance", np.array([event.t, time]))
+        slope = np.log(value[1] / value[0]) / np.log(time / event.t)
+        rows.append(
+            {
+                "alpha": event.Index,
+                "lost": event.t,
+                "lost_error": event.error,
+                "before": value[0],
+                "growth": np.log(value[1] / value[0]),
+                "error": np.linalg.norm([*(error / value), slope * event.error / event.t]),
+            }
+        )
+    columns = ["alpha", "lost", "lost_error", "before", "growth", "error"]
+    return pd.DataFrame(rows, columns=columns).set_index("alpha")
+
+
+def growth_table(theory: pd.DataFrame, growth: Growth, early: Sequence[float]) -> pd.DataFrame:
+    """Tabulate V when the outlier is lost and later, and the power of time as which it grows.
+
+    Parameters
+    ----------
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`.
+    growth : Growth
+        V at a late time.
+    early : sequence of float
+        Two earlier times; powers are those of the windows between the three.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per alpha, in words, with standard errors.
+    """
+    lost = after_the_outlier(theory, growth.time)
+    times = np.array([*early, growth.time])
+    rows = []
+    for alpha in growth.alphas:
+        value, error = at_times(theory[theory["alpha"] == alpha], "variance", times)
+        powers = np.diff(np.log(value)) / np.diff(np.log(times))
+        relative = error / value
+        spread = np.hypot(relative[:-1], relative[1:]) / np.diff(np.log(times))
+        row = {"alpha": f"{alpha:g}", "outlier lost at t": "", "V then": ""}
+        if alpha in lost.index:
+            at = lost.loc[alpha]
+            row["outlier lost at t"] = " ± ".join(rounded(at["lost"], at["lost_error"]))
+            row["V then"] = f"{at['before']:.3g}"
+        row[f"V at t = {growth.time:g}"] = " ± ".join(rounded(value[-1], error[-1]))
+        for start, end, power, reach in zip(times, times[1:], powers, spread, strict=False):
+            row[f"power, t = {start:g} to {end:g}"] = " ± ".join(rounded(power, reach))
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("alpha")
+
+
+def constants_table(table: pd.DataFrame, growth: Growth) -> pd.DataFrame:
+    """Tabulate the constant that would fit the runs of a single size.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Random starts, from `by_time`.
+    growth : Growth
+        V at that time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per N with runs near its half point: c, its standard error.
+    """
+    rows = {}
+    for n in sorted(table["n"].unique()):
+        with contextlib.suppress(ParameterError):  # no alpha of this size is near its half point
+            rows[n] = fitted_constant(table, growth, [n])
+    return pd.DataFrame(rows, index=["c", "standard error"]).T.rename_axis("N")
 
 
 def _fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> list[Claim]:

@@ -64,6 +64,7 @@ def _quadrature(name: str, loss: Loss) -> Claim:
         transition.error,
         0.0,
         5e-5,
+        "error estimate of the quadrature",
     )
 
 
@@ -82,6 +83,7 @@ def _sampled(name: str, loss: Loss, seed: int, samples: int) -> list[Claim]:
             float(bbp.mean()),
             float(bbp.std() / np.sqrt(samples)),
             1 / transition.alpha,
+            "1 / alpha_init",
         )
     ]
 

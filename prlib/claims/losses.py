@@ -45,6 +45,7 @@ def _literature() -> Claim:
         alpha,
         13.75,
         13.85,
+        "alpha",
     )
 
 
@@ -61,6 +62,7 @@ def _limit(found: Sequence[Thresholds]) -> Claim:
         predicted - limit,
         -0.1,
         0.1,
+        "difference of alphas",
     )
 
 
@@ -74,6 +76,7 @@ def _order(found: Sequence[Thresholds]) -> Claim:
         margin,
         0.0,
         np.inf,
+        "least distance in alpha",
     )
 
 

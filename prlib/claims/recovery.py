@@ -314,6 +314,7 @@ def settings_claims(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> lis
                 least,
                 SIGNIFICANT,
                 np.inf,
+                "p of the test",
             )
         )
     return claims
@@ -391,6 +392,7 @@ def shift_claim(shifts: pd.DataFrame) -> Claim:
         last["shift"] - first["shift"],
         float(np.hypot(first["error"], last["error"])),
         0.0,
+        "difference of the shifts",
     )
 
 
@@ -419,4 +421,4 @@ def plateau_claim(id_: str, statement: str, base: pd.DataFrame, longer: pd.DataF
     change = both["rate_longer"] - both["rate"]
     reach = np.where(change > 0, both["high"] - both["rate"], both["rate"] - both["low"])
     worst = float(np.max(np.abs(change) / np.maximum(reach, 1e-12))) if len(both) else np.nan
-    return within(id_, statement, worst, 0.0, 1.0)
+    return within(id_, statement, worst, 0.0, 1.0, "largest change, over its interval")

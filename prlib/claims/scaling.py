@@ -223,6 +223,7 @@ def _limit(score: pd.Series, start: str) -> Claim:
         ENOUGH,
         np.inf,
         verdict,
+        "difference of log-likelihoods",
     )
 
 

@@ -74,6 +74,7 @@ def _direction(at: pd.DataFrame) -> Claim:
         float(found["low"]),
         -1.0,
         0.05,
+        "lower end of the difference",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -115,6 +115,7 @@ def threshold_claims(loss: Loss, rows: pd.DataFrame) -> list[Claim]:
             float(rows["overlap"].abs().max()),
             0,
             1e-9,
+            "largest overlap",
         ),
         within(
             "threshold-monotone",
@@ -122,6 +123,7 @@ def threshold_claims(loss: Loss, rows: pd.DataFrame) -> list[Claim]:
             float(rows["rises"].max()),
             0,
             0,
+            "largest count of a run",
         ),
     ]
     largest = rows[rows["n"] == rows["n"].max()]
@@ -201,13 +203,14 @@ def _eigenpair(alpha: float, rows: pd.DataFrame) -> list[Claim]:
                 found["mean"],
                 found["error"],
                 0.0,
+                "mean difference",
             )
         )
     return claims
 
 
 def _open(claim: Claim) -> Claim:
-    return Claim(claim.id, claim.statement, claim.number, claim.low, claim.high, "OPEN")
+    return replace(claim, verdict="OPEN")
 
 
 def relaxation_table(loss: Loss, rows: pd.DataFrame) -> pd.DataFrame:

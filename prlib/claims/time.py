@@ -11,7 +11,7 @@ from prlib.losses import Loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import wilson
-from prlib.transitions import alpha_init
+from prlib.transitions import alpha_init, alpha_threshold
 
 EQUATOR = 0.3
 """Absolute overlap below which an estimate counts as near the equator."""
@@ -40,6 +40,7 @@ def time_claims(loss: Loss, rows: pd.DataFrame) -> list[Claim]:
             float(rows["rises"].max()),
             0,
             0,
+            "largest count of a run",
         )
     ]
     transition = alpha_init(loss).alpha
@@ -47,7 +48,9 @@ def time_claims(loss: Loss, rows: pd.DataFrame) -> list[Claim]:
     sharp = [alpha for alpha in start["alpha"].unique() if alpha >= 1.35 * transition]
     for alpha in sorted(sharp):
         claims += _start(loss, start[start["alpha"] == alpha])
-    claims += _fading(rows, transition)
+    # Above the transition of threshold states the outlier stays, and fades for another reason.
+    between = rows["alpha"].between(transition, alpha_threshold(loss).alpha)
+    claims += _fading(rows[between])
     claims += _recovery(end, transition)
     return claims
 
@@ -75,9 +78,9 @@ def _start(loss: Loss, start: pd.DataFrame) -> list[Claim]:
     return claims
 
 
-def _fading(rows: pd.DataFrame, transition: float) -> list[Claim]:
+def _fading(rows: pd.DataFrame) -> list[Claim]:
     claims = []
-    for alpha, found in rows[rows["alpha"] > transition].groupby("alpha"):
+    for alpha, found in rows.groupby("alpha"):
         lost = lost_alignment(found)
         claims.append(
             falls(

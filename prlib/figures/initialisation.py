@@ -172,17 +172,35 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
         left.legend(handles=left.get_lines()[:2], loc="upper left")
     counts = rows.groupby("n")["replica"].nunique()
     sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
+    rise, seen = _overlap_at(transition.edge, curve.overlap2[curve.alpha > transition.alpha])
     return BookFigure(
         name,
         rf"The transition at a random start for {loss}. Left: lowest eigenvalue of the Hessian "
         rf"before its shift by \(\mu\), over the theoretical {transition.edge} edge and outlier. "
-        "Right: squared overlap of its eigenvector with the signal. Lines: infinite size. Points: "
-        f"means over Hessians ({sample}) with 95 % intervals. "
+        f"Right: squared overlap of its eigenvector with the signal. Lines: infinite size{rise}. "
+        f"Points: means over Hessians ({sample}) with 95 % intervals. "
         "Dotted curves: edge and overlap predicted from the labels and fields of the largest "
         "states themselves, averaged. "
         rf"Vertical: \(\alpha_\mathrm{{BBP}}\) = {transition.alpha:.3f}.",
-        "Lowest eigenvalue and squared overlap against alpha. Simulated points follow the "
-        "theory lines away from the transition; near it the overlap rises smoothly, the more "
-        "steeply the larger N is.",
+        f"Lowest eigenvalue and squared overlap against alpha. {seen}",
         figure,
+    )
+
+
+def _overlap_at(edge: str, above: NDArray) -> tuple[str, str]:
+    """Return what the squared overlap does at the transition: for the caption, and for the blind.
+
+    `above` holds that of infinite size at the alphas above the transition, if there are any.
+    """
+    if edge == "soft" or not len(above):
+        return "", (
+            "Simulated points follow the theory lines away from the transition; near it the "
+            "overlap rises smoothly, the more steeply the larger N is."
+        )
+    jump = f"jumps from 0 to {above[0]:.2f} at the transition"
+    return f"; the overlap {jump}", (
+        f"The overlap of infinite size {jump}. Above it the simulated points lie close to the "
+        "lines of theory. Below it their overlap falls off smoothly with falling alpha, along "
+        "the dotted curve and hardly depending on N, and their lowest eigenvalue lies above the "
+        "edge of infinite size and below the dotted one."
     )

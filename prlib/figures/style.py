@@ -53,8 +53,14 @@ RC = {
 }
 
 
+FEW = 4
+"""Colours up to which the steps of the usual sequence are wide enough to tell lines apart."""
+
+
 def sequence(count: int) -> list[tuple[float, float, float]]:
     """Colours for an ordered quantity, as sizes or alphas, told apart in grey too.
+
+    Beyond `FEW` of them the range of lightness and hue is the wider one of viridis.
 
     Parameters
     ----------
@@ -66,7 +72,9 @@ def sequence(count: int) -> list[tuple[float, float, float]]:
     list of tuple of float
         From light to dark.
     """
-    return list(sns.color_palette("crest", count))
+    if count <= FEW:
+        return list(sns.color_palette("crest", count))
+    return [mpl.colormaps["viridis"](place)[:3] for place in np.linspace(0.82, 0, count)]
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import pytest
 from prlib.claims.finite_size import (
     by_time,
     comparison_table,
+    constants_table,
     finite_size_claims,
+    growth_table,
     predicted_halves,
     prediction_claims,
     prediction_table,
@@ -24,7 +26,8 @@ SEEN = [64, 128]
 def theory():
     t = np.array([0.0, 1.0, 40.0])
     rows = [(alpha, time, (1 + 2 * time) ** (alpha - 1), 0.01) for alpha in ALPHAS for time in t]
-    return pd.DataFrame(rows, columns=["alpha", "t", "variance", "variance_error"])
+    table = pd.DataFrame(rows, columns=["alpha", "t", "variance", "variance_error"])
+    return table.assign(bbp=table["t"].map({0.0: 1.2, 1.0: 1.1, 40.0: 0.8}), bbp_error=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +65,27 @@ def verdicts(theory, growth, table, observed):
 def test_runs_that_obey_pass(theory, growth, observed):
     table = runs(growth, {64: 0.7, 128: 0.7, 512: 0.7, 1024: 0.7})
     found = verdicts(theory, growth, table, observed)
+    assert found.pop("finite-size-constant-falls") == "OPEN"
     assert set(found.values()) == {"PASS"}
-    assert {"finite-size-half-512", "finite-size-half-1024", "finite-size-constant"} <= set(found)
+    assert {"finite-size-half-512", "finite-size-half-1024", "finite-size-goes-on"} <= set(found)
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(0.5, "PASS"), (1.0, "FAIL")])
+def test_a_constant_that_drifts_is_told(theory, growth, observed, last, verdict):
+    table = runs(growth, {64: 0.7, 128: 0.7, 1024: last})
+    found = verdicts(theory, growth, table, observed)
+    assert found["finite-size-constant-falls"] == verdict
+    constants = constants_table(table, growth)
+    assert constants.loc[1024, "c"] == pytest.approx(last, abs=0.1)
+
+
+def test_growth_that_ends_with_the_outlier_fails(theory, growth, observed):
+    ended = theory.assign(variance=theory["variance"].where(theory["t"] < 40, 0.5))
+    table = runs(growth, {64: 0.7, 128: 0.7, 1024: 0.7})
+    assert verdicts(ended, growth, table, observed)["finite-size-goes-on"] == "FAIL"
+    never = theory.assign(bbp=1.2)
+    assert "finite-size-goes-on" not in verdicts(never, growth, table, observed)
+    assert (growth_table(never, growth, [0.5, 1.0])["V then"] == "").all()
 
 
 def test_runs_that_do_not_obey_fail(theory, growth, observed):
