@@ -123,7 +123,7 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "flag": _flag,
 }
 
-STARTS = ("random", "spectral", "constrained", "optimal", "deflated")
+STARTS = ("random", "spectral", "constrained", "optimal", "deflated", "orthogonal")
 """The initialisations that `prlib.descend` knows."""
 
 

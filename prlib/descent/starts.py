@@ -100,8 +100,30 @@ def optimal(problem: Problem, point: NDArray) -> NDArray:
     return _on_sphere(lowest_of_weighted(problem.X, 1 / (y * y + 1e-3) - 1).vectors[0])
 
 
+def orthogonal(problem: Problem, point: NDArray) -> NDArray:
+    """Start on the equator: the random point without the overlap that it has by chance.
+
+    Parameters
+    ----------
+    problem : Problem
+        The instance.
+    point : ndarray, shape (N,)
+        A random point of the sphere.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        A point of the sphere at overlap zero. Its updates are free from the beginning.
+
+    References
+    ----------
+    A control of this companion for the constrained start, which begins at the same point.
+    """
+    return _on_sphere(_without_signal(problem, point))
+
+
 def constrained(problem: Problem, point: NDArray) -> NDArray:
-    """Start on the equator: the random point without its signal component.
+    """Start on the equator, and stay there for a time.
 
     The descent then keeps its overlap at zero for a time, by updates without a component along
     the signal, which brings it to threshold states before it is set free.
@@ -122,7 +144,7 @@ def constrained(problem: Problem, point: NDArray) -> NDArray:
     ----------
     Bonnaire, Biroli & Cammarota, arXiv:2403.02418, the experiments with constrained dynamics.
     """
-    return _on_sphere(_without_signal(problem, point))
+    return orthogonal(problem, point)
 
 
 def deflated(problem: Problem, point: NDArray) -> NDArray:
@@ -153,6 +175,7 @@ FUNCTIONS: dict[str, Callable[[Problem, NDArray], NDArray]] = {
     "constrained": constrained,
     "optimal": optimal,
     "deflated": deflated,
+    "orthogonal": orthogonal,
 }
 """The functions of the names in `prlib.parameters.STARTS`."""
 
