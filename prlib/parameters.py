@@ -167,6 +167,9 @@ PARAMETERS: dict[str, Parameter] = {
         _number_above_zero("alphas_theory", "alphas of the theory", many=True),
         _number_above_zero("alphas_observed", "alphas of the observed descents", many=True),
         _number_above_zero("alphas_checked", "alphas run with other steps and paths", many=True),
+        _number_above_zero("alphas_control", "alphas of the control", many=True),
+        _number_above_zero("alphas_control_large", "the same at large dimensions", many=True),
+        _count("sizes_control_large", 2, "large dimensions of the control", many=True),
         _number_above_zero("alpha_slow", "measurements per dimension of the late times"),
         _number_above_zero("alpha_unseen", "measurements per dimension of unseen dimensions"),
         _number_above_zero("time_by", "flow time by which a descent must have recovered"),
@@ -187,6 +190,10 @@ PARAMETERS: dict[str, Parameter] = {
         _count("replicas_checked", 1, "their independent instances"),
         _number_above_zero("alpha_checked_large", "measurements per dimension of large ones"),
         _count("n_checked_large", 2, "their dimension"),
+        _number_above_zero(
+            "alphas_late", "alphas run for twice the time at a late dimension", many=True
+        ),
+        _count("n_late", 2, "that dimension"),
         _count("sizes_held", 2, "dimensions at which a start is held twice as long", many=True),
         _number_above_zero("alphas_held", "their measurements per dimension", many=True),
         _count("n_slow", 2, "dimension of the simulated correlations"),

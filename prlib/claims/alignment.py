@@ -205,7 +205,7 @@ def directions_table(rows: pd.DataFrame, times: tuple[float, ...] = (0.01, 1.0))
             ("displacement_overlap2", "with the displacement"),
         ):
             mean = mean_interval(at, "alpha", column).iloc[0]
-            spread = f" ± {2 * mean['error']:.2f}" if len(at) > 1 else ""
+            spread = f" ± {mean['error']:.2f}" if len(at) > 1 else ""
             line[what] = f"{mean['mean']:.2f}{spread}"
         found.append(line)
     return pd.DataFrame(found).set_index(["alpha", "t", "fate"])

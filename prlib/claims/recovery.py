@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -51,19 +52,13 @@ def recovery_claims(a: float, table: pd.DataFrame, *, name: str = "") -> list[Cl
         Where the random start does better, how the two move with N, and whether the constrained
         one has reached its limit.
     """
-    compared = paired(table, "random", "constrained")
-    claims = []
-    for n, found in compared.groupby("n"):
-        best = found.loc[found["difference"].abs().idxmax()]
-        claims.append(
-            does_better(
-                f"recovery-early-{n}",
-                f"at N = {n} the random start recovers signals that the constrained one loses: "
-                "McNemar's test at the alpha where they differ most, p times the number of alphas",
-                float(best["difference"]),
-                min(1.0, float(best["p"]) * len(found)),
-            )
-        )
+    claims = _better_somewhere(
+        table,
+        "random",
+        "constrained",
+        "recovery-early",
+        "the random start recovers signals that the constrained one loses",
+    )
     claims += [_moves(table, start) for start in ("random", "constrained")]
     claims.append(_limit(a, table))
     if not name:
@@ -72,6 +67,77 @@ def recovery_claims(a: float, table: pd.DataFrame, *, name: str = "") -> list[Cl
         replace(claim, id=f"{claim.id}-{name}", statement=f"at a = {a:g}, {claim.statement}")
         for claim in claims
     ]
+
+
+def _better_somewhere(
+    table: pd.DataFrame, better: str, worse: str, id_: str, statement: str
+) -> list[Claim]:
+    claims = []
+    for n, found in paired(table, better, worse).groupby("n"):
+        best = found.loc[found["difference"].abs().idxmax()]
+        claims.append(
+            does_better(
+                f"{id_}-{n}",
+                f"at N = {n} {statement}: McNemar's test at the alpha where they differ most, p "
+                "times the number of alphas",
+                float(best["difference"]),
+                min(1.0, float(best["p"]) * len(found)),
+            )
+        )
+    return claims
+
+
+def half_points_table(table: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
+    """Tabulate the half point of each size and start.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `prlib.ensembles.recovery`.
+    starts : sequence of str
+        The starts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per N, in words, with standard errors.
+    """
+    rows = {
+        n: {
+            start: "{:.2f} ± {:.2f}".format(*half_point_with_error(table, start, n))
+            for start in starts
+        }
+        for n in sorted(table["n"].unique())
+    }
+    return pd.DataFrame(rows).T.rename_axis("N")
+
+
+def control_claims(table: pd.DataFrame) -> list[Claim]:
+    """Take the two things apart that the constrained start is without: curvature and chance.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `prlib.ensembles.recovery`, with random, orthogonal and constrained starts.
+
+    Returns
+    -------
+    list of Claim
+        For each size, what the first overlap does, and what the first curvature does without it.
+    """
+    return _better_somewhere(
+        table,
+        "random",
+        "orthogonal",
+        "control-chance",
+        "the random start recovers signals that it loses without its overlap by chance",
+    ) + _better_somewhere(
+        table,
+        "orthogonal",
+        "constrained",
+        "control-curvature",
+        "a start on the equator recovers signals that it loses if it is held there",
+    )
 
 
 def paper_claims(table: pd.DataFrame, better: str, worse: str) -> list[Claim]:
@@ -227,8 +293,9 @@ def window(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Per size: both half points, and the alphas at which the random start recovers more by
-        McNemar's exact test, one in a hundred.
+        Per size: both half points with their standard errors, and the alphas at which the random
+        start recovers more by McNemar's exact test, one in a hundred: "up to" and "or more" where
+        these are the first or the last that were run.
     """
     compared = paired(table, "random", "constrained")
     rows = {}
@@ -240,16 +307,23 @@ def window(table: pd.DataFrame) -> pd.DataFrame:
         }
         rows[n] = {
             **{
-                f"half point, {start}": f"{place:.2f} ± {2 * error:.2f}"
+                f"half point, {start}": f"{place:.2f} ± {error:.2f}"
                 for start, (place, error) in points.items()
             },
-            "random recovers more": "nowhere"
-            if better.empty
-            else f"{better.min():g} to {better.max():g}",
+            "random recovers more": _span(better, found["alpha"]),
             "largest difference": f"{best['difference']:.2f} at {best['alpha']:g}",
             "p there": f"{best['p']:.0e}",
         }
     return pd.DataFrame(rows).T.rename_axis("N")
+
+
+def _span(better: pd.Series, alphas: pd.Series) -> str:
+    if better.empty:
+        return "nowhere"
+    # Where the grid ends the window need not.
+    low = "up to" if better.min() == alphas.min() else f"{better.min():g} to"
+    high = f"{better.max():g}" + (" or more" if better.max() == alphas.max() else "")
+    return f"{low} {high}"
 
 
 def settings_table(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> pd.DataFrame:

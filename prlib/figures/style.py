@@ -141,7 +141,7 @@ def points(axis: Axes, x: Sequence, estimate, *, marker: str = "o", **kwargs) ->
     axis.errorbar(x, estimate["mean"], yerr=spread, fmt=marker, capsize=0, elinewidth=1, **kwargs)
 
 
-def time_axis(axis: Axes, rows: pd.DataFrame) -> None:
+def time_axis(axis: Axes, rows: pd.DataFrame, *, every: int = 1) -> None:
     """Make the axis of time linear from zero to the first observation, and logarithmic beyond.
 
     Parameters
@@ -150,11 +150,13 @@ def time_axis(axis: Axes, rows: pd.DataFrame) -> None:
         The panel.
     rows : pandas.DataFrame
         Observations, with their ``time``.
+    every : int
+        Decades from one number on the axis to the next.
     """
     first, last = rows.loc[rows["time"] > 0, "time"].min(), rows["time"].max()
     axis.set_xscale("symlog", linthresh=first, linscale=0.3)
     decades = np.arange(np.ceil(np.log10(first) + 0.3), np.floor(np.log10(last)) + 1)
-    axis.set_xticks([0, *(10.0**decades)])
+    axis.set_xticks([0, *(10.0 ** decades[::every])])
     axis.set_xlim(0, last)
 
 

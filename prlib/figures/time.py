@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -24,9 +25,18 @@ from prlib.losses import Loss, NormalizedIntensity
 
 QUARTILES = (0.25, 0.5, 0.75)
 
+ABREAST = 5
+"""Panels that fit side by side."""
+
+MIN_RUNS = 5
+"""Runs below which a mean is not drawn, if others have more."""
+
+SINGLE = 0.7
+"""Width of the line of a single run, which is no median."""
+
 
 def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
-    """Lowest eigenvalue and left edge of the bulk against time, one panel an alpha.
+    """Lowest eigenvalue, left edge of the bulk and the gap between them, one column an alpha.
 
     Parameters
     ----------
@@ -40,36 +50,45 @@ def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     BookFigure
         The figure.
     """
+    rows = rows.assign(gap=rows["edge"] - rows["lowest"])
     alphas = sorted(rows["alpha"].unique())
-    columns = min(3, len(alphas))
-    height = -(-len(alphas) // columns)
-    with panels(height, columns, height=2.5, sharex=True) as (figure, axes):
-        for axis, alpha in zip(axes, alphas, strict=False):
+    columns = min(ABREAST, len(alphas))
+    blocks = -(-len(alphas) // columns)
+    with panels(2 * blocks, columns, height=2.2, sharex=True, sharey="row") as (figure, axes):
+        for number, alpha in enumerate(alphas):
+            place = 2 * columns * (number // columns) + number % columns
+            upper, lower = axes[place], axes[place + columns]
             at_alpha = rows[rows["alpha"] == alpha]
             for style, found in _fates(at_alpha):
-                _band(axis, found, "lowest", COLOURS[3], style, "lowest eigenvalue")
-                _band(axis, found, "edge", COLOURS[0], style, "edge of the bulk")
-            axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-            axis.set_yscale("symlog", linthresh=1)
-            time_axis(axis, rows)
+                # The wider one below, since the two lie on each other.
+                _band(upper, found, "edge", COLOURS[0], style, "edge of the bulk", 2.4)
+                _band(upper, found, "lowest", COLOURS[3], style, "lowest eigenvalue", 1.1)
+                _band(lower, found, "gap", COLOURS[2], style, "edge minus lowest eigenvalue")
+            upper.set_yscale("symlog", linthresh=1)
+            lower.set_yscale("symlog", linthresh=0.1)
+            for axis in (upper, lower):
+                axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+                time_axis(axis, rows, every=2 if columns > 3 else 1)
             runs = at_alpha.groupby("replica")["recovered"].first()
-            heading(axis, rf"$\alpha$ = {alpha:.3g}: {runs.sum()} of {len(runs)} recover")
-        for axis in axes[len(alphas) :]:
-            axis.set_axis_off()
-            axis.set_title("")
-        for axis in axes[::columns]:
-            axis.set_ylabel("eigenvalue of H")
-        _label_lowest(axes[: len(alphas)], columns)
+            heading(upper, f"$\\alpha$ = {alpha:.3g}\n{runs.sum()} of {len(runs)} recover")
+            _label_lowest([lower], 1)
+        for block in range(blocks):
+            axes[2 * block * columns].set_ylabel("eigenvalue of H")
+            axes[(2 * block + 1) * columns].set_ylabel("edge minus lowest\neigenvalue")
+        _leave_out(axes, 2 * columns * (blocks - 1), columns, len(alphas))
         _common_legend(figure, axes)
     return BookFigure(
         "fig-hessian-over-time",
         rf"Lowest eigenvalue of the Hessian and left edge of its bulk along the descent from a "
         rf"random start, {_sample(loss, rows)}. The edge is that of each state's own law of labels "
-        "and fields. Lines: medians; bands: quartiles; dashed: the runs that recover the signal. "
-        "Both axes are linear near zero and logarithmic beyond.",
+        "and fields. Upper panels: the two themselves, one upon the other. Lower panels: the edge "
+        "minus the lowest eigenvalue, which is positive where an eigenvalue stands apart from the "
+        f"bulk. {_LINES}{_single(rows)} All axes are linear near zero and logarithmic beyond.",
         "For each alpha the lowest eigenvalue and the edge of the bulk rise together from large "
         "negative values toward zero as time goes on; where the signal is recovered they end "
-        "above zero.",
+        "above zero. The edge minus the lowest eigenvalue stays close to zero at the smaller "
+        "alphas. At the larger ones it is positive from the start, the larger alpha the more, and "
+        "sinks to zero by the time the signal is recovered.",
         figure,
     )
 
@@ -110,15 +129,32 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         axes[3].set_yscale("log")
         axes[3].set_ylim(bottom=1e-6)
         _common_legend(figure, axes)
+    ends = _ends(rows)["recover"]
+    fates = ", ".join(rf"{count} at \(\alpha\) = {alpha:.3g}" for alpha, count in ends.items())
+    halved = _halved(rows)
+    caption, alt = (
+        ", ".join(f"{overlap:.2f} at {name} = {alpha:.3g}" for alpha, overlap in halved.items())
+        for name in (r"\(\alpha\)", "alpha")
+    )
     return BookFigure(
         "fig-alignment-over-time",
-        "What the descent from a random start sees of the signal: squared overlap of the lowest "
-        "eigenvector with it, distance of the lowest eigenvalue below the bulk, overlap of the "
-        f"estimate, and energy; {_sample(loss, rows)}. Lines: medians; bands: quartiles; dashed: "
-        "the runs that recover the signal.",
+        "What the descent from a random start sees of the signal: (a) squared overlap of the "
+        "lowest eigenvector with it, (b) distance of the lowest eigenvalue below the bulk, (c) "
+        f"overlap of the estimate, and (d) energy; {_sample(loss, rows)}. {_LINES} They are "
+        f"{fates}.{_single(rows)}"
+        + (
+            " When the median alignment of the runs that recover is first below half of its start, "
+            f"their median |m| is {caption}. Where this is small, the run loses the direction near "
+            "the equator. Where it is near one, the run has all but arrived: around the signal no "
+            "direction is special."
+            if halved
+            else ""
+        ),
         "Four panels against time. The alignment of the lowest eigenvector with the signal starts "
-        "higher for larger alpha; it falls in the runs that fail and rises to one in those that "
-        "recover, together with the overlap.",
+        "higher for larger alpha and ends near zero in all runs, also in those that recover. "
+        + (f"In these it has halved when the overlap |m| is {alt}. " if halved else "")
+        + "The gap sinks with it. The overlap of the runs that recover rises to one, the sooner "
+        "the larger alpha, and their energy falls to zero; the other runs stay at small overlaps.",
         figure,
     )
 
@@ -138,38 +174,77 @@ def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
     BookFigure
         The figure.
     """
-    alphas = sorted(rows["alpha"].unique())
+    alphas, n = sorted(rows["alpha"].unique()), rows["n"].iloc[0]
     quantities = (
         ("overlap2", "signal"),
         ("start_overlap2", "$v_1$ of the start"),
-        ("displacement_overlap2", "displacement"),
+        ("displacement_overlap2", "displacement (own scale)"),
         ("gradient_overlap2", "gradient"),
     )
-    with panels(2, 2, height=2.6, sharex=True, sharey=True) as (figure, axes):
+    ends = _ends(rows)
+    least = min(MIN_RUNS, int(ends.to_numpy().max()))
+    drawn = [
+        (alpha, colour, style, found)
+        for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True)
+        for style, found in _fates(rows[rows["alpha"] == alpha])
+        if _count(found) >= least
+    ]
+    with panels(2, 2, height=2.6, sharex=True) as (figure, axes):
         for axis, (column, name) in zip(axes, quantities, strict=True):
-            for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
-                for style, found in _fates(rows[rows["alpha"] == alpha]):
-                    means = found.groupby("time")[column].mean()
-                    label = rf"$\alpha$ = {alpha:.3g}"
-                    axis.plot(means.index, means, color=colour, linestyle=style, label=label)
+            for alpha, colour, style, found in drawn:
+                means = found.groupby("time")[column].mean()
+                label = rf"$\alpha$ = {alpha:.3g}"
+                axis.plot(means.index, means, color=colour, linestyle=style, label=label)
             axis.set_ylim(-0.02, 1.02)
             time_axis(axis, rows)
             heading(axis, name)
+        axes[2].set_ylim(0, None, auto=True)
+        axes[2].axhline(1 / n, color="0.4", linestyle=":", linewidth=1, zorder=0)
         for axis in axes[::2]:
             axis.set_ylabel("squared overlap of $v_1$")
         _label_lowest(axes, 2)
         _common_legend(figure, axes)
+    fates = ", ".join(
+        rf"{fail} and {recover} at \(\alpha\) = {alpha:.3g}"
+        for alpha, fail, recover in ends.itertuples()
+    )
+    turned = _turned((alpha, found) for alpha, _, _, found in drawn)
     return BookFigure(
         "fig-alignment-directions",
-        "Squared overlap of the lowest eigenvector of the Hessian with the signal, with what it "
-        "was at the start, with the displacement since then, and with the gradient, along the "
+        "Squared overlap of the lowest eigenvector of the Hessian with (a) the signal, (b) what it "
+        "was at the start, (c) the displacement since then, and (d) the gradient, along the "
         f"descent from a random start; {_sample(NormalizedIntensity(a), rows)}. Lines: means over "
-        "the runs that fail (solid) and those that recover (dashed). The time axis is linear near "
-        "zero.",
-        "Four panels against time. The eigenvector keeps its first direction until about t = 0.1 "
-        "and then turns; in the runs that recover it turns to the signal.",
+        f"the runs that fail (solid) and those that recover (dashed), which are {fates}; means "
+        f"over fewer than {least} are not drawn. {turned}"
+        "Dotted in (c): 1/N, what a random direction has. The time axis is linear near zero.",
+        "Four panels against time. The overlap with the signal starts higher for larger alpha, "
+        "keeps its height for a while and falls to nearly zero, also in the runs that recover. The "
+        "overlap with the first direction falls at once, most slowly at the largest alpha. The "
+        "overlap with the displacement is about that of a random direction, and a few times that "
+        "at the largest alpha while the signal is found. The overlap with the gradient grows late: "
+        "in the runs that recover it passes a maximum and goes to zero, in those that fail it goes "
+        "on rising.",
         figure,
     )
+
+
+def _turned(drawn: Iterable[tuple[float, pd.DataFrame]]) -> str:
+    """Say by when each alpha's eigenvector has turned away from what it was at the start."""
+    by: dict[float, float] = {}
+    for alpha, found in drawn:
+        means = found.groupby("time")["start_overlap2"].mean()
+        below = means.index[means < 0.5]
+        by[alpha] = max(by.get(alpha, 0.0), below[0] if len(below) else np.inf)
+    alphas: dict[float, list[str]] = {}
+    for alpha, time in by.items():
+        if np.isfinite(time):
+            alphas.setdefault(time, []).append(f"{alpha:.3g}")
+    if not alphas:
+        return ""
+    places = " and ".join(
+        rf"by t = {time:g} at \(\alpha\) = {', '.join(found)}" for time, found in alphas.items()
+    )
+    return f"The overlap in (b) is below one half {places}. "
 
 
 def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> BookFigure:
@@ -229,6 +304,17 @@ def _fates(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield ("--" if recovered else "-"), found
 
 
+def _count(rows: pd.DataFrame) -> int:
+    return len(rows["replica"].unique())
+
+
+def _ends(rows: pd.DataFrame) -> pd.DataFrame:
+    """Count per alpha the runs that fail and those that recover."""
+    recovered = rows.groupby(["alpha", "replica"])["recovered"].first().groupby("alpha")
+    recover = recovered.sum()
+    return pd.DataFrame({"fail": recovered.size() - recover, "recover": recover})
+
+
 def _common_legend(figure: Figure, axes: Sequence[Axes]) -> None:
     """Put one legend for all panels below them; what fails alone stands for both styles."""
     entries: dict[str, Artist] = {}
@@ -238,10 +324,46 @@ def _common_legend(figure: Figure, axes: Sequence[Axes]) -> None:
     figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=len(entries))
 
 
-def _band(axis: Axes, rows: pd.DataFrame, column: str, colour, style: str, label: str) -> None:
+_LINES = "Lines: medians; bands: quartiles; dashed: the runs that recover the signal."
+
+
+def _single(rows: pd.DataFrame) -> str:
+    """Say that a thin line is one run, if there is any."""
+    return " Thin: a single run." if (_ends(rows) == 1).to_numpy().any() else ""
+
+
+def _halved(rows: pd.DataFrame) -> dict[float, float]:
+    """Return, of the runs that recover, the median |m| when the median alignment has halved."""
+    found = {}
+    for alpha, runs in rows[rows["recovered"]].groupby("alpha"):
+        medians = runs.groupby("time")[["overlap2", "overlap"]].median()
+        low = medians[medians["overlap2"] < medians["overlap2"].iloc[0] / 2]
+        if len(low):
+            found[alpha] = float(low["overlap"].iloc[0])
+    return found
+
+
+def _band(
+    axis: Axes,
+    rows: pd.DataFrame,
+    column: str,
+    colour: str | tuple[float, float, float],
+    style: str,
+    label: str,
+    width: float = 1.5,
+) -> None:
     low, middle, high = (rows.groupby("time")[column].quantile(q) for q in QUARTILES)
     axis.fill_between(low.index, low, high, color=colour, alpha=0.2, linewidth=0)
-    axis.plot(middle.index, middle, color=colour, linestyle=style, label=label)
+    width = SINGLE if _count(rows) == 1 else width
+    axis.plot(middle.index, middle, color=colour, linestyle=style, linewidth=width, label=label)
+
+
+def _leave_out(axes: Sequence[Axes], first: int, columns: int, count: int) -> None:
+    """Hide the panels of the last block that have no alpha."""
+    for place in range((count - 1) % columns + 1, columns):
+        for axis in (axes[first + place], axes[first + columns + place]):
+            axis.set_axis_off()
+            axis.set_title("")
 
 
 def _label_lowest(axes: Sequence[Axes], columns: int) -> None:

@@ -78,6 +78,17 @@ def test_a_constrained_descent_stays_on_the_equator_until_its_release():
     assert abs(path.overlap[-1]) > 1e-4
 
 
+def test_the_orthogonal_start_is_the_constrained_one_never_held():
+    settings = {"constrained_time": 1.0, "times": [0.5, 6.0]}
+    held, free = (
+        descend_instance(0.01, 3.0, 96, start, 6.0, 2, **settings).trajectory
+        for start in ("constrained", "orthogonal")
+    )
+    assert abs(held.overlap[0]) < 1e-6 > abs(free.overlap[0])
+    assert abs(held.overlap[1]) < 1e-6
+    assert abs(free.overlap[1]) > 1e-4
+
+
 def test_starts_of_one_seed_are_paired():
     ends = descend_starts(0.01, 3.0, 64, ["random", "spectral", "deflated"], 1.0, 7)
     alone = descend_instance(0.01, 3.0, 64, "spectral", 1.0, 7)
