@@ -47,7 +47,10 @@ def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataF
         for column, alpha in enumerate(alphas):
             upper, lower = axes[column], axes[column + len(alphas)]
             course = theory[(theory["alpha"] == alpha) & (theory["t"] <= 1.05 * end)]
-            upper.plot(course["t"], course["left_edge"], color=THEORY, label="theory, infinite N")
+            upper.plot(course["t"], course["left_edge"], color=THEORY, label="theory: edge")
+            upper.plot(
+                course["t"], course["outlier"], "--", color=COLOURS[3], label="theory: outlier"
+            )
             lower.plot(course["t"], course["overlap2"], color=THEORY)
             for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
                 rows = simulated[(simulated["alpha"] == alpha) & (simulated["n"] == n)]
@@ -68,14 +71,29 @@ def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataF
         "fig-hessian-evolution",
         "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
         f"squared overlap of its eigenvector with the signal, a = {a:g}. Lines: exact theory at "
-        "infinite size (the edge of the bulk; the outlier, where there is one, lies below it by "
-        "less than the width of the line). Points: means of simulated descents with 95 % "
-        f"intervals ({runs} for each \\(\\alpha\\)).",
-        "Three columns. The lowest eigenvalue rises from minus one hundred to about minus one "
-        "along the theory line at all sizes. The overlap stays low at the smallest alpha, rises "
-        "and falls in the middle, and is high at the largest; points approach the line as N "
-        "grows.",
+        "infinite size and overlap zero of the estimate. Upper panels: the left edge of the bulk "
+        f"(solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. Points: "
+        f"means of simulated descents with 95 % intervals ({runs} for each \\(\\alpha\\)).",
+        "One column an alpha. The lowest eigenvalue rises from large negative values towards zero: "
+        "at the smaller alphas along the edge, upon which the outlier lies where there is one; at "
+        "the largest along the outlier, clearly below the edge, until the descents reach the "
+        "signal and leave the lines, the sooner the smaller N. The overlap fades with N at the "
+        "smallest alpha, where theory has none. In the middle the line rises a little and falls to "
+        "zero, and points scatter about it. At the largest alpha the points lie on the line until "
+        "the descents reach the signal.",
         figure,
+    )
+
+
+def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
+    """Say how far below the edge the outlier of theory lies at most, and at which alphas."""
+    until = theory[theory["t"] <= end]
+    gaps = (until["left_edge"] - until["outlier"]).groupby(until["alpha"]).max().reindex(alphas)
+    return ", ".join(
+        rf"none at \(\alpha\) = {alpha:g}"
+        if np.isnan(gap)
+        else rf"by up to {gap:.2g} at \(\alpha\) = {alpha:g}"
+        for alpha, gap in gaps.items()
     )
 
 
@@ -98,12 +116,25 @@ def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
     early, late = alpha_init(loss).alpha, alpha_threshold(loss).alpha
     alphas, end = np.array(sorted(theory["alpha"].unique())), theory["t"].max()
     grid = np.geomspace(theory.loc[theory["t"] > 0, "t"].min(), end, 160)
-    overlap2 = np.array([_along(theory[theory["alpha"] == alpha], grid) for alpha in alphas])
+    runs = [theory[theory["alpha"] == alpha] for alpha in alphas]
+    overlap2 = np.array([_along(run, grid, "overlap2") for run in runs])
+    border = _border(alphas, np.array([_along(run, grid, "bbp") for run in runs]))
     with panels(height=4.0, width=5.6) as (figure, (axis,)):
         shades = axis.pcolormesh(
             alphas, grid, overlap2.T, cmap="crest", shading="gouraud", vmin=0, rasterized=True
         )
         figure.colorbar(shades, ax=axis, label="squared overlap of the outlier with the signal")
+        axis.fill_betweenx(
+            grid, alphas[0], border, facecolor="white", edgecolor="0.82", hatch="///", linewidth=0
+        )
+        axis.plot(border, grid, color=THEORY, linewidth=1.2, label="border")
+        axis.annotate(
+            "no outlier",
+            (0.05, 0.93),
+            xycoords="axes fraction",
+            va="top",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )
         for event, marker, label in (
             ("disappears", "v", "outlier lost"),
             ("appears", "^", "outlier appears"),
@@ -131,20 +162,50 @@ def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
         "fig-t-bbp",
         "Where the Hessian has a direction that points to the signal, along gradient flow from a "
         f"random start at infinite size, a = {a:g}. Colour: squared overlap of the outlier's "
-        "eigenvector with the signal; none in the lightest part. Triangles: times at which the "
+        "eigenvector with the signal. Hatched: no outlier. Solid line: the border, where the "
+        f"overlap vanishes, between the {len(alphas)} alphas that were computed on straight lines. "
+        "Triangles: times at which the "
         "outlier appears and is lost, with 95 % intervals of the sampling error. Vertical lines: "
         rf"\(\alpha_\mathrm{{BBP}}\) at the start ({early:.3f}) and at threshold states "
         f"({late:.3f}).",
         "A map of alpha against the logarithm of time. The region with an informative direction "
-        "lies to the right; its border moves to larger alpha as time goes on, from the transition "
-        "of the start towards that of threshold states.",
+        "lies to the right, the hatched region without one to the left. The line between them "
+        "starts at the transition of the start, bends a little to smaller alpha, and then moves to "
+        "larger alpha as time goes on, towards the transition of threshold states.",
         figure,
     )
 
 
-def _along(course: pd.DataFrame, grid: np.ndarray) -> np.ndarray:
+def _along(course: pd.DataFrame, grid: np.ndarray, column: str) -> np.ndarray:
     # A run that ends early has lost its outlier for good: transition_times says when.
-    return np.interp(grid, course["t"], course["overlap2"])
+    course = course.dropna(subset=[column])
+    return np.interp(grid, course["t"], course[column])
+
+
+def _border(alphas: np.ndarray, condition: np.ndarray) -> np.ndarray:
+    """Return at each time the alpha at which the condition of the transition passes one.
+
+    Parameters
+    ----------
+    alphas : ndarray
+        Rising.
+    condition : ndarray
+        Left side of the condition, one row an alpha and one column a time.
+
+    Returns
+    -------
+    ndarray
+        On straight lines between the alphas; the first or last alpha where it does not pass.
+    """
+    below = condition < 1
+    # The last alpha without an outlier: sampling errors may put one with it further left.
+    last = np.where(below.any(axis=0), len(alphas) - 1 - below[::-1].argmax(axis=0), -1)
+    at, time = np.clip(last, 0, len(alphas) - 2), np.arange(condition.shape[1])
+    left, right = condition[at, time], condition[at + 1, time]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        border = alphas[at] + (1 - left) / (right - left) * (alphas[at + 1] - alphas[at])
+    border = np.where(last < 0, alphas[0], border)
+    return np.where(last == len(alphas) - 1, alphas[-1], border)
 
 
 def ageing_figure(

@@ -83,12 +83,13 @@ def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         rf"random start, {_sample(loss, rows)}. The edge is that of each state's own law of labels "
         "and fields. Upper panels: the two themselves, one upon the other. Lower panels: the edge "
         "minus the lowest eigenvalue, which is positive where an eigenvalue stands apart from the "
-        f"bulk. {_LINES}{_single(rows)} All axes are linear near zero and logarithmic beyond.",
+        "bulk, and below zero where, at finite N, the lowest one lies inside the edge. "
+        f"{_LINES}{_single(rows)} All axes are linear near zero and logarithmic beyond.",
         "For each alpha the lowest eigenvalue and the edge of the bulk rise together from large "
         "negative values toward zero as time goes on; where the signal is recovered they end "
         "above zero. The edge minus the lowest eigenvalue stays close to zero at the smaller "
         "alphas. At the larger ones it is positive from the start, the larger alpha the more, and "
-        "sinks to zero by the time the signal is recovered.",
+        "sinks to about zero by the time the signal is recovered.",
         figure,
     )
 
@@ -140,12 +141,12 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         "fig-alignment-over-time",
         "What the descent from a random start sees of the signal: (a) squared overlap of the "
         "lowest eigenvector with it, (b) distance of the lowest eigenvalue below the bulk, (c) "
-        f"overlap of the estimate, and (d) energy; {_sample(loss, rows)}. {_LINES} They are "
-        f"{fates}.{_single(rows)}"
+        f"overlap of the estimate, and (d) energy; {_sample(loss, rows)}. {_LINES} Of the "
+        f"instances {fates} recover.{_single(rows)}"
         + (
             " When the median alignment of the runs that recover is first below half of its start, "
             f"their median |m| is {caption}. Where this is small, the run loses the direction near "
-            "the equator. Where it is near one, the run has all but arrived: around the signal no "
+            "the equator. Where it is large, the run has all but arrived: around the signal no "
             "direction is special."
             if halved
             else ""
@@ -153,8 +154,9 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         "Four panels against time. The alignment of the lowest eigenvector with the signal starts "
         "higher for larger alpha and ends near zero in all runs, also in those that recover. "
         + (f"In these it has halved when the overlap |m| is {alt}. " if halved else "")
-        + "The gap sinks with it. The overlap of the runs that recover rises to one, the sooner "
-        "the larger alpha, and their energy falls to zero; the other runs stay at small overlaps.",
+        + "At the larger alphas the gap sinks with it. The overlap of the runs that recover rises "
+        "to one, the sooner the larger alpha, and their energy falls to zero; that of the other "
+        "runs stays far from one.",
         figure,
     )
 
@@ -195,11 +197,12 @@ def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
                 means = found.groupby("time")[column].mean()
                 label = rf"$\alpha$ = {alpha:.3g}"
                 axis.plot(means.index, means, color=colour, linestyle=style, label=label)
-            axis.set_ylim(-0.02, 1.02)
             time_axis(axis, rows)
             heading(axis, name)
-        axes[2].set_ylim(0, None, auto=True)
-        axes[2].axhline(1 / n, color="0.4", linestyle=":", linewidth=1, zorder=0)
+        for axis in (axes[0], axes[1], axes[3]):
+            axis.set_ylim(-0.02, 1.02)
+        axes[2].axhline(1 / n, color="0.4", linestyle=":", linewidth=1)
+        axes[2].set_ylim(bottom=0)
         for axis in axes[::2]:
             axis.set_ylabel("squared overlap of $v_1$")
         _label_lowest(axes, 2)
@@ -215,15 +218,15 @@ def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         "was at the start, (c) the displacement since then, and (d) the gradient, along the "
         f"descent from a random start; {_sample(NormalizedIntensity(a), rows)}. Lines: means over "
         f"the runs that fail (solid) and those that recover (dashed), which are {fates}; means "
-        f"over fewer than {least} are not drawn. {turned}"
+        f"over fewer than {least} runs are not drawn. {turned}"
         "Dotted in (c): 1/N, what a random direction has. The time axis is linear near zero.",
         "Four panels against time. The overlap with the signal starts higher for larger alpha, "
         "keeps its height for a while and falls to nearly zero, also in the runs that recover. The "
         "overlap with the first direction falls at once, most slowly at the largest alpha. The "
-        "overlap with the displacement is about that of a random direction, and a few times that "
-        "at the largest alpha while the signal is found. The overlap with the gradient grows late: "
-        "in the runs that recover it passes a maximum and goes to zero, in those that fail it goes "
-        "on rising.",
+        "overlap with the displacement stays near that of a random direction or below it, and "
+        "reaches several times that at the largest alpha while the signal is found. The "
+        "overlap with the gradient grows late: in the runs that recover it passes a maximum and "
+        "goes to zero, in those that fail it goes on rising.",
         figure,
     )
 
