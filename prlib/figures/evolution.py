@@ -71,7 +71,7 @@ def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataF
         "fig-hessian-evolution",
         "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
         f"squared overlap of its eigenvector with the signal, a = {a:g}. Lines: exact theory at "
-        "infinite size and overlap zero of the estimate. Upper panels: the left edge of the bulk "
+        "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the bulk "
         f"(solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. Points: "
         f"means of simulated descents with 95 % intervals ({runs} for each \\(\\alpha\\)).",
         "One column an alpha. The lowest eigenvalue rises from large negative values towards zero: "
@@ -130,7 +130,7 @@ def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
         axis.plot(border, grid, color=THEORY, linewidth=1.2, label="border")
         axis.annotate(
             "no outlier",
-            (0.05, 0.93),
+            (0.16, 0.96),
             xycoords="axes fraction",
             va="top",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from prlib.claims.finite_size import predicted_halves
 from prlib.ensembles import mean_interval
@@ -18,6 +20,12 @@ from prlib.transitions import alpha_init, alpha_threshold
 
 MOST_LINES = 8
 """Alphas that one panel can show."""
+
+GREY = "0.4"
+"""Colour of the fitted forms."""
+
+DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2)))
+"""Line styles of the fitted forms."""
 
 
 def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
@@ -169,31 +177,60 @@ def predicted_half_points_figure(
                 line["n"], line["low"], line["high"], color=colour, alpha=0.2, linewidth=0
             )
             points(axis, found["n"], found, color=colour)
-        for fit, style in zip(fits, ("--", ":", "-.", (0, (1, 3))), strict=False):
+        # The forms are labelled where they leave the picture.
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        for fit, style in zip(fits, DASHES, strict=False):
             axis.plot(
                 sizes,
                 fit.half_point(sizes),
-                color="0.55",
-                linewidth=0.9,
+                color=GREY,
+                linewidth=1,
                 linestyle=style,
                 label=f"{FORMS[fit.form][0]}, t = {growths[-1].time:g}",
             )
-        for place, style in ((alpha_init(loss).alpha, ":"), (alpha_threshold(loss).alpha, "--")):
+        for place, style, name, x, side in (
+            (alpha_init(loss).alpha, ":", r"$\alpha_\mathrm{BBP}^\mathrm{init}$", 0.99, "right"),
+            (alpha_threshold(loss).alpha, "--", r"$\alpha_\mathrm{BBP}^\mathrm{TS}$", 0.01, "left"),
+        ):
             axis.axhline(place, color=THEORY, linestyle=style, linewidth=0.8)
+            where = axis.get_yaxis_transform()
+            axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", fontsize=8)
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
         lowest = min(found["mean"].min() for found in simulated)
         axis.set_ylim(lowest - 0.4, 1.05 * alpha_threshold(loss).alpha)
-        legend_below(figure, axis, columns=2)
+        _name_forms(axis, fits, sizes)
     return BookFigure(
         "fig-predicted-half-points",
         rf"The \(\alpha\) at which half the random starts have recovered the signal by a time t, "
         f"against the dimension, a = {a:g}. Coloured lines: theory without simulation but for one "
         "constant, with 95 % bands; they end where the theory was not run. Points: simulation with "
-        "95 % bootstrap intervals. Grey: forms fitted to the points of the longest time. "
+        "95 % bootstrap intervals. Grey: forms fitted to the runs of the longest time, each with its "
+        "formula at the end. "
         r"Horizontal: \(\alpha_\mathrm{BBP}\) at the start (dotted) and at threshold states "
         "(dashed).",
-        "Half points against N from 50 to ten million. Theory lines rise steadily through the "
+        "Half points against N. Theory lines rise steadily through the "
         "points; the fitted forms part from each other beyond the largest simulated size.",
         figure,
     )
+
+
+def _name_forms(axis: Axes, fits: Sequence[Scaling], sizes: NDArray) -> None:
+    """Write each form's formula where its line leaves the panel: at the top, or on the right."""
+    bottom, top = axis.get_ylim()
+    places: list[tuple[float, str]] = []
+    for fit in fits:
+        line, name = fit.half_point(sizes), FORMS[fit.form][0]
+        if (above := np.flatnonzero(line > top)).size:
+            place = (sizes[above[0]], top)
+            shift = {"textcoords": "offset points", "xytext": (-4, -2)}
+            axis.annotate(name, place, ha="right", va="top", fontsize=8, color=GREY, **shift)
+        else:
+            places.append((float(line[-1]), name))
+    # One above the other, even where the lines end closer than that.
+    lowest = bottom
+    for place, name in sorted(places):
+        lowest = max(lowest, place)
+        where = axis.get_yaxis_transform()
+        axis.annotate(name, (1.01, lowest), xycoords=where, va="center", fontsize=8, color=GREY)
+        lowest += 0.055 * (top - bottom)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +17,7 @@ from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import half_point, paired, rates
-from prlib.sweeps.scaling import FORMS, Scaling, near_half
+from prlib.sweeps.scaling import FORMS, REACH, Scaling, near_half
 from prlib.transitions import alpha_init, alpha_threshold
 
 STARTS = {
@@ -29,6 +28,15 @@ STARTS = {
     "deflated": (COLOURS[7], "v", "$v_1$ without signal"),
 }
 """Colour, marker and name of each start."""
+
+FROM = {
+    "random": "random starts",
+    "spectral": "starts along v1 of the Hessian",
+    "constrained": "constrained starts",
+    "optimal": "optimal spectral starts",
+    "deflated": "starts along v1 without its component along the signal",
+}
+"""What a descent comes from, in a sentence."""
 
 
 def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
@@ -71,11 +79,33 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         "fig-constrained-overlap",
         rf"Overlap with the signal along the descent: \(\alpha\) = {alpha:g}, N = {n}, a = {a:g}, "
         f"{rows['replica'].nunique()} instances. Both panels show the same instances and random "
-        "points. Coloured: runs that recover the signal; grey: runs that do not. The constrained "
-        f"descent is held at overlap zero until t = {CONSTRAINED_TIME:g}.",
+        f"points, until t = {rows['time'].max():g}, when the runs were stopped. Coloured: runs that "
+        "recover the signal by then; grey: runs that do not. The constrained descent is held at "
+        f"overlap zero until t = {CONSTRAINED_TIME:g}.{_still_rising(rows, starts)}",
         "Two panels of overlap against time. From a random start most runs rise to one early. The "
-        "constrained runs stay at zero until they are set free, and fewer of them rise.",
+        "constrained runs stay at zero until they are set free; fewer of them reach one before the "
+        "runs were stopped, and most of the others are still rising then.",
         figure,
+    )
+
+
+def _still_rising(rows: pd.DataFrame, starts: Sequence[str]) -> str:
+    """Say in how many of the runs that had not recovered the overlap still grew at the end."""
+    before, last = np.sort(rows["time"].unique())[-2:]
+    overlaps = rows[~rows["recovered"]].pivot_table(
+        index=["start", "replica"], columns="time", values="overlap"
+    )
+    counts = (overlaps[last] > overlaps[before]).groupby("start").agg(["sum", "size"])
+    found = " and ".join(
+        f"{counts['sum'][start]} of the {counts['size'][start]} grey runs in ({letter})"
+        for letter, start in zip("abcdefghijkl", starts, strict=False)
+        if start in counts.index
+    )
+    if not found:
+        return ""
+    return (
+        f" From t = {before:g} to {last:g} the overlap still grew in {found}: more of them may "
+        "recover later."
     )
 
 
@@ -118,7 +148,7 @@ def recovery_figure(
         f"Fraction of {' and '.join(starts)} starts that recover the signal at a = {a:g} "
         f"(|m| > 0.99 before t = {table['time_limit'].max():g}), {_runs(counted)}, the same "
         "instances in each panel. Points: simulation, with 95 % Wilson intervals; curves: "
-        "logistic fits. "
+        f"{_fits(table)}. "
         r"Vertical lines: \(\alpha_\mathrm{BBP}\) at the start (dotted, "
         f"{alpha_init(loss).alpha:.3f}) "
         rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "
@@ -142,14 +172,28 @@ def _fitted(axis: Axes, table: pd.DataFrame, colour) -> None:
         axis.plot(grid, expit(fit.slope * (grid - fit.alpha)), color=colour, linewidth=0.8)
 
 
+def _fits(table: pd.DataFrame) -> str:
+    """Say what the curves of `_fitted` are fitted to."""
+    counts = near_half(table).groupby(["n", "start"])["alpha"].nunique()
+    if counts.empty:
+        return "logistic fits near one half, for which there are no points"
+    least, most = counts.min(), counts.max()
+    many = f"{least}" if least == most else f"{least} to {most}"
+    exact = "; one of two alphas meets both points" if least == 2 else ""
+    return (
+        f"logistic fits near one half only, each to the {many} alphas within {REACH:g} of where "
+        f"its fraction passes one half{exact}"
+    )
+
+
 def _runs(counted: pd.DataFrame) -> str:
     least, most = counted["runs"].min(), counted["runs"].max()
     return f"{least} runs a point" if least == most else f"{least} to {most} runs a point"
 
 
 def _in_caption(start: str) -> str:
-    """Return a start's name with its mathematics as a caption writes it."""
-    return re.sub(r"\$(.+?)\$", r"\\(\1\\)", STARTS[start][2])
+    """Return what a start is called, with its mathematics as a caption writes it."""
+    return FROM[start].replace("v1", r"\(v_1\)")
 
 
 def paired_difference_figure(
@@ -191,12 +235,12 @@ def paired_difference_figure(
         legend_below(figure, axis)
     return BookFigure(
         name,
-        f"What one start recovers more than the other on the same instances, a = {a:g}, "
-        f"{differences['pairs'].min()} to {differences['pairs'].max()} pairs a point: "
-        f"{_in_caption(one)} less {_in_caption(other)}. 95 % intervals of paired differences "
-        "(Agresti and Min). Vertical lines: the transitions at the start (dotted) and at threshold "
+        f"Recovered fraction from {_in_caption(one)} less that from {_in_caption(other)}, on the "
+        f"same instances, a = {a:g}, {differences['pairs'].min()} to {differences['pairs'].max()} "
+        "pairs a point, with 95 % intervals of paired differences (Agresti and Min). Vertical lines: the transitions at the start (dotted) and at threshold "
         "states (dashed), at infinite size. Points of one alpha are drawn side by side.",
-        "The difference of the recovered fractions against alpha, a hump for each size.",
+        f"The fraction recovered from {FROM[one]} less that from {FROM[other]}, against alpha: a "
+        "hump for each size.",
         figure,
     )
 
@@ -299,7 +343,7 @@ def starts_figure(a: float, table: pd.DataFrame, sizes: Sequence[int]) -> BookFi
         "fig-spectral-recovery",
         rf"Fraction of descents that recover the signal from each start, a = {a:g}, "
         f"{_runs(counted)}, on the same instances. Points: simulation, with 95 % Wilson "
-        rf"intervals; curves: logistic fits. Dotted: \(\alpha_\mathrm{{BBP}}\) at the start, "
+        rf"intervals; curves: {_fits(table)}. Dotted: \(\alpha_\mathrm{{BBP}}\) at the start, "
         f"{alpha_init(loss).alpha:.3f}.",
         "Recovered fractions against alpha for several starts. The optimal spectral start is far "
         "left of all; then the lowest eigenvector of the Hessian; then the random start.",

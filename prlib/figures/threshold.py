@@ -273,16 +273,21 @@ def threshold_transition_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
             color=THEORY,
             label="1RSB, N infinite",
         )
-        largest = end[end["n"] == sizes[-1]].groupby("alpha")
-        left.plot(largest["outlier"].mean(), color=THEORY, linestyle=":")
-        right.plot(
-            largest["outlier_overlap2"].mean(),
-            color=THEORY,
-            linestyle=":",
-            label=f"laws of the states at N = {sizes[-1]}",
-        )
-        dodge = 0.012 * (span[1] - span[0]) * (np.arange(len(sizes)) - (len(sizes) - 1) / 2)
-        for n, colour, shift in zip(sizes, sequence(len(sizes)), dodge, strict=True):
+        # Side by side: the sizes, and what the law of the largest states says.
+        dodge = 0.014 * (span[1] - span[0]) * (np.arange(len(sizes) + 1) - len(sizes) / 2)
+        largest = end[end["n"] == sizes[-1]]
+        for axis, column in ((left, "outlier"), (right, "outlier_overlap2")):
+            means = mean_interval(largest, "alpha", column)
+            points(
+                axis,
+                means.index + dodge[-1],
+                means,
+                marker="D",
+                color=THEORY,
+                markerfacecolor="white",
+                label=f"laws of the states at N = {sizes[-1]}",
+            )
+        for n, colour, shift in zip(sizes, sequence(len(sizes)), dodge[:-1], strict=True):
             for axis, column in ((left, "lowest"), (right, "overlap2")):
                 means = mean_interval(end[end["n"] == n], "alpha", column)
                 points(axis, means.index + shift, means, color=colour, label=f"N = {n}")
@@ -300,8 +305,9 @@ def threshold_transition_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         "right: squared overlap of its eigenvector with the signal. Lines: one step of replica "
         "symmetry breaking; without an outlier, its edge at 0. Points: ends of descents at zero "
         rf"overlap, time {rows['time'].max():g}, means over instances ({sample}) with 95 % "
-        "intervals. Dotted curves: outlier, or else edge, and overlap from the labels and fields "
-        r"of the largest states themselves, averaged. Vertical: "
+        "intervals. Diamonds, which no line joins: outlier, or else edge, and overlap from the "
+        "labels and fields of the largest states themselves, averaged likewise. What belongs to "
+        "one alpha is drawn side by side. Vertical: "
         r"\(\alpha_\mathrm{BBP}^\mathrm{TS}\) = "
         f"{transition:.3f}.",
         "Lowest eigenvalue and squared overlap against alpha. Above the transition the simulated "
