@@ -154,6 +154,7 @@ PARAMETERS: dict[str, Parameter] = {
         _number_above_zero("alpha", "measurements per dimension, M/N"),
         _number_above_zero("alphas", "measurements per dimension, M/N", many=True),
         _number_above_zero("alphas_large", "alphas of the large dimensions", many=True),
+        _number_above_zero("alphas_small", "alphas of the small dimensions", many=True),
         _number_above_zero("alphas_random", "alphas of the random start alone", many=True),
         _number_above_zero("alphas_constrained", "alphas of the constrained start", many=True),
         _number_above_zero(

@@ -106,7 +106,8 @@ def threshold_claims(loss: Loss, rows: pd.DataFrame) -> list[Claim]:
     Returns
     -------
     list of Claim
-        The constraint, energy and edge against theory, and the eigenpair toward the signal.
+        The constraint, energy and edge against theory, and the eigenpair toward the signal: what
+        it is above the transition, and that its overlap fades below.
     """
     claims = [
         within(
@@ -134,6 +135,8 @@ def threshold_claims(loss: Loss, rows: pd.DataFrame) -> list[Claim]:
         # Near the transition a finite size rounds the corner: compare where theory is sharp.
         if alpha > 1.1 * transition:
             claims += _eigenpair(alpha, found)
+        if alpha < transition and rows["n"].min() < rows["n"].max():
+            claims.append(_blind(alpha, rows))
     return claims
 
 
@@ -207,6 +210,19 @@ def _eigenpair(alpha: float, rows: pd.DataFrame) -> list[Claim]:
             )
         )
     return claims
+
+
+def _blind(alpha: float, rows: pd.DataFrame) -> Claim:
+    end = _last(rows)
+    overlaps = mean_interval(end[end["alpha"] == alpha], "n", "overlap2").sort_index()
+    small, large = overlaps.iloc[0], overlaps.iloc[-1]
+    return falls(
+        f"threshold-blind-{alpha:g}",
+        f"at alpha = {alpha:g}, below the transition, the overlap of the lowest eigenvector with "
+        f"the signal fades from N = {overlaps.index[0]} to N = {overlaps.index[-1]}",
+        small["mean"] - large["mean"],
+        float(np.hypot(small["error"], large["error"])),
+    )
 
 
 def _open(claim: Claim) -> Claim:

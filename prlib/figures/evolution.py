@@ -71,9 +71,10 @@ def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataF
         "fig-hessian-evolution",
         "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
         f"squared overlap of its eigenvector with the signal, a = {a:g}. Lines: exact theory at "
-        "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the bulk "
-        f"(solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. Points: "
-        f"means of simulated descents with 95 % intervals ({runs} for each \\(\\alpha\\)).",
+        "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the "
+        f"bulk (solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. "
+        "Points: means of simulated descents with 95 % intervals "
+        f"({runs} for each \\(\\alpha\\)).",
         "One column an alpha. The lowest eigenvalue rises from large negative values towards zero: "
         "at the smaller alphas along the edge, upon which the outlier lies where there is one; at "
         "the largest along the outlier, clearly below the edge, until the descents reach the "

@@ -205,8 +205,8 @@ def predicted_half_points_figure(
         rf"The \(\alpha\) at which half the random starts have recovered the signal by a time t, "
         f"against the dimension, a = {a:g}. Coloured lines: theory without simulation but for one "
         "constant, with 95 % bands; they end where the theory was not run. Points: simulation with "
-        "95 % bootstrap intervals. Grey: forms fitted to the runs of the longest time, each with its "
-        "formula at the end. "
+        "95 % bootstrap intervals. Grey: forms fitted to the runs of the longest time, each with "
+        "its formula at the end. "
         r"Horizontal: \(\alpha_\mathrm{BBP}\) at the start (dotted) and at threshold states "
         "(dashed).",
         "Half points against N. Theory lines rise steadily through the "

@@ -79,9 +79,9 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         "fig-constrained-overlap",
         rf"Overlap with the signal along the descent: \(\alpha\) = {alpha:g}, N = {n}, a = {a:g}, "
         f"{rows['replica'].nunique()} instances. Both panels show the same instances and random "
-        f"points, until t = {rows['time'].max():g}, when the runs were stopped. Coloured: runs that "
-        "recover the signal by then; grey: runs that do not. The constrained descent is held at "
-        f"overlap zero until t = {CONSTRAINED_TIME:g}.{_still_rising(rows, starts)}",
+        f"points, until t = {rows['time'].max():g}, when the runs were stopped. Coloured: runs "
+        "that recover the signal by then; grey: runs that do not. The constrained descent is held "
+        f"at overlap zero until t = {CONSTRAINED_TIME:g}.{_still_rising(rows, starts)}",
         "Two panels of overlap against time. From a random start most runs rise to one early. The "
         "constrained runs stay at zero until they are set free; fewer of them reach one before the "
         "runs were stopped, and most of the others are still rising then.",
@@ -153,8 +153,9 @@ def recovery_figure(
         f"{alpha_init(loss).alpha:.3f}) "
         rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "
         "size.",
-        "Recovered fractions rise from zero to one with alpha. The curves of larger N lie further "
-        "right, and those of the constrained start right of those of the others.",
+        "Recovered fractions rise with alpha from zero towards one, the more steeply the larger N "
+        "is. From a random start larger N lie further right. The constrained start lies right of "
+        "the others, and hardly moves with N.",
         figure,
     )
 
@@ -179,7 +180,7 @@ def _fits(table: pd.DataFrame) -> str:
         return "logistic fits near one half, for which there are no points"
     least, most = counts.min(), counts.max()
     many = f"{least}" if least == most else f"{least} to {most}"
-    exact = "; one of two alphas meets both points" if least == 2 else ""
+    exact = "; a fit to two alphas meets both points" if least == 2 else ""
     return (
         f"logistic fits near one half only, each to the {many} alphas within {REACH:g} of where "
         f"its fraction passes one half{exact}"
@@ -237,10 +238,11 @@ def paired_difference_figure(
         name,
         f"Recovered fraction from {_in_caption(one)} less that from {_in_caption(other)}, on the "
         f"same instances, a = {a:g}, {differences['pairs'].min()} to {differences['pairs'].max()} "
-        "pairs a point, with 95 % intervals of paired differences (Agresti and Min). Vertical lines: the transitions at the start (dotted) and at threshold "
-        "states (dashed), at infinite size. Points of one alpha are drawn side by side.",
+        "pairs a point, with 95 % intervals of paired differences (Agresti and Min). Vertical "
+        "lines: the transitions at the start (dotted) and at threshold states (dashed), at "
+        "infinite size. Points of one alpha are drawn side by side; thin lines join those of an N.",
         f"The fraction recovered from {FROM[one]} less that from {FROM[other]}, against alpha: a "
-        "hump for each size.",
+        "hump, of which the largest sizes cover a part.",
         figure,
     )
 

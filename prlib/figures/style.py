@@ -74,7 +74,7 @@ def sequence(count: int) -> list[tuple[float, float, float]]:
     """
     if count <= FEW:
         return list(sns.color_palette("crest", count))
-    return [mpl.colormaps["viridis"](place)[:3] for place in np.linspace(0.82, 0, count)]
+    return [mpl.colormaps["viridis"](place)[:3] for place in np.linspace(0.76, 0, count)]
 
 
 @contextmanager

@@ -228,14 +228,19 @@ def _extrapolated(axis: Axes, loss: Loss, rows: pd.DataFrame, sizes: list[int]) 
     axis.plot(grid, [solve_threshold_state(loss, x).energy for x in grid], color=THEORY)
     step = 0.012 * (alphas[-1] - alphas[0])
     for i, (n, colour) in enumerate(zip(sizes, sequence(len(sizes)), strict=True)):
-        fits = [relaxation(found, "energy") for _, found in rows[rows["n"] == n].groupby("alpha")]
+        fits = {
+            alpha: relaxation(found, "energy")
+            for alpha, found in rows[rows["n"] == n].groupby("alpha")
+        }
         limits = pd.DataFrame(
-            [(fit.limit, *fit.limit_interval) for fit in fits], columns=["mean", "low", "high"]
+            [(fit.limit, *fit.limit_interval) for fit in fits.values()],
+            columns=["mean", "low", "high"],
         )
         # A fit may lie outside the central part of its resamples.
         limits["low"] = limits[["low", "mean"]].min(axis=1)
         limits["high"] = limits[["high", "mean"]].max(axis=1)
-        points(axis, alphas + step * (i - (len(sizes) - 1) / 2), limits, color=colour)
+        at = np.array([*fits]) + step * (i - (len(sizes) - 1) / 2)
+        points(axis, at, limits, color=colour)
     axis.set(xlabel=r"measurements per dimension $\alpha$", ylabel="extrapolated energy")
 
 

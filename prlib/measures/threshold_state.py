@@ -6,7 +6,7 @@ by :math:`e^{-x V}`, with
 
 .. math:: V(y, h) = \min_{ŷ} \Big[\ell(y, ŷ) + \frac{(ŷ - h)^2}{2\chi}\Big],
 
-and ŷ is the minimiser. The free entropy of N fields,
+and ŷ is the minimiser. The free entropy of the fields, per dimension,
 
 .. math:: S(\chi, x) = \tfrac12 \ln\frac{\chi + x}{\chi}
           + \alpha E_y \ln \int \! Dh\, e^{-x V(y, h)},

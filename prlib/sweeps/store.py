@@ -53,7 +53,8 @@ SCHEMA = pa.schema(
         ("run", pa.string()),
     ]
 )
-"""Columns of recovery data. a is null for the un-normalised loss; start_overlap is the modulus of
+"""Columns of recovery data. a is null for the un-normalised loss; energy is the sum over all
+measurements; start_overlap is the modulus of
 the overlap at the start, rises and sharpness are those of `prlib.descent.StepRecord`, the columns
 from time_limit to dtype are the settings of the run (time is where it ended), and run is the
 address of all that determines the row."""
