@@ -446,7 +446,7 @@ def _add_verify(commands: Any) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    from prlib.claims.claim import digits  # noqa: PLC0415
+    from prlib.claims.typeset import digits  # noqa: PLC0415
     from prlib.verification import verify  # noqa: PLC0415
 
     found = verify()

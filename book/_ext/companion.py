@@ -20,7 +20,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import prlib
-from prlib.claims.claim import digits
+from prlib.claims.typeset import number, typeset
+from prlib.reexecution import notebooks
 from prlib.verification import Held, verify
 
 API_MARK = re.compile(r"<!-- modules: ([\w ]+) -->")
@@ -114,28 +115,40 @@ def commands(root: Path) -> str:
 
 def what_holds(claims: Sequence[Held]) -> str:
     """Return the table of all claims: what `prlib verify` prints."""
-    rows = [
-        "| verdict | claim | number | which is | accepted | source |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for held in claims:
-        ends = [None if end is None else _digits(end) for end in (held.low, held.high)]
-        accepted = f"{ends[0] or '−∞'} to {ends[1] or '∞'}" if any(ends) else ""
-        number = "" if held.number is None else _digits(held.number)
-        source = "[data](data.md)"
-        if not held.source.startswith("data/"):
-            source = f"[{held.source[:2]}](../notebooks/{held.source}.ipynb)"
-        statement = held.statement.replace("|m|", "$|m|$").replace("|", r"\|")
-        rows.append(
-            f"| {held.verdict} | {statement} | {number} | {held.quantity} | {accepted} | {source} |"
-        )
+    rows = []
+    for place, held_there in itertools.groupby(claims, _place):
+        rows += [
+            "",
+            f"## {place}",
+            "",
+            "| verdict | claim | number | which is | accepted | source |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        for held in held_there:
+            accepted = ""
+            if (held.low, held.high) != (None, None):
+                low = number(held.low, "$", "$", missing="−∞")
+                accepted = f"{low} to {number(held.high, '$', '$', missing='∞')}"
+            source = "[data](data.md)"
+            if not held.source.startswith("data/"):
+                source = f"[{held.source[:2]}](../notebooks/{held.source}.ipynb)"
+            cells = (
+                f'<span class="verdict {held.verdict.lower()}">{held.verdict}</span>',
+                typeset(held.statement, "$", "$").replace("|", r"\|"),
+                number(held.number, "$", "$"),
+                typeset(held.quantity, "$", "$"),
+                accepted,
+                source,
+            )
+            rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def _digits(number: float) -> str:
-    mantissa, _, exponent = digits(number).partition("e")
-    # As mathematics it never breaks over two lines.
-    return rf"${mantissa}\times 10^{{{int(exponent)}}}$" if exponent else mantissa
+def _place(held: Held) -> str:
+    if held.source.startswith("data/"):
+        return "Tables of results"
+    title = next(one.title for one in notebooks() if one.name == held.source)
+    return f"{held.source[:2]} {title}"
 
 
 def data_tables(root: Path) -> str:
@@ -149,7 +162,7 @@ def data_tables(root: Path) -> str:
         folder = path.parent.relative_to(specs)
         text = path.read_text(encoding="utf-8")
         comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
-        what = " ".join(line.lstrip("# ") for line in comment)
+        what = typeset(" ".join(line.lstrip("# ") for line in comment), "$", "$")
         found = root / "data" / folder / path.name
         record = tomllib.loads(found.read_text(encoding="utf-8"))
         rows.append(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from prlib.claims.typeset import digits, number, typeset
 from prlib.sweeps.estimate import wilson
 
 Verdict = Literal["PASS", "FAIL", "OPEN"]
@@ -213,49 +214,6 @@ def rate_agrees(
     return within(id_, statement, successes / trials, low, high, "recovered fraction")
 
 
-def digits(number: float) -> str:
-    """Print the number of a claim.
-
-    Parameters
-    ----------
-    number : float
-        The number.
-
-    Returns
-    -------
-    str
-        A whole number in full, any other to four digits.
-
-    Examples
-    --------
-    >>> digits(41150.0), digits(0.123456)
-    ('41150', '0.1235')
-    """
-    return f"{number:.0f}" if number == np.round(number) else f"{number:.4g}"
-
-
-def rounded(value: float, error: float) -> tuple[str, str]:
-    """Print a number down to the first digit of its standard error.
-
-    Parameters
-    ----------
-    value, error : float
-        The number and its error.
-
-    Returns
-    -------
-    tuple of str
-        Both.
-
-    Examples
-    --------
-    >>> rounded(3.14159, 0.012), rounded(16309.8, 9000.0)
-    (('3.14', '0.01'), ('16,000', '9,000'))
-    """
-    place = -math.floor(math.log10(error))
-    return tuple(f"{round(number, place):,.{max(place, 0)}f}" for number in (value, error))
-
-
 MIME = "application/vnd.prlib.claims+json"
 """Under which a notebook keeps its claims, for `prlib.verification`."""
 
@@ -300,7 +258,20 @@ class Evidence:
             }
             for claim in self.claims
         ]
-        return {"text/html": self.table().to_html(), MIME: {"claims": records}}
+        return {"text/html": self._html(), MIME: {"claims": records}}
+
+    def _html(self) -> str:
+        rows = [
+            {
+                "verdict": f'<span class="verdict {claim.verdict.lower()}">{claim.verdict}</span>',
+                "claim": typeset(escape(claim.statement)),
+                "number": number(claim.number),
+                "which is": typeset(escape(claim.quantity)),
+                "accepted": f"{number(claim.low)} to {number(claim.high)}",
+            }
+            for claim in self.claims
+        ]
+        return pd.DataFrame(rows).to_html(index=False, escape=False)
 
 
 def evidence(claims: Iterable[Claim]) -> Evidence:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import curve_fit
 
-from prlib.claims.claim import Claim, Z, agrees, falls, rounded, within
+from prlib.claims.claim import Claim, Z, agrees, falls, within
+from prlib.claims.typeset import rounded
 from prlib.ensembles import mean_interval
 from prlib.evolution import crossings
 from prlib.losses import NormalizedIntensity

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from prlib.claims.claim import Claim, agrees, falls, rate_agrees, rounded
+from prlib.claims.claim import Claim, agrees, falls, rate_agrees
 from prlib.claims.evolution import at_times, transition_times
 from prlib.claims.scaling import half_points
+from prlib.claims.typeset import rounded
 from prlib.finite_size import Growth, fit_constant, half_point_at, recovery_probability
 from prlib.parameters import ParameterError
 from prlib.sweeps import wilson

@@ -164,9 +164,9 @@ def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
         "Where the Hessian has a direction that points to the signal, along gradient flow from a "
         f"random start at infinite size, a = {a:g}. Colour: squared overlap of the outlier's "
         "eigenvector with the signal. Hatched: no outlier. Solid line: the border, where the "
-        f"overlap vanishes, between the {len(alphas)} alphas that were computed on straight lines. "
-        "Triangles: times at which the "
-        "outlier appears and is lost, with 95 % intervals of the sampling error. Vertical lines: "
+        f"overlap vanishes, interpolated between the {len(alphas)} alphas that were computed. "
+        "Triangles: times at which the outlier appears and is lost, with 95 % intervals of the "
+        "sampling error. Vertical lines: "
         rf"\(\alpha_\mathrm{{BBP}}\) at the start ({early:.3f}) and at threshold states "
         f"({late:.3f}).",
         "A map of alpha against the logarithm of time. The region with an informative direction "

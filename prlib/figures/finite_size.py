@@ -194,7 +194,8 @@ def predicted_half_points_figure(
         ):
             axis.axhline(place, color=THEORY, linestyle=style, linewidth=0.8)
             where = axis.get_yaxis_transform()
-            axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", fontsize=8)
+            beside = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 8}
+            axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", **beside)
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
         lowest = min(found["mean"].min() for found in simulated)
@@ -223,7 +224,7 @@ def _name_forms(axis: Axes, fits: Sequence[Scaling], sizes: NDArray) -> None:
         line, name = fit.half_point(sizes), FORMS[fit.form][0]
         if (above := np.flatnonzero(line > top)).size:
             place = (sizes[above[0]], top)
-            shift = {"textcoords": "offset points", "xytext": (-4, -2)}
+            shift = {"textcoords": "offset points", "xytext": (-16, -2)}
             axis.annotate(name, place, ha="right", va="top", fontsize=8, color=GREY, **shift)
         else:
             places.append((float(line[-1]), name))

@@ -1,0 +1,125 @@
+r"""Claims as a reader sees them: names and powers of ten as mathematics.
+
+Statements are kept as plain text, which the command line prints. A page typesets them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
+_NAMES = {
+    r"\balpha_BBP\^(init|TS)\b": r"\\alpha_\\mathrm{BBP}^\\mathrm{\1}",
+    r"\balpha_init\b": r"\\alpha_\\mathrm{BBP}^\\mathrm{init}",
+    rf"\balpha = ({_NUMBER})": r"\\alpha = \1",
+    r"\balpha\b": r"\\alpha",
+    rf"\|m\| < ({_NUMBER})": r"\\vert m\\vert < \1",
+    r"\|m\|": r"\\vert m\\vert",
+    r"\bv1\b": r"v_1",
+    r"\bH \+ mu\b": r"H + \\mu",
+    r"\blog ([Nt])\b": r"\\log \1",
+    rf"\b([NtacV]) = ({_NUMBER})": r"\1 = \2",
+}
+_ANY = re.compile("|".join(f"(?P<_{i}>{name})" for i, name in enumerate(_NAMES)))
+
+
+def typeset(text: str, left: str = r"\(", right: str = r"\)") -> str:
+    r"""Put the names in a sentence into mathematics.
+
+    Parameters
+    ----------
+    text : str
+        A sentence.
+    left, right : str
+        What encloses mathematics.
+
+    Returns
+    -------
+    str
+        The sentence.
+
+    Examples
+    --------
+    >>> print(typeset("at alpha = 2.5 the overlap |m| of v1", "$", "$"))
+    at $\alpha = 2.5$ the overlap $\vert m\vert$ of $v_1$
+    """
+
+    def mathematics(found: re.Match[str]) -> str:
+        name = next(name for i, name in enumerate(_NAMES) if found[f"_{i}"] is not None)
+        return left + re.sub(name, _NAMES[name], found[0]) + right
+
+    return _ANY.sub(mathematics, text)
+
+
+def digits(number: float) -> str:
+    """Print the number of a claim.
+
+    Parameters
+    ----------
+    number : float
+        The number.
+
+    Returns
+    -------
+    str
+        A whole number in full, any other to four digits.
+
+    Examples
+    --------
+    >>> digits(41150.0), digits(0.123456)
+    ('41150', '0.1235')
+    """
+    return f"{number:.4g}" if number % 1 else f"{number:.0f}"
+
+
+def rounded(value: float, error: float) -> tuple[str, str]:
+    """Print a number down to the first digit of its standard error.
+
+    Parameters
+    ----------
+    value, error : float
+        The number and its error.
+
+    Returns
+    -------
+    tuple of str
+        Both.
+
+    Examples
+    --------
+    >>> rounded(3.14159, 0.012), rounded(16309.8, 9000.0)
+    (('3.14', '0.01'), ('16,000', '9,000'))
+    """
+    place = -math.floor(math.log10(error))
+    return tuple(f"{round(number, place):,.{max(place, 0)}f}" for number in (value, error))
+
+
+def number(value: float | None, left: str = r"\(", right: str = r"\)", *, missing: str = "") -> str:
+    r"""Print a number of a claim, a power of ten as mathematics that no line breaks.
+
+    Parameters
+    ----------
+    value : float or None
+        The number; see `digits`.
+    left, right : str
+        What encloses mathematics.
+    missing : str
+        What stands for ``None``.
+
+    Returns
+    -------
+    str
+        The number.
+
+    Examples
+    --------
+    >>> number(5.66e-9), number(-0.25), number(float("inf"))
+    ('\\(5.66\\times 10^{-9}\\)', '−0.25', '∞')
+    """
+    if value is None:
+        return missing
+    mantissa, _, exponent = digits(value).replace("inf", "∞").partition("e")
+    if exponent:
+        return rf"{left}{mantissa}\times 10^{{{int(exponent)}}}{right}"
+    return mantissa.replace("-", "−")
