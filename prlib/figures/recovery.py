@@ -81,7 +81,8 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         f"{rows['replica'].nunique()} instances. Both panels show the same instances and random "
         f"points, until t = {rows['time'].max():g}, when the runs were stopped. Coloured: runs "
         "that recover the signal by then; grey: runs that do not. The constrained descent is held "
-        f"at overlap zero until t = {CONSTRAINED_TIME:g}.{_still_rising(rows, starts)}",
+        f"at overlap zero until t = {CONSTRAINED_TIME:g}. Lines join the times of observation."
+        f"{_still_rising(rows, starts)}",
         "Two panels of overlap against time. From a random start most runs rise to one early. The "
         "constrained runs stay at zero until they are set free; fewer of them reach one before the "
         "runs were stopped, and most of the others are still rising then.",
@@ -92,17 +93,16 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
 def _still_rising(rows: pd.DataFrame, starts: Sequence[str]) -> str:
     """Say in how many of the runs that had not recovered the overlap still grew at the end."""
     before, last = np.sort(rows["time"].unique())[-2:]
-    overlaps = rows[~rows["recovered"]].pivot_table(
-        index=["start", "replica"], columns="time", values="overlap"
-    )
+    failing = rows[~rows["recovered"]]
+    if failing.empty:
+        return ""
+    overlaps = failing.pivot_table(index=["start", "replica"], columns="time", values="overlap")
     counts = (overlaps[last] > overlaps[before]).groupby("start").agg(["sum", "size"])
     found = " and ".join(
         f"{counts['sum'][start]} of the {counts['size'][start]} grey runs in ({letter})"
-        for letter, start in zip("abcdefghijkl", starts, strict=False)
+        for letter, start in zip("abcdefghij", starts, strict=False)
         if start in counts.index
     )
-    if not found:
-        return ""
     return (
         f" From t = {before:g} to {last:g} the overlap still grew in {found}: more of them may "
         "recover later."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from string import ascii_lowercase
 
 import matplotlib as mpl
 import numpy as np
@@ -103,7 +104,7 @@ def panels(
         figure = Figure(figsize=(width, height * rows), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, **kwargs).ravel().tolist()
         if len(axes) > 1:
-            for letter, axis in zip("abcdefghijkl", axes, strict=False):
+            for letter, axis in zip(ascii_lowercase, axes, strict=False):
                 axis.set_title(f"({letter})")
         yield figure, axes
 
@@ -151,12 +152,12 @@ def time_axis(axis: Axes, rows: pd.DataFrame, *, every: int = 1) -> None:
     rows : pandas.DataFrame
         Observations, with their ``time``.
     every : int
-        Decades from one number on the axis to the next.
+        Decades from one number on the axis to the next, counted from the last.
     """
     first, last = rows.loc[rows["time"] > 0, "time"].min(), rows["time"].max()
     axis.set_xscale("symlog", linthresh=first, linscale=0.3)
     decades = np.arange(np.ceil(np.log10(first) + 0.3), np.floor(np.log10(last)) + 1)
-    axis.set_xticks([0, *(10.0 ** decades[::every])])
+    axis.set_xticks([0, *(10.0 ** decades[::-every])])
     axis.set_xlim(0, last)
 
 

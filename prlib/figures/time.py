@@ -155,8 +155,8 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         "higher for larger alpha and ends near zero in all runs, also in those that recover. "
         + (f"In these it has halved when the overlap |m| is {alt}. " if halved else "")
         + "At the larger alphas the gap sinks with it. The overlap of the runs that recover rises "
-        "to one, the sooner the larger alpha, and their energy falls to zero; that of the other "
-        "runs stays far from one.",
+        "to one, the sooner the larger alpha, and their energy falls to zero; the median overlap "
+        "of the other runs stays far from one.",
         figure,
     )
 

@@ -18,3 +18,20 @@ def test_axe_finds_nothing_serious(visit, path: str, scheme: str) -> None:
         if violation["impact"] in {"serious", "critical"}
     ]
     assert serious == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_keyboard_is_seen_on_every_button(visit, scheme: str) -> None:
+    where = """() => {
+        const e = document.activeElement, s = getComputedStyle(e), box = e.getBoundingClientRect();
+        const name = `${e.tagName} ${e.ariaLabel || e.title || e.className}`;
+        return [name, s.outlineStyle === "solid" && box.width > 9 && box.height > 9];
+    }"""
+    with visit("notebooks/01-bbp-at-initialisation.html", scheme=scheme) as seen:
+        found = []
+        for _ in range(50):
+            seen.page.keyboard.press("Tab")
+            found.append(seen.page.evaluate(where))
+    buttons = [(name, shown) for name, shown in found if name.startswith(("BUTTON", "SUMMARY"))]
+    assert len(buttons) > 6
+    assert [name for name, shown in buttons if not shown] == []

@@ -85,3 +85,96 @@ def test_icons_are_drawn(visit) -> None:
     with visit("book/intro.html") as seen:
         assert any("fa-solid-900" in url for url in seen.requests)
         assert seen.page.evaluate("document.fonts.check('900 16px \"Font Awesome 6 Free\"')")
+
+
+def test_paper_is_light_whatever_the_screen(visit) -> None:
+    shown = """name => {
+        if (name) dispatchEvent(new Event(name));
+        const { color, backgroundColor } = getComputedStyle(document.body);
+        return [document.documentElement.dataset.theme, color, backgroundColor];
+    }"""
+    with visit("book/intro.html", scheme="dark") as seen:
+        dark = seen.page.evaluate(shown)
+        seen.page.emulate_media(media="print", color_scheme="dark")
+        theme, ink, paper = seen.page.evaluate(shown, "beforeprint")
+        assert theme == "light"
+        assert paper == "rgb(255, 255, 255)"
+        assert ink != dark[1]
+        assert seen.page.evaluate(shown, "afterprint") == dark
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+@pytest.mark.parametrize("page", ["book/holds.html", "notebooks/01-bbp-at-initialisation.html"])
+def test_verdicts_are_seen_whole(visit, page: str, width: int) -> None:
+    with visit(page, width=width) as seen:
+        tables = seen.page.locator("table:has(.verdict)")
+        assert tables.count()
+        boxes = tables.locator("xpath=..")
+        assert boxes.evaluate_all("all => all.every(b => b.scrollWidth <= b.clientWidth)")
+        said = "row => [...row.cells].map(cell => getComputedStyle(cell, '::before').content)"
+        labels = tables.locator("tbody tr").first.evaluate(said)[2:5]
+        stacked = ['"number"', '"which is"', '"accepted"']
+        assert labels == (stacked if width < 700 else ["none"] * 3)
+
+
+def test_what_scrolls_sideways_shows_it(visit) -> None:
+    with visit("notebooks/04-constrained-vs-random.html", width=390) as seen:
+        # The shadow lies behind the rows of a table, so they let it through, and over a drawing.
+        opaque = """tables => tables.flatMap(t => [...t.querySelectorAll("tr, td, th")])
+            .map(e => getComputedStyle(e).backgroundColor)
+            .filter(colour => !/^rgba\\(.*, 0(\\.[01]\\d*)?\\)$/.test(colour))"""
+        assert seen.page.locator(".cell_output table").evaluate_all(opaque) == []
+        figure = seen.page.locator("figure").first
+        more = "e => ['::before', '::after'].map(p => getComputedStyle(e, p).opacity)"
+        assert figure.evaluate(more) == ["0", "1"]
+        figure.evaluate("e => new Promise(done => (e.scrollTo(999, 0), setTimeout(done, 100)))")
+        assert figure.evaluate(more) == ["1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("page", "drawing", "wide"),
+    [
+        ("book/intro.html", "figure > img", 540),
+        ("book/architecture.html", "svg.prlib-graph", 700),
+        ("notebooks/04-constrained-vs-random.html", "figure.narrow > img", 440),
+    ],
+)
+def test_a_drawing_is_readable_on_a_phone(visit, page: str, drawing: str, wide: int) -> None:
+    with visit(page, width=390) as seen:
+        assert seen.page.locator(drawing).first.bounding_box()["width"] > wide
+        assert seen.page.evaluate(BEYOND) == []
+
+
+def test_no_line_starts_with_the_comma_after_a_formula(visit) -> None:
+    with visit("book/problem.html") as seen:
+        parted = """formulas => {
+            const range = document.createRange();
+            const begins = formula => {
+                const next = formula.closest("span.math").nextSibling;
+                if (!/^\\p{P}/u.test(next?.data ?? "")) return false;
+                range.setStart(next, 0);
+                range.setEnd(next, 1);
+                return range.getBoundingClientRect().left < formula.getBoundingClientRect().left;
+            };
+            const found = new Set();
+            for (let width = 300; width < 700; width += 20) {
+                document.querySelector("article").style.width = `${width}px`;
+                for (const one of formulas.filter(begins)) found.add(one.closest("p").textContent);
+            }
+            return [...found];
+        }"""
+        formulas = seen.page.locator("article p span.math mjx-container:not([display])")
+        assert formulas.evaluate_all(parted) == []
+
+
+def test_long_names_wrap_in_the_contents_of_a_page(visit) -> None:
+    with visit("book/api-front.html") as seen:
+        out = """names => names.filter(name => name.getBoundingClientRect().right
+            > name.closest(".sidebar-secondary-items").getBoundingClientRect().right).length"""
+        assert seen.page.locator(".page-toc code .pre").evaluate_all(out) == 0
+
+
+def test_what_a_table_of_results_is_for_has_room_on_a_phone(visit) -> None:
+    with visit("book/data.html", width=390) as seen:
+        cell = seen.page.locator("td", has_text="What the lowest eigenvector").first
+        assert cell.bounding_box()["width"] > 180

@@ -117,7 +117,7 @@ def test_directions_of_few_runs_are_drawn_if_there_are_no_more(runs):
     ("alphas", "words"),
     [
         ((2.0, 2.5, 3.0, 3.5, 4.0), "each to the 2 alphas within 0.5 of"),
-        ((2.0, 2.25, 2.5, 2.75, 3.0, 3.25), "each to the 4 alphas within 0.5 of"),
+        ((2.0, 2.25, 2.5, 2.75, 3.0, 3.25), "each to the 3 to 5 alphas within 0.5 of"),
     ],
 )
 def test_a_caption_tells_how_many_alphas_a_fit_uses(alphas, words):

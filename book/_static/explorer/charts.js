@@ -1,14 +1,48 @@
-// What the charts of the explorer and of the playground share: the colours of the theme, and axes in them.
+// What the charts of the explorer and of the playground share: colours of the theme, axes, and the width of their place.
 const Charts = (() => {
   "use strict";
   const theme = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const dark = () => document.documentElement.dataset.theme === "dark";
+  const colours = () => ({
+    text: theme("--pst-color-text-base"),
+    ...(dark() ? { blue: "#6bb8ec", orange: "#f2a35e" } : { blue: "#0173b2", orange: "#b85000" }),
+  });
+
+  // The longest label decides how wide an axis is; uPlot's own is of one width.
+  const size = (chart, labels, index) => {
+    const axis = chart.axes[index];
+    chart.ctx.font = axis.font[0];
+    const widths = (labels ?? []).map((label) => chart.ctx.measureText(label ?? "").width / uPlot.pxRatio);
+    return Math.ceil(Math.max(0, ...widths) + axis.ticks.size + 2 * axis.gap);
+  };
+
   const axes = (x, y) =>
-    [x, y].map((label) => ({
-      label,
+    [{ label: x }, { label: y, size }].map((axis) => ({
       stroke: theme("--pst-color-text-base"),
       grid: { stroke: theme("--pst-color-border"), width: 0.5 },
-      ticks: { stroke: theme("--pst-color-border") },
+      ticks: { stroke: theme("--pst-color-border"), size: 10 },
+      ...axis,
     }));
 
-  return { theme, axes };
+  // Charts by the id of their place, which each of them follows in width.
+  const drawn = {};
+  const places = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const [chart, width] = [drawn[target.id], target.clientWidth];
+      if (width && width !== chart.width) chart.setSize({ width, height: chart.height });
+    }
+  });
+  const draw = (id, options, columns) => {
+    const place = document.getElementById(id);
+    const width = place.clientWidth;
+    drawn[id]?.destroy();
+    drawn[id] = new uPlot({ width, height: 240, legend: { show: false }, ...options }, columns, place);
+    places.observe(place);
+  };
+
+  // At once, not with the next frame: what is about to be printed is drawn before that.
+  const onTheme = (redraw) =>
+    new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+
+  return { dark, colours, axes, drawn, draw, onTheme };
 })();

@@ -55,29 +55,25 @@ document.addEventListener("DOMContentLoaded", () => {
   const root = document.getElementById("prlib-playground");
   if (!root || !globalThis.uPlot || !globalThis.Worker) return;
   const find = (name) => root.querySelector(`[name="${name}"]`);
-  const { theme, axes } = Charts;
+  const { axes } = Charts;
   const code = `${makePhysics}\nconst Physics = makePhysics();\n(${playgroundWorker})();`;
   const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const worker = new Worker(address);
   const trace = { time: [], energy: [], overlap: [] };
   let spectrum = null;
 
-  const charts = {};
-  const draw = (id, options, columns) => {
-    charts[id]?.destroy();
-    const box = root.querySelector(`#${id}`);
-    const width = Math.max(260, box.clientWidth);
-    charts[id] = new uPlot({ width, height: 220, cursor: { show: false }, legend: { show: false }, ...options }, columns, box);
-  };
+  const draw = (id, options, columns) => Charts.draw(id, { height: 220, cursor: { show: false }, ...options }, columns);
 
   const show = () => {
+    if (!trace.time.length) return;
+    const { text, blue, orange } = Charts.colours();
     // Seen before they are drawn: a chart takes the width of its place.
     root.querySelector(".prlib-charts").hidden = false;
     const log = { x: { time: false, distr: 3 }, y: { distr: 3 } };
-    draw("run-energy", { axes: axes("time t", "energy per dimension"), scales: log, series: [{}, { stroke: "#0173b2", width: 2, points: { show: false } }] }, [trace.time, trace.energy]);
+    draw("run-energy", { axes: axes("time t", "energy per dimension"), scales: log, series: [{}, { stroke: blue, width: 2, points: { show: false } }] }, [trace.time, trace.energy]);
     draw(
       "run-overlap",
-      { axes: axes("time t", "overlap |m|"), scales: { x: { time: false, distr: 3 }, y: { range: [0, 1] } }, series: [{}, { stroke: "#d55e00", width: 2, points: { show: false } }] },
+      { axes: axes("time t", "overlap |m|"), scales: { x: { time: false, distr: 3 }, y: { range: [0, 1] } }, series: [{}, { stroke: orange, width: 2, points: { show: false } }] },
       [trace.time, trace.overlap],
     );
     if (!spectrum) return;
@@ -101,8 +97,8 @@ document.addEventListener("DOMContentLoaded", () => {
         scales: { x: { time: false } },
         series: [
           {},
-          { stroke: "#0173b2", fill: "#0173b255", paths: uPlot.paths.bars({ size: [1, Infinity] }), points: { show: false } },
-          { stroke: theme("--pst-color-text-base"), width: 2, spanGaps: true, points: { show: false } },
+          { stroke: blue, fill: `${blue}55`, paths: uPlot.paths.bars({ size: [1, Infinity] }), points: { show: false } },
+          { stroke: text, width: 2, spanGaps: true, points: { show: false } },
         ],
       },
       table,
@@ -152,6 +148,6 @@ document.addEventListener("DOMContentLoaded", () => {
     find("seed").value = (Math.round(bounded(find("seed"))) + 1) % 1000000;
     start();
   });
-  new MutationObserver(show).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  Charts.onTheme(show);
   root.hidden = false;
 });

@@ -16,10 +16,57 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
-// A formula or a table that scrolls sideways can be reached, and scrolled, with the keyboard.
+// A row of verdicts is a block on a phone; each number then says what it is.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll("#what-holds table, table:has(.verdict)")) {
+    const heads = Array.from(table.tHead?.rows[0]?.cells ?? [], (head) => head.textContent);
+    for (const row of table.tBodies[0]?.rows ?? []) {
+      for (const cell of row.cells) cell.dataset.label = heads[cell.cellIndex] ?? "";
+    }
+  }
+});
+
+// On paper every page is light.
+{
+  const page = document.documentElement.dataset;
+  let before;
+  addEventListener("beforeprint", () => {
+    before ??= page.theme;
+    page.theme = "light";
+  });
+  addEventListener("afterprint", () => {
+    if (before) page.theme = before;
+    before = undefined;
+  });
+}
+
+// A browser may break a line on either side of a formula: not between it and its comma or bracket.
+const keepPunctuation = () => {
+  for (const formula of document.querySelectorAll("article mjx-container:not([display])")) {
+    const inner = formula.closest("span.math") ?? formula;
+    const [before, after] = [inner.previousSibling, inner.nextSibling];
+    const opening = before?.nodeType === Node.TEXT_NODE && /[\p{Ps}\p{Pi}]+$/u.exec(before.data);
+    const closing = after?.nodeType === Node.TEXT_NODE && /^\p{P}+/u.exec(after.data);
+    if (!opening && !closing) continue;
+    const whole = document.createElement("span");
+    whole.style.whiteSpace = "nowrap";
+    inner.before(whole);
+    if (opening) whole.append(before.splitText(opening.index));
+    whole.append(inner);
+    if (closing) {
+      after.splitText(closing[0].length);
+      whole.append(after);
+    }
+  }
+};
+
+// A formula, a table or a figure that scrolls sideways can be reached, and scrolled, with the keyboard.
 addEventListener("load", async () => {
   await globalThis.MathJax?.startup?.promise;
-  for (const box of document.querySelectorAll("mjx-container[display], div.math, pre")) {
+  keepPunctuation();
+  const boxes =
+    "mjx-container[display], div.math, pre, figure, .pst-scrollable-table-container, .text_html, p:has(> svg)";
+  for (const box of document.querySelectorAll(boxes)) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
 });
