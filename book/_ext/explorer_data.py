@@ -62,6 +62,7 @@ def later() -> list[dict[str, Any]]:
                     "t": float(f"{run.times[index]:.3g}"),
                     "mu": float(f"{run.mu.value[index]:.6g}"),
                     "variance": float(f"{run.variance.value[index]:.4g}"),
+                    "varianceError": float(f"{run.variance.error[index]:.2g}"),
                     "law": law(run.measure(index)),
                 }
             )
@@ -71,7 +72,7 @@ def later() -> list[dict[str, Any]]:
 def recovered(root: Path) -> list[dict[str, Any]]:
     """Return recovered fractions by start and size, with their intervals."""
     table = pd.read_parquet(root / "data" / "recovery.parquet")
-    table = table[table["start"] != "deflated"]
+    table = table[~table["start"].isin(["deflated", "orthogonal"])]  # controls
     found = []
     for (start, n), rows in rates(table, by=["start", "n", "alpha"]).groupby(["start", "n"]):
         columns = {name: _short(rows[name]) for name in ("alpha", "rate", "low", "high")}
