@@ -26,6 +26,7 @@ STARTS = {
     "constrained": (COLOURS[3], "^", "constrained"),
     "optimal": (COLOURS[2], "D", "optimal spectral"),
     "deflated": (COLOURS[7], "v", "$v_1$ without signal"),
+    "orthogonal": (COLOURS[4], "<", "random without signal"),
 }
 """Colour, marker and name of each start."""
 
