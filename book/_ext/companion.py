@@ -127,16 +127,16 @@ def what_holds(claims: Sequence[Held]) -> str:
         for held in held_there:
             accepted = ""
             if (held.low, held.high) != (None, None):
-                low = number(held.low, "$", "$", missing="−∞")
-                accepted = f"{low} to {number(held.high, '$', '$', missing='∞')}"
+                low = number(held.low, "markdown", missing="−∞")
+                accepted = f"{low} to {number(held.high, 'markdown', missing='∞')}"
             source = "[data](data.md)"
             if not held.source.startswith("data/"):
                 source = f"[{held.source[:2]}](../notebooks/{held.source}.ipynb)"
             cells = (
                 f'<span class="verdict {held.verdict.lower()}">{held.verdict}</span>',
-                typeset(held.statement, "$", "$").replace("|", r"\|"),
-                number(held.number, "$", "$"),
-                typeset(held.quantity, "$", "$"),
+                typeset(held.statement, "markdown").replace("|", r"\|"),
+                number(held.number, "markdown"),
+                typeset(held.quantity, "markdown"),
                 accepted,
                 source,
             )
@@ -162,7 +162,7 @@ def data_tables(root: Path) -> str:
         folder = path.parent.relative_to(specs)
         text = path.read_text(encoding="utf-8")
         comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
-        what = typeset(" ".join(line.lstrip("# ") for line in comment), "$", "$")
+        what = typeset(" ".join(line.lstrip("# ") for line in comment), "markdown")
         found = root / "data" / folder / path.name
         record = tomllib.loads(found.read_text(encoding="utf-8"))
         rows.append(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Literal
 
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _NAMES = {
@@ -24,15 +25,21 @@ _NAMES = {
 _ANY = re.compile("|".join(f"(?P<_{i}>{name})" for i, name in enumerate(_NAMES)))
 
 
-def typeset(text: str, left: str = r"\(", right: str = r"\)") -> str:
+Form = Literal["html", "markdown"]
+"""What the text is for."""
+
+_MARKS = {"html": (r"\(", r"\)"), "markdown": ("$", "$")}
+
+
+def typeset(text: str, form: Form = "html") -> str:
     r"""Put the names in a sentence into mathematics.
 
     Parameters
     ----------
     text : str
         A sentence.
-    left, right : str
-        What encloses mathematics.
+    form : {"html", "markdown"}
+        What encloses mathematics is that of a page or of its source.
 
     Returns
     -------
@@ -41,9 +48,11 @@ def typeset(text: str, left: str = r"\(", right: str = r"\)") -> str:
 
     Examples
     --------
-    >>> print(typeset("at alpha = 2.5 the overlap |m| of v1", "$", "$"))
+    >>> print(typeset("at alpha = 2.5 the overlap |m| of v1", "markdown"))
     at $\alpha = 2.5$ the overlap $\vert m\vert$ of $v_1$
     """
+
+    left, right = _MARKS[form]
 
     def mathematics(found: re.Match[str]) -> str:
         name = next(name for i, name in enumerate(_NAMES) if found[f"_{i}"] is not None)
@@ -95,15 +104,15 @@ def rounded(value: float, error: float) -> tuple[str, str]:
     return tuple(f"{round(number, place):,.{max(place, 0)}f}" for number in (value, error))
 
 
-def number(value: float | None, left: str = r"\(", right: str = r"\)", *, missing: str = "") -> str:
+def number(value: float | None, form: Form = "html", *, missing: str = "") -> str:
     r"""Print a number of a claim, a power of ten as mathematics that no line breaks.
 
     Parameters
     ----------
     value : float or None
         The number; see `digits`.
-    left, right : str
-        What encloses mathematics.
+    form : {"html", "markdown"}
+        See `typeset`.
     missing : str
         What stands for ``None``.
 
@@ -114,12 +123,13 @@ def number(value: float | None, left: str = r"\(", right: str = r"\)", *, missin
 
     Examples
     --------
-    >>> number(5.66e-9), number(-0.25), number(float("inf"))
-    ('\\(5.66\\times 10^{-9}\\)', '−0.25', '∞')
+    >>> print(number(5.66e-9, "markdown"), number(-0.25), number(float("inf")))
+    $5.66\times 10^{-9}$ −0.25 ∞
     """
     if value is None:
         return missing
     mantissa, _, exponent = digits(value).replace("inf", "∞").partition("e")
     if exponent:
+        left, right = _MARKS[form]
         return rf"{left}{mantissa}\times 10^{{{int(exponent)}}}{right}"
     return mantissa.replace("-", "−")

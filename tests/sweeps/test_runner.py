@@ -222,7 +222,7 @@ def test_a_sweep_that_grew_takes_its_old_table_whole(undisturbed, tmp_path, tabl
         alone = run_sweep(more, tmp_path / "alone", executor=pool, quiet=True)
     assert grown.computed == more.runs - len(undisturbed.table)
     assert grown.table.equals(alone.table)
-    assert seconds_said(grown) > seconds_said(undisturbed) > 0
+    assert seconds_said(grown) >= seconds_said(undisturbed) > 0
 
 
 def test_bad_arguments_are_named(spec, tmp_path):
