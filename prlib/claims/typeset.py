@@ -51,7 +51,6 @@ def typeset(text: str, form: Form = "html") -> str:
     >>> print(typeset("at alpha = 2.5 the overlap |m| of v1", "markdown"))
     at $\alpha = 2.5$ the overlap $\vert m\vert$ of $v_1$
     """
-
     left, right = _MARKS[form]
 
     def mathematics(found: re.Match[str]) -> str:
