@@ -152,7 +152,13 @@ def falls(id_: str, statement: str, difference: float, error: float) -> Claim:
     return Claim(id_, statement, ratio, 2.0, math.inf, verdict, "standard errors above zero")
 
 
-def does_better(id_: str, statement: str, difference: float, p: float) -> Claim:
+def does_better(
+    id_: str,
+    statement: str,
+    difference: float,
+    p: float,
+    quantity: str = "p of McNemar's test",
+) -> Claim:
     """Claim that one of two paired rates is higher, by an exact test at the level of `Z` errors.
 
     Parameters
@@ -165,6 +171,8 @@ def does_better(id_: str, statement: str, difference: float, p: float) -> Claim:
         Of the rates.
     p : float
         Probability of a difference as large, or larger, if there were none.
+    quantity : str
+        What p is.
 
     Returns
     -------
@@ -178,7 +186,7 @@ def does_better(id_: str, statement: str, difference: float, p: float) -> Claim:
     """
     level = float(2 * norm.sf(Z))
     verdict: Verdict = "OPEN" if p > level else "PASS" if difference > 0 else "FAIL"
-    return Claim(id_, statement, p, 0.0, level, verdict, "p of the test")
+    return Claim(id_, statement, p, 0.0, level, verdict, quantity)
 
 
 def rate_agrees(

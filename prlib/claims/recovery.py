@@ -78,10 +78,10 @@ def _better_somewhere(
         claims.append(
             does_better(
                 f"{id_}-{n}",
-                f"at N = {n} {statement}: McNemar's test at the alpha where they differ most, p "
-                "times the number of alphas",
+                f"at N = {n} {statement}",
                 float(best["difference"]),
                 min(1.0, float(best["p"]) * len(found)),
+                "least p of McNemar's tests, times their number",
             )
         )
     return claims
@@ -159,7 +159,7 @@ def paper_claims(table: pd.DataFrame, better: str, worse: str) -> list[Claim]:
         does_better(
             f"paper-{better}-{found.n}",
             f"at alpha = {found.alpha:g}, N = {found.n} the {better} start recovers more signals "
-            f"than the {worse} one: McNemar's test",
+            f"than the {worse} one",
             float(found.difference),
             float(found.p),
         )
@@ -384,11 +384,11 @@ def settings_claims(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> lis
         claims.append(
             within(
                 f"settings-{'-'.join(what.lower().replace('=', ' ').split())}",
-                f"recovered fractions do not change with {what}: McNemar's test",
+                f"recovered fractions do not change with {what}",
                 least,
                 SIGNIFICANT,
                 np.inf,
-                "p of the test",
+                "least p of McNemar's tests, times their number",
             )
         )
     return claims

@@ -61,9 +61,7 @@ def spectral_claims(a: float, table: pd.DataFrame, alpha: float) -> list[Claim]:
 def _pooled(at: pd.DataFrame, starts: tuple[str, str], id_: str, statement: str) -> Claim:
     one, other = starts
     found = paired(at, one, other, by=("alpha",)).iloc[0]
-    return does_better(
-        id_, f"{statement}: McNemar's test over all N", found["difference"], float(found["p"])
-    )
+    return does_better(id_, f"{statement}, over all N", found["difference"], float(found["p"]))
 
 
 def _direction(at: pd.DataFrame) -> Claim:

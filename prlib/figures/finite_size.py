@@ -46,10 +46,9 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
         The figure.
     """
     n, all_alphas = int(observed["n"].iloc[0]), sorted(theory["alpha"].unique())
-    # Lines with points first; the last one, far above the transitions, shows what is to come.
     both = sorted({*all_alphas} & {*observed["alpha"]}) or all_alphas
-    chosen = np.linspace(0, len(both) - 1, min(MOST_LINES - 1, len(both)))
-    alphas = sorted({*(both[i] for i in np.round(chosen).astype(int)), all_alphas[-1]})
+    chosen = np.linspace(0, len(both) - 1, min(MOST_LINES, len(both)))
+    alphas = [both[i] for i in sorted({*np.round(chosen).astype(int)})]
     observed = observed.assign(square=n * observed["overlap"] ** 2)
     with panels(height=3.6, width=5.6) as (figure, (axis,)):
         for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
@@ -76,7 +75,7 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
         f"a = {a:g}. Lines: V(t) = N Var m of the theory of infinite size, with 95 % bands of its "
         f"sampling error (on the logarithm). Points: N times the mean square overlap of "
         f"{observed.groupby('alpha')['replica'].nunique().min()} descents at N = {n} for each "
-        f"\\(\\alpha\\) that has some, with 95 % intervals. Dashed: where the overlap is one.",
+        f"\\(\\alpha\\), with 95 % intervals. Dashed: where the overlap is one.",
         "V against time on logarithmic axes: lines for several alphas rise from one, the larger "
         "alpha the faster. Points follow the lines at first, and leave them upwards as they near "
         "the dashed line of full overlap.",
