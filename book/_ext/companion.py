@@ -63,7 +63,7 @@ def exported(module: ModuleType) -> list[str]:
         member = getattr(module, name)
         if home := getattr(member, "__module__", None):
             role = "class" if inspect.isclass(member) else "func"
-            links.append(f"{{py:{role}}}`{name} <{home}.{name}>`")
+            links.append(f"{{py:{role}}}`{name} <{home}.{member.__name__}>`")
     return links
 
 
@@ -121,24 +121,20 @@ def what_holds(claims: Sequence[Held]) -> str:
             "",
             f"## {place}",
             "",
-            "| verdict | claim | number | which is | accepted | source |",
-            "| --- | --- | --- | --- | --- | --- |",
+            "| verdict | claim | number | which is | accepted |",
+            "| --- | --- | --- | --- | --- |",
         ]
         for held in held_there:
             accepted = ""
             if (held.low, held.high) != (None, None):
                 low = number(held.low, "markdown", missing="−∞")
                 accepted = f"{low} to {number(held.high, 'markdown', missing='∞')}"
-            source = "[data](data.md)"
-            if not held.source.startswith("data/"):
-                source = f"[{held.source[:2]}](../notebooks/{held.source}.ipynb)"
             cells = (
                 f'<span class="verdict {held.verdict.lower()}">{held.verdict}</span>',
                 typeset(held.statement, "markdown").replace("|", r"\|"),
                 number(held.number, "markdown"),
                 typeset(held.quantity, "markdown"),
                 accepted,
-                source,
             )
             rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
@@ -146,9 +142,9 @@ def what_holds(claims: Sequence[Held]) -> str:
 
 def _place(held: Held) -> str:
     if held.source.startswith("data/"):
-        return "Tables of results"
+        return "[Tables of results](data.md)"
     title = next(one.title for one in notebooks() if one.name == held.source)
-    return f"{held.source[:2]} {title}"
+    return f"[{held.source[:2]} {title}](../notebooks/{held.source}.ipynb)"
 
 
 def data_tables(root: Path) -> str:

@@ -130,8 +130,8 @@ def predicted_recovery_figure(
         f"Fraction of random starts that recover the signal by t = {growth.time:g}, a = {a:g}. "
         "Points: simulation, with 95 % Wilson intervals "
         f"({compared['runs'].min()} to {compared['runs'].max()} runs each). Lines: theory, "
-        f"erfc(c (N/2V)^(1/2)) with V of infinite size and c = {constant[0]:.2f}, estimated from "
-        "the sizes of panel (a) alone.",
+        rf"\(\mathrm{{erfc}}(c\sqrt{{N/2V}})\) with V of infinite size and c = {constant[0]:.2f}, "
+        "estimated from the sizes of panel (a) alone.",
         "Two panels of recovered fraction against alpha. In the first the lines are fitted to the "
         "points by one constant, in the second they are predictions for larger sizes.",
         figure,

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from prlib.ensembles import mean_interval
 from prlib.figures.export import BookFigure
-from prlib.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
+from prlib.figures.style import (
+    COLOURS,
+    OPAQUE,
+    THEORY,
+    heading,
+    legend_below,
+    panels,
+    points,
+    sequence,
+)
 from prlib.losses import Loss
 from prlib.measures import initial
 from prlib.spectra.bulk import density, left_edge
@@ -168,16 +177,16 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
             axis.set_xlabel(r"measurements per dimension $\alpha$")
         left.set_ylabel(r"lowest eigenvalue $\lambda_1 + \mu$")
         right.set(ylabel="squared overlap with the signal", ylim=(-0.02, 1))
-        right.legend(loc="upper left")
-        left.legend(handles=left.get_lines()[:2], loc="upper left")
+        right.legend(loc="upper left", **OPAQUE)
+        left.legend(handles=left.get_lines()[:2], loc="upper left", **OPAQUE)
     counts = rows.groupby("n")["replica"].nunique()
     sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
     rise, seen = _overlap_at(transition.edge, curve.overlap2[curve.alpha > transition.alpha])
     return BookFigure(
         name,
-        rf"The transition at a random start for {loss}. Left: lowest eigenvalue of the Hessian "
+        rf"The transition at a random start for {loss}. (a) Lowest eigenvalue of the Hessian "
         rf"before its shift by \(\mu\), over the theoretical {transition.edge} edge and outlier. "
-        f"Right: squared overlap of its eigenvector with the signal. Lines: infinite size{rise}. "
+        f"(b) Squared overlap of its eigenvector with the signal. Lines: infinite size{rise}. "
         f"Points: means over Hessians ({sample}) with 95 % intervals. "
         "Dotted curves: edge and overlap predicted from the labels and fields of the largest "
         "states themselves, averaged. "

@@ -85,12 +85,12 @@ def phase_diagram_figure(found: Sequence[Thresholds]) -> BookFigure:
         heading(right, "informative window")
     return BookFigure(
         "fig-phase-diagram",
-        "Where an informative direction exists, by theory of infinite size. Left: blind (grey), "
+        "Where an informative direction exists, by theory of infinite size. (a) Blind (grey), "
         "informative at the start only (blue), unstable toward the signal even at threshold states "
         "(orange). Dashed: the part of the first line where the bulk of the start has a hard edge, "
         "which finite sizes reach only logarithmically. Dotted and dash-dotted grey: weak recovery "
         f"at {WEAK_RECOVERY:g} and full recovery at {FULL_RECOVERY:g}, for scale. Dotted orange: "
-        f"the un-normalised loss, {unnormalised:.2f}. Right: width of the window between the two. "
+        f"the un-normalised loss, {unnormalised:.2f}. (b) Width of the window between the two. "
         f"The start is informative earliest near a = {a[best]:.2g}; threshold states are unstable "
         f"earliest at small a, where that line ends at {end[0]:.3f}.",
         "Phase diagram in the plane of alpha and a. The line of threshold states rises slowly with "

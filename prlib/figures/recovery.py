@@ -12,7 +12,16 @@ from scipy.special import expit
 from prlib.descent.instance import CONSTRAINED_TIME
 from prlib.ensembles import mean_interval
 from prlib.figures.export import BookFigure
-from prlib.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
+from prlib.figures.style import (
+    COLOURS,
+    OPAQUE,
+    THEORY,
+    heading,
+    legend_below,
+    panels,
+    points,
+    sequence,
+)
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
@@ -275,7 +284,7 @@ def start_overlap_figure(a: float, table: pd.DataFrame) -> BookFigure:
             means = mean_interval(spectral[spectral["n"] == n], "alpha", "square")
             points(left, means.index, means, color=colour, label=f"N = {n}")
         left.set(xlabel=r"$\alpha$", ylabel="squared overlap of $v_1$", ylim=(0, None))
-        left.legend()
+        left.legend(**OPAQUE)
         heading(left, "against alpha")
         for alpha, colour in zip(chosen, sequence(len(chosen)), strict=True):
             means = mean_interval(spectral[spectral["alpha"] == alpha], "n", "square")
@@ -288,7 +297,7 @@ def start_overlap_figure(a: float, table: pd.DataFrame) -> BookFigure:
         right.set(xscale="log", yscale="log", xlabel="N", ylabel="squared overlap of $v_1$")
         right.minorticks_off()
         right.set_xticks(sizes, [str(n) for n in sizes])
-        right.legend()
+        right.legend(**OPAQUE)
         heading(right, "against N")
     counts = spectral.groupby(["n", "alpha"]).size()
     return BookFigure(

@@ -161,6 +161,10 @@ def time_axis(axis: Axes, rows: pd.DataFrame, *, every: int = 1) -> None:
     axis.set_xlim(0, last)
 
 
+OPAQUE = {"frameon": True, "framealpha": 1.0, "edgecolor": "none"}
+"""A legend through which no line runs."""
+
+
 def legend_below(figure: Figure, axis: Axes, columns: int | None = None) -> None:
     """Put one panel's legend below all of them.
 

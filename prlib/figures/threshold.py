@@ -73,7 +73,7 @@ def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float)
     return BookFigure(
         "fig-threshold-law",
         rf"Joint density of labels and fields at threshold states, {loss}, "
-        rf"\(\alpha\) = {alpha:g}. Left: one step of replica symmetry breaking. Right: the "
+        rf"\(\alpha\) = {alpha:g}. (a) One step of replica symmetry breaking. (b) The "
         f"{len(law.y)} pairs of one descent at zero overlap, at time {time:g}. Same bins and "
         "colours; below 0.001 the colour stays. Dotted: fields that fit their labels.",
         "Two maps of density against label and field, alike: the weight is spread over fields on "
@@ -314,8 +314,8 @@ def threshold_transition_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
     return BookFigure(
         "fig-threshold-transition",
-        rf"The transition at threshold states for {loss}. Left: lowest eigenvalue of the Hessian; "
-        "right: squared overlap of its eigenvector with the signal. Lines: one step of replica "
+        rf"The transition at threshold states for {loss}. (a) Lowest eigenvalue of the Hessian; "
+        "(b) squared overlap of its eigenvector with the signal. Lines: one step of replica "
         "symmetry breaking; without an outlier, its edge at 0. Points: ends of descents at zero "
         rf"overlap, time {rows['time'].max():g}, means over instances ({sample}) with 95 % "
         "intervals. Diamonds, which no line joins: outlier, or else edge, and overlap from the "

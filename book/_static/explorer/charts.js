@@ -16,11 +16,17 @@ const Charts = (() => {
     return Math.ceil(Math.max(0, ...widths) + axis.ticks.size + 2 * axis.gap);
   };
 
+  // On a logarithmic scale only the decades have a line: all the others would be a comb.
+  const decades = (chart, splits, index) =>
+    chart.scales[chart.axes[index].scale].distr === 3
+      ? splits.map((at) => (Math.abs(Math.log10(at) - Math.round(Math.log10(at))) < 1e-6 ? at : null))
+      : splits;
+
   const axes = (x, y) =>
     [{ label: x }, { label: y, size }].map((axis) => ({
       stroke: theme("--pst-color-text-base"),
-      grid: { stroke: theme("--pst-color-border"), width: 0.5 },
-      ticks: { stroke: theme("--pst-color-border"), size: 10 },
+      grid: { stroke: theme("--pst-color-border"), width: 0.5, filter: decades },
+      ticks: { stroke: theme("--pst-color-border"), size: 10, filter: decades },
       ...axis,
     }));
 
