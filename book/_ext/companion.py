@@ -115,11 +115,15 @@ def commands(root: Path) -> str:
 
 def what_holds(claims: Sequence[Held]) -> str:
     """Return the table of all claims: what `prlib verify` prints."""
-    rows = []
-    for place, held_there in itertools.groupby(claims, _place):
+    rows, titles = [], {notebook.name: notebook.title for notebook in notebooks()}
+    places = itertools.groupby(claims, lambda held: held.source.partition("/")[0])
+    for place, held_there in places:
+        heading = "[Tables of results](data.md)"
+        if place in titles:
+            heading = f"[{place[:2]} {titles[place]}](../notebooks/{place}.ipynb)"
         rows += [
             "",
-            f"## {place}",
+            f"## {heading}",
             "",
             "| verdict | claim | number | which is | accepted |",
             "| --- | --- | --- | --- | --- |",
@@ -138,13 +142,6 @@ def what_holds(claims: Sequence[Held]) -> str:
             )
             rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
-
-
-def _place(held: Held) -> str:
-    if held.source.startswith("data/"):
-        return "[Tables of results](data.md)"
-    title = next(one.title for one in notebooks() if one.name == held.source)
-    return f"[{held.source[:2]} {title}](../notebooks/{held.source}.ipynb)"
 
 
 def data_tables(root: Path) -> str:
