@@ -127,7 +127,7 @@ def test_recovered_fractions_say_where_they_are_from(visit) -> None:
         assert page.locator("#rates-list li").count() == 0
         assert "not at your a" not in panel.inner_text()
         go_to(seen, "alpha=4.5&a=0.01&time=0")
-        assert re.search("N = 500, .*: no runs near", page.locator("#rates-list").inner_text())
+        assert re.search("N = 512, .*: no runs near", page.locator("#rates-list").inner_text())
 
 
 def test_numbers_have_no_more_digits_than_they_have_meaning(visit) -> None:
