@@ -394,8 +394,9 @@ def late_table(a: float, theory: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Per alpha: the last time, energy and edge there, limit, amplitude and exponent of a power
-        law of the energy through the last decade, and the energy of threshold states.
+        Per alpha: the last time and the energy there; limit, amplitude c and exponent p of a power
+        law c t^(-p) of the energy through the last decade; the energy of threshold states by 1RSB;
+        and the last edge.
     """
     rows = []
     for alpha, course in theory.groupby("alpha"):
@@ -405,13 +406,15 @@ def late_table(a: float, theory: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "alpha": alpha,
-                "last time": f"{last['t']:g}",
-                "energy there": f"{last['energy']:.4f} ± {last['energy_error']:.4f}",
-                "power law: limit": f"{limit:.3f}",
-                "its amplitude": f"{amplitude:.3f}",
-                "its exponent": f"{-power:.2f}".replace("-", "−"),
-                "threshold states": f"{state.energy:.4f}",
-                "edge there": f"{last['left_edge']:.3f} ± {last['left_edge_error']:.3f}",
+                "last t": f"{last['t']:g}",
+                "energy": f"{last['energy']:.4f} ± {last['energy_error']:.4f}",
+                "limit": f"{limit:.3f}",
+                "amplitude": f"{amplitude:.3f}",
+                "exponent": f"{power:.2f}",
+                "of 1RSB": f"{state.energy:.4f}",
+                "edge": f"{last['left_edge']:.3f} ± {last['left_edge_error']:.3f}".replace(
+                    "-", "−"
+                ),
             }
         )
     return pd.DataFrame(rows).set_index("alpha")

@@ -178,3 +178,10 @@ def test_what_a_table_of_results_is_for_has_room_on_a_phone(visit) -> None:
     with visit("book/data.html", width=390) as seen:
         cell = seen.page.locator("td:nth-child(2)").first
         assert cell.bounding_box()["width"] > 180
+
+
+def test_a_table_has_one_row_of_heads(visit) -> None:
+    with visit("notebooks/10-finite-size-theory.html") as seen:
+        heads = seen.page.locator("table.dataframe thead")
+        assert heads.evaluate_all("all => all.every(head => head.rows.length === 1)")
+        assert heads.first.locator("th").first.inner_text() == "alpha"

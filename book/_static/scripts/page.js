@@ -16,6 +16,19 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
+// A table from pandas names its first columns in a row of their own: one row of heads is enough.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const { tHead } of document.querySelectorAll("table.dataframe")) {
+    const [heads, names] = tHead?.rows ?? [];
+    if (tHead?.rows.length !== 2 || heads.cells.length !== names.cells.length) continue;
+    for (const name of names.cells) {
+      const head = heads.cells[name.cellIndex];
+      if (!head.textContent.trim()) head.textContent = name.textContent;
+    }
+    names.remove();
+  }
+});
+
 // A row of verdicts is a block on a phone; each number then says what it is.
 document.addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll("#what-holds table, table:has(.verdict)")) {
