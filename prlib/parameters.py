@@ -192,7 +192,7 @@ PARAMETERS: dict[str, Parameter] = {
         _number_above_zero("alpha_checked_large", "measurements per dimension of large ones"),
         _count("n_checked_large", 2, "their dimension"),
         _number_above_zero(
-            "alphas_late", "alphas run for twice the time at a late dimension", many=True
+            "alphas_late", "alphas run for twice the time at a large dimension", many=True
         ),
         _count("n_late", 2, "that dimension"),
         _count("sizes_held", 2, "dimensions at which a start is held twice as long", many=True),

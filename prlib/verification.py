@@ -125,11 +125,8 @@ def _tables(data: Path) -> list[Held]:
         except SweepError as error:
             rows, problem = None, f": {error}"
         verdict: Verdict = "FAIL" if problem else "PASS"
-        found.append(
-            Held(
-                f"data-{spec.name}", statement + problem, rows, rows, rows, source, verdict, "rows"
-            )
-        )
+        id_ = f"data-{spec.name}"
+        found.append(Held(id_, statement + problem, rows, rows, rows, source, verdict, "rows"))
     return found
 
 

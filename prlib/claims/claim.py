@@ -189,6 +189,27 @@ def does_better(
     return Claim(id_, statement, p, 0.0, level, verdict, quantity)
 
 
+def error_of(low: float, high: float) -> float:
+    """Return the standard error of which a 95 % interval is made.
+
+    Parameters
+    ----------
+    low, high : float
+        The interval.
+
+    Returns
+    -------
+    float
+        Its width over that of one error on each side.
+
+    Examples
+    --------
+    >>> round(error_of(-1.96, 1.96), 4)
+    1.0
+    """
+    return float((high - low) / (2 * norm.ppf(0.975)))
+
+
 def rate_agrees(
     id_: str, statement: str, successes: int, trials: int, low: float, high: float
 ) -> Claim:

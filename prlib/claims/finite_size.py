@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
-from prlib.claims.claim import Claim, agrees, falls, rate_agrees
+from prlib.claims.claim import Claim, agrees, error_of, falls, rate_agrees
 from prlib.claims.evolution import at_times, transition_times
 from prlib.claims.scaling import half_points
 from prlib.claims.typeset import rounded
@@ -158,9 +157,8 @@ def finite_size_claims(
     claims += _fluctuations(theory, observed)
     found = simulated_halves(table[~table["n"].isin(seen)], seed)
     predicted = predicted_halves(growth, constant, found["n"].to_numpy(), seed)
-    width = 2 * norm.ppf(0.975)
     for (_, run), (_, line) in zip(found.iterrows(), predicted.iterrows(), strict=True):
-        errors = ((run["high"] - run["low"]) / width, (line["high"] - line["low"]) / width)
+        errors = (error_of(one["low"], one["high"]) for one in (run, line))
         claims.append(
             agrees(
                 f"finite-size-half-{run['n']:.0f}",

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
-from prlib.claims.claim import Claim, agrees, does_better, falls, rate_agrees, within
+from prlib.claims.claim import Claim, agrees, does_better, error_of, falls, rate_agrees, within
 from prlib.losses import NormalizedIntensity
 from prlib.sweeps import half_point, paired, rates
 from prlib.sweeps.scaling import near_half
@@ -28,10 +27,10 @@ NAMED = {
 }
 """Recovered fractions of an independent code at a = 0.01, N = 256, time 100, by (alpha, start)."""
 
+NAMED_RUNS = 40
+
 BOOTSTRAP = 200
 """Resamplings of a half point for its error."""
-
-NAMED_RUNS = 40
 
 
 def recovery_claims(a: float, table: pd.DataFrame, *, name: str = "") -> list[Claim]:
@@ -103,13 +102,14 @@ def half_points_table(table: pd.DataFrame, starts: Sequence[str]) -> pd.DataFram
         Per N, in words, with standard errors.
     """
     rows = {
-        n: {
-            start: "{:.2f} ± {:.2f}".format(*half_point_with_error(table, start, n))
-            for start in starts
-        }
+        n: {start: _half_point_in_words(table, start, n) for start in starts}
         for n in sorted(table["n"].unique())
     }
     return pd.DataFrame(rows).T.rename_axis("N")
+
+
+def _half_point_in_words(table: pd.DataFrame, start: str, n: int) -> str:
+    return "{:.2f} ± {:.2f}".format(*half_point_with_error(table, start, n))
 
 
 def control_claims(table: pd.DataFrame) -> list[Claim]:
@@ -188,7 +188,7 @@ def half_point_with_error(table: pd.DataFrame, start: str, n: int) -> tuple[floa
     fit = half_point(
         found["alpha"], found["recovered"], bootstrap=BOOTSTRAP, rng=np.random.default_rng(n)
     )
-    return fit.alpha, (fit.high - fit.low) / (2 * norm.ppf(0.975))
+    return fit.alpha, error_of(fit.low, fit.high)
 
 
 def _moves(table: pd.DataFrame, start: str) -> Claim:
@@ -302,13 +302,10 @@ def window(table: pd.DataFrame) -> pd.DataFrame:
     for n, found in compared.groupby("n"):
         better = found[(found["p"] < SIGNIFICANT) & (found["difference"] > 0)]["alpha"]
         best = found.loc[found["difference"].idxmax()]
-        points = {
-            start: half_point_with_error(table, start, n) for start in ("random", "constrained")
-        }
         rows[n] = {
             **{
-                f"half point, {start}": f"{place:.2f} ± {error:.2f}"
-                for start, (place, error) in points.items()
+                f"half point, {start}": _half_point_in_words(table, start, n)
+                for start in ("random", "constrained")
             },
             "random recovers more": _span(better, found["alpha"]),
             "largest difference": f"{best['difference']:.2f} at {best['alpha']:g}",
@@ -432,7 +429,7 @@ def half_point_shifts(base: pd.DataFrame, changed: pd.DataFrame, seed: int) -> p
             "shift": after - before,
             "low": low,
             "high": high,
-            "error": (high - low) / (2 * norm.ppf(0.975)),
+            "error": error_of(low, high),
         }
     return pd.DataFrame(rows).T.astype({"pairs": int}).rename_axis("N")
 
@@ -456,7 +453,7 @@ def shift_claim(shifts: pd.DataFrame) -> Claim:
     Returns
     -------
     Claim
-        Its number is the difference of the shifts; it is open where either cannot be found.
+        Its number is the difference of the shifts.
     """
     first, last = shifts.iloc[0], shifts.iloc[-1]
     return agrees(

@@ -30,23 +30,24 @@ from prlib.sweeps.scaling import FORMS, REACH, Scaling, near_half
 from prlib.transitions import alpha_init, alpha_threshold
 
 STARTS = {
-    "random": (COLOURS[0], "o", "random"),
-    "spectral": (COLOURS[1], "s", "$v_1$ of the Hessian"),
-    "constrained": (COLOURS[3], "^", "constrained"),
-    "optimal": (COLOURS[2], "D", "optimal spectral"),
-    "deflated": (COLOURS[7], "v", "$v_1$ without signal"),
-    "orthogonal": (COLOURS[4], "<", "random without signal"),
+    "random": (COLOURS[0], "o", "random", "random starts"),
+    "spectral": (COLOURS[1], "s", "$v_1$ of the Hessian", "starts along v1 of the Hessian"),
+    "constrained": (COLOURS[3], "^", "constrained", "constrained starts"),
+    "optimal": (COLOURS[2], "D", "optimal spectral", "optimal spectral starts"),
+    "deflated": (
+        COLOURS[7],
+        "v",
+        "$v_1$ without signal",
+        "starts along v1 without its component along the signal",
+    ),
+    "orthogonal": (
+        COLOURS[4],
+        "<",
+        "random without signal",
+        "random starts without their component along the signal",
+    ),
 }
-"""Colour, marker and name of each start."""
-
-FROM = {
-    "random": "random starts",
-    "spectral": "starts along v1 of the Hessian",
-    "constrained": "constrained starts",
-    "optimal": "optimal spectral starts",
-    "deflated": "starts along v1 without its component along the signal",
-}
-"""What a descent comes from, in a sentence."""
+"""Colour, marker and name of each start, and what a descent comes from, in a sentence."""
 
 
 def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
@@ -204,7 +205,7 @@ def _runs(counted: pd.DataFrame) -> str:
 
 def _in_caption(start: str) -> str:
     """Return what a start is called, with its mathematics as a caption writes it."""
-    return FROM[start].replace("v1", r"\(v_1\)")
+    return STARTS[start][3].replace("v1", r"\(v_1\)")
 
 
 def paired_difference_figure(
@@ -251,8 +252,8 @@ def paired_difference_figure(
         "pairs a point, with 95 % intervals of paired differences (Agresti and Min). Vertical "
         "lines: the transitions at the start (dotted) and at threshold states (dashed), at "
         "infinite size. Points of one alpha are drawn side by side; thin lines join those of an N.",
-        f"The fraction recovered from {FROM[one]} less that from {FROM[other]}, against alpha: a "
-        "hump, of which the largest sizes cover a part.",
+        f"The fraction recovered from {STARTS[one][3]} less that from {STARTS[other][3]}, against "
+        "alpha: a hump, of which the largest sizes cover a part.",
         figure,
     )
 
@@ -341,7 +342,7 @@ def starts_figure(a: float, table: pd.DataFrame, sizes: Sequence[int]) -> BookFi
     with panels(1, len(sizes), height=3.2, sharey=True, sharex=True) as (figure, axes):
         for axis, n in zip(axes, sorted(sizes), strict=True):
             axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
-            for start, (colour, marker, label) in STARTS.items():
+            for start, (colour, marker, label, _) in STARTS.items():
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
                 if found.empty:
                     continue

@@ -290,7 +290,8 @@ def run_sweep(
                     ) from None
         rows = _in_order(spec, have, [kept[chunk.name][0] for chunk in chunks])
         core_seconds = sum(seconds for _, seconds in kept.values())
-        core_seconds += seconds_of({Path(path).resolve() for path in known}, {*spec.run_ids()})
+        if known:
+            core_seconds += seconds_of({Path(path).resolve() for path in known}, {*spec.run_ids()})
         wall_seconds = time.perf_counter() - began
         record = provenance(
             spec.to_toml(), rows.num_rows, core=core_seconds, wall=wall_seconds, commit=commit

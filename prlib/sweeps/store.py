@@ -54,10 +54,9 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of recovery data. a is null for the un-normalised loss; energy is the sum over all
-measurements; start_overlap is the modulus of
-the overlap at the start, rises and sharpness are those of `prlib.descent.StepRecord`, the columns
-from time_limit to dtype are the settings of the run (time is where it ended), and run is the
-address of all that determines the row."""
+measurements; start_overlap is the modulus of the overlap at the start, rises and sharpness are
+those of `prlib.descent.StepRecord`, the columns from time_limit to dtype are the settings of the
+run (time is where it ended), and run is the address of all that determines the row."""
 
 OBSERVED = pa.schema(
     [
@@ -444,8 +443,10 @@ def _seconds(path: Path, wanted: Container[str]) -> float:
     if _SECONDS in metadata:
         return float(metadata[_SECONDS])
     record = path.with_suffix(".toml")
+    if not record.exists():
+        return 0.0
     runs = pq.read_table(path, columns=["run"]).column("run").to_pylist()
-    if not record.exists() or not all(run in wanted for run in runs):
+    if not all(run in wanted for run in runs):
         return 0.0
     return float(tomllib.loads(record.read_text(encoding="utf-8")).get("core_seconds", 0.0))
 

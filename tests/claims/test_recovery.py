@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from prlib.claims.recovery import plateau_claim, recovery_claims, settings_claims
+from prlib.claims.recovery import (
+    control_claims,
+    half_point_shifts,
+    plateau_claim,
+    recovery_claims,
+    settings_claims,
+    shift_claim,
+    window,
+)
 
 ALPHAS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
 
@@ -66,3 +74,29 @@ def test_a_setting_that_matters_fails():
     assert settings_claims(base, {"nothing": base})[0].verdict == "PASS"
     changed = base.assign(recovered=base["recovered"] | (base["alpha"] > 2.4))
     assert settings_claims(base, {"all": changed})[0].verdict == "FAIL"
+
+
+def test_what_the_control_lacks_can_matter_or_be_worth_less_than_nothing():
+    halves = {"random": {256: 2.5}, "orthogonal": {256: 3.2}, "constrained": {256: 4.0}}
+    found = {claim.id: claim.verdict for claim in control_claims(runs(halves, sizes=(256,)))}
+    assert found == {"control-chance-256": "PASS", "control-curvature-256": "PASS"}
+    halves = {"random": {256: 4.0}, "orthogonal": {256: 3.2}, "constrained": {256: 2.5}}
+    found = {claim.id: claim.verdict for claim in control_claims(runs(halves, sizes=(256,)))}
+    assert found == {"control-chance-256": "FAIL", "control-curvature-256": "FAIL"}
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(3.5, "PASS"), (4.5, "FAIL")])
+def test_a_shift_that_grows_with_n_fails(last, verdict):
+    base = runs({"constrained": {64: 3.0, 256: 3.0}})
+    changed = runs({"constrained": {64: 3.5, 256: last}}, seed=1)
+    shifts = half_point_shifts(base, changed, 0)
+    assert shifts.loc[64, "shift"] == pytest.approx(0.5, abs=0.15)
+    assert ((shifts["low"] < shifts["shift"]) & (shifts["shift"] < shifts["high"])).all()
+    assert shift_claim(shifts).verdict == verdict
+
+
+def test_a_window_says_where_the_runs_end_before_it():
+    whole = runs({"random": {64: 2.5, 256: 2.5}, "constrained": {64: 3.5, 256: 3.5}})
+    part = whole[whole["alpha"].between(2.0, 4.0)]
+    assert "up to" not in window(whole).loc[64, "random recovers more"]
+    assert window(part).loc[64, "random recovers more"] == "up to 4 or more"

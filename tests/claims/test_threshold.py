@@ -63,6 +63,15 @@ def test_an_edge_below_zero_is_open_and_one_above_fails():
     assert verdict(runs(1.5, edge=0.3), "edge") == "FAIL"
 
 
+@pytest.mark.parametrize(("small", "verdict"), [(0.3, "PASS"), (0.1, "FAIL")])
+def test_an_overlap_that_does_not_fade_below_the_transition_fails(small, verdict):
+    large = runs(1.5).assign(alpha=4.0)
+    both = pd.concat([large.assign(n=200, overlap2=large["overlap2"] - 0.7 + small), large])
+    both.loc[both["n"] == 800, "overlap2"] -= 0.5
+    found = {claim.id: claim.verdict for claim in threshold_claims(LOSS, both)}
+    assert found["threshold-blind-4"] == verdict
+
+
 def test_an_eigenpair_that_theory_does_not_predict_fails():
     rows = runs(1.5)
     assert verdict(rows, "overlap2") == "PASS"
