@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,25 +30,35 @@ from prlib.sweeps import half_point, paired, rates
 from prlib.sweeps.scaling import FORMS, REACH, Scaling, near_half
 from prlib.transitions import alpha_init, alpha_threshold
 
-STARTS = {
-    "random": (COLOURS[0], "o", "random", "random starts"),
-    "spectral": (COLOURS[1], "s", "$v_1$ of the Hessian", "starts along v1 of the Hessian"),
-    "constrained": (COLOURS[3], "^", "constrained", "constrained starts"),
-    "optimal": (COLOURS[2], "D", "optimal spectral", "optimal spectral starts"),
-    "deflated": (
+
+class Start(NamedTuple):
+    """How a start is drawn, and what a descent from it comes from, in a sentence."""
+
+    colour: str
+    marker: str
+    name: str
+    phrase: str
+
+
+STARTS: dict[str, Start] = {
+    "random": Start(COLOURS[0], "o", "random", "random starts"),
+    "spectral": Start(COLOURS[1], "s", "$v_1$ of the Hessian", "starts along v1 of the Hessian"),
+    "constrained": Start(COLOURS[3], "^", "constrained", "constrained starts"),
+    "optimal": Start(COLOURS[2], "D", "optimal spectral", "optimal spectral starts"),
+    "deflated": Start(
         COLOURS[7],
         "v",
         "$v_1$ without signal",
         "starts along v1 without its component along the signal",
     ),
-    "orthogonal": (
+    "orthogonal": Start(
         COLOURS[4],
         "<",
         "random without signal",
         "random starts without their component along the signal",
     ),
 }
-"""Colour, marker and name of each start, and what a descent comes from, in a sentence."""
+"""The starts by their names in `prlib.parameters.STARTS`."""
 
 
 def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
@@ -73,7 +84,7 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
                 axis.plot(
                     run["time"],
                     run["overlap"],
-                    color=STARTS[start][0] if run["recovered"].iloc[0] else "0.6",
+                    color=STARTS[start].colour if run["recovered"].iloc[0] else "0.6",
                     alpha=0.3,
                     linewidth=0.7,
                 )
@@ -82,7 +93,7 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
             axis.set_xlim(0, found["time"].max())
             axis.set_xticks([0, 1e-2, 1, 100])
             axis.set_xlabel("time t")
-            heading(axis, f"{STARTS[start][2]}: {ends.sum()} of {len(ends)} recover")
+            heading(axis, f"{STARTS[start].name}: {ends.sum()} of {len(ends)} recover")
         axes[0].set_ylabel("overlap |m|")
         axes[0].set_ylim(0, 1.02)
     alpha, n = rows["alpha"].iloc[0], rows["n"].iloc[0]
@@ -151,7 +162,7 @@ def recovery_figure(
                 points(axis, found["alpha"], found, color=colour, label=f"N = {n}")
                 _fitted(axis, table[(table["n"] == n) & (table["start"] == start)], colour)
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
-            heading(axis, STARTS[start][2])
+            heading(axis, STARTS[start].name)
         axes[0].set_ylabel("recovered fraction")
         legend_below(figure, axes[0], columns=4)
     return BookFigure(
@@ -205,7 +216,7 @@ def _runs(counted: pd.DataFrame) -> str:
 
 def _in_caption(start: str) -> str:
     """Return what a start is called, with its mathematics as a caption writes it."""
-    return STARTS[start][3].replace("v1", r"\(v_1\)")
+    return STARTS[start].phrase.replace("v1", r"\(v_1\)")
 
 
 def paired_difference_figure(
@@ -242,7 +253,7 @@ def paired_difference_figure(
             axis.plot(found["alpha"] + shift, found["mean"], color=colour, linewidth=0.6)
         axis.set(
             xlabel=r"$\alpha$",
-            ylabel=f"recovered fraction,\n{STARTS[one][2]} less {STARTS[other][2]}",
+            ylabel=f"recovered fraction,\n{STARTS[one].name} less {STARTS[other].name}",
         )
         legend_below(figure, axis)
     return BookFigure(
@@ -252,8 +263,8 @@ def paired_difference_figure(
         "pairs a point, with 95 % intervals of paired differences (Agresti and Min). Vertical "
         "lines: the transitions at the start (dotted) and at threshold states (dashed), at "
         "infinite size. Points of one alpha are drawn side by side; thin lines join those of an N.",
-        f"The fraction recovered from {STARTS[one][3]} less that from {STARTS[other][3]}, against "
-        "alpha: a hump, of which the largest sizes cover a part.",
+        f"The fraction recovered from {STARTS[one].phrase} less that from "
+        f"{STARTS[other].phrase}, against alpha: a hump, of which the largest sizes cover a part.",
         figure,
     )
 
@@ -392,7 +403,7 @@ def half_points_figure(
     starts = list(fits)
     with panels(1, len(starts), height=3.4, sharey=False) as (figure, axes):
         for axis, start in zip(axes, starts, strict=True):
-            colour, marker, label = STARTS[start]
+            colour, marker, label, _ = STARTS[start]
             found = half_points[half_points["start"] == start].rename(columns={"half": "mean"})
             grid = np.geomspace(found["n"].min(), predicted["n"].max() * 2, 200)
             for fit, style in zip(fits[start], styles, strict=True):
