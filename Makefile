@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.11 chooses the interpreter for the first setup.
 BIN       := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
-SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib data benchmarks/results -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' -not -path "*/computed*" 2>/dev/null | tr ' ' '?')
+SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib companion data benchmarks/results -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' -not -path "*/computed*" 2>/dev/null | tr ' ' '?')
 BOOK      := _build/html/index.html
 PORT      ?= 8000
 .DEFAULT_GOAL := help
@@ -47,7 +47,7 @@ bench: .venv/.ready  ## measure speed on this machine, which should be quiet, an
 	$(BIN)/python benchmarks/theory.py && $(BIN)/python benchmarks/descent.py
 
 clean:      ## remove the built book and caches (not .venv)
-	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache; find prlib tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache; find prlib companion tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.locked: requirements.lock tools/setup.sh
 	@tools/setup.sh venv && touch $@

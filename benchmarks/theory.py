@@ -25,7 +25,7 @@ from plain import (
 )
 
 import prlib.transitions
-from prlib.ensembles import in_parallel
+from companion.ensembles import in_parallel
 from prlib.losses import NormalizedIntensity
 from prlib.measures.dynamical import dynamical
 from prlib.measures.threshold_state import solve_threshold_state

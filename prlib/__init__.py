@@ -18,25 +18,17 @@ _HOME = {
     "spectrum": "prlib.transitions:spectrum",
     "threshold_state": "prlib.transitions:threshold_state",
     "descend": "prlib.descent:descend_instance",
-    "notebooks": "prlib.reexecution:notebooks",
-    "rerun": "prlib.reexecution:rerun",
-    "verify": "prlib.verification:verify",
     "dynamics": "prlib.evolution:dynamics",
-    "cite": "prlib.catalogue:cite",
     "t_bbp": "prlib.evolution:t_bbp",
 }
 
 __all__ = [
-    "cite",
     "descend",
     "dynamics",
-    "notebooks",
-    "rerun",
     "spectrum",
     "t_bbp",
     "threshold_state",
     "thresholds",
-    "verify",
 ]
 
 

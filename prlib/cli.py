@@ -13,6 +13,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,13 @@ def _parser() -> _Parser:
     _add_dynamics(commands)
     _add_descend(commands)
     _add_sweep(commands)
-    _add_notebooks(commands)
-    _add_rerun(commands)
-    _add_figures(commands)
-    _add_verify(commands)
+    for more in entry_points(group="prlib.commands"):
+        more.load()(commands)
     return parser
 
 
-def _command(commands: Any, name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
+def command(commands: Any, name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
+    """Add a subcommand with ``--json``, which calls ``run`` with the parsed arguments."""
     parser = commands.add_parser(name, help=summary, description=summary)
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
     parser.set_defaults(run=run)
@@ -91,7 +91,7 @@ def _option(parser: Any, name: str, **kwargs: Any) -> None:
 
     def convert(text: str) -> Any:
         try:
-            return parameter.check(_literal(text))
+            return parameter.check(literal(text))
         except ParameterError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -104,7 +104,7 @@ def _option(parser: Any, name: str, **kwargs: Any) -> None:
     )
 
 
-def _literal(text: str) -> Any:
+def literal(text: str) -> Any:
     """Read a Python literal; anything else is text, which the registry then judges."""
     try:
         return ast.literal_eval(text)
@@ -151,7 +151,7 @@ def _shown(value: object, error: float | None = None) -> str:
 
 
 def _add_thresholds(commands: Any) -> None:
-    parser = _command(
+    parser = command(
         commands, "thresholds", _thresholds, "the thresholds in alpha of one loss, or of several"
     )
     _add_loss(parser, action="append")
@@ -167,7 +167,7 @@ def _thresholds(arguments: argparse.Namespace) -> None:
 
 
 def _add_spectrum(commands: Any) -> None:
-    parser = _command(
+    parser = command(
         commands, "spectrum", _spectrum, "edge and outlier of the Hessian of a random start"
     )
     _add_loss(parser)
@@ -181,7 +181,7 @@ def _spectrum(arguments: argparse.Namespace) -> None:
 
 
 def _add_threshold_state(commands: Any) -> None:
-    parser = _command(
+    parser = command(
         commands, "threshold-state", _threshold_state, "the state in which descent is trapped"
     )
     _add_loss(parser)
@@ -195,7 +195,7 @@ def _threshold_state(arguments: argparse.Namespace) -> None:
 
 
 def _add_dynamics(commands: Any) -> None:
-    parser = _command(
+    parser = command(
         commands, "dynamics", _dynamics, "the descent and its Hessian against time, infinite size"
     )
     _add_loss(parser)
@@ -252,7 +252,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
 
 
 def _add_sweep(commands: Any) -> None:
-    parser = _command(
+    parser = command(
         commands, "sweep", _sweep, "many descents, as a TOML file says; goes on where it stopped"
     )
     parser.add_argument("spec", help="TOML file of grids in a, alpha, n, start, replicas, time")
@@ -309,7 +309,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
 
 
 def _add_descend(commands: Any) -> None:
-    parser = _command(commands, "descend", _descend, "one descent of one random instance")
+    parser = command(commands, "descend", _descend, "one descent of one random instance")
     _add_loss(parser)
     for name, default in (
         ("alpha", None),
@@ -328,144 +328,3 @@ def _descend(arguments: argparse.Namespace) -> None:
     _print_record(
         descend(**{name: getattr(arguments, name) for name in names}), as_json=arguments.json
     )
-
-
-def _add_notebooks(commands: Any) -> None:
-    _command(commands, "notebooks", _notebooks, "the notebooks and their parameters")
-
-
-def _notebooks(arguments: argparse.Namespace) -> None:
-    from prlib.reexecution import notebooks  # noqa: PLC0415
-
-    found = notebooks()
-    if arguments.json:
-        print(json.dumps({"notebooks": [asdict(notebook) for notebook in found]}))
-        return
-    for notebook in found:
-        print(f"{notebook.name}\n  {notebook.title}")
-        for parameter in notebook.parameters:
-            default = json.dumps(parameter.default)
-            print(f"    {parameter.name:<10} {parameter.type:<16} {default:<24} {parameter.help}")
-        if notebook.quick:
-            values = ", ".join(f"{name} {json.dumps(v)}" for name, v in notebook.quick.items())
-            print(f"    --quick sets {values}")
-
-
-def _add_rerun(commands: Any) -> None:
-    parser = _command(commands, "rerun", _rerun, "execute a notebook with parameters of your own")
-    parser.add_argument("name", help="name of the notebook; `prlib notebooks` lists them")
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        help="set a parameter; may be repeated",
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="smaller sizes and fewer runs, for minutes: what `prlib notebooks` names under it",
-    )
-    parser.add_argument("-o", "--output", help="file to write; by default NAME.rerun.ipynb here")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
-
-
-def _rerun(arguments: argparse.Namespace) -> None:
-    from prlib.reexecution import rerun, verdict_of  # noqa: PLC0415
-
-    parameters: dict[str, Any] = {}
-    for name, value in arguments.parameter:
-        if name in parameters:
-            raise ParameterError(f"parameter {name!r}: given twice; must be given once")
-        parameters[name] = _literal(value)
-    path = rerun(
-        arguments.name,
-        parameters,
-        arguments.output,
-        quick=arguments.quick,
-        overwrite=arguments.overwrite,
-    )
-    verdict = verdict_of(path)
-    if arguments.json:
-        print(
-            json.dumps(
-                {
-                    "notebook": arguments.name,
-                    "parameters": parameters,
-                    "output": str(path),
-                    "verdict": verdict,
-                }
-            )
-        )
-        return
-    print(f"{verdict}\n\nwritten: {path}")
-
-
-def _add_figures(commands: Any) -> None:
-    _command(commands, "figures", _figures, "the figures of the book, their ids and files")
-    parser = _command(commands, "figure", _figure, "write a figure of the book, and its citation")
-    parser.add_argument("id", help="id of the figure; `prlib figures` lists them")
-    parser.add_argument("--format", default="pdf", help="svg, pdf (default), png, csv or bib")
-    parser.add_argument("--out", default=".", help="folder of the files; this one by default")
-    parser = _command(commands, "cite", _cite, "a BibTeX entry for a figure of the book")
-    parser.add_argument("id", help="id of the figure; `prlib figures` lists them")
-
-
-def _figures(arguments: argparse.Namespace) -> None:
-    from prlib.catalogue import figures  # noqa: PLC0415
-
-    found = figures()
-    if arguments.json:
-        records = [asdict(figure) | {"files": figure.files, "url": figure.url} for figure in found]
-        print(json.dumps({"figures": records}))
-        return
-    for figure in found:
-        print(f"{figure.id:<30} {figure.notebook:<28} {figure.title}")
-
-
-def _figure(arguments: argparse.Namespace) -> None:
-    from prlib.catalogue import save  # noqa: PLC0415
-
-    path, citation = save(arguments.id, arguments.format, Path(arguments.out))
-    found = {"figure": arguments.id, "file": str(path), "citation": str(citation)}
-    print(json.dumps(found) if arguments.json else f"written: {path}\nto cite: {citation}")
-
-
-def _cite(arguments: argparse.Namespace) -> None:
-    from prlib.catalogue import cite  # noqa: PLC0415
-
-    entry = cite(arguments.id)
-    found = {"figure": arguments.id, "bibtex": entry}
-    print(json.dumps(found) if arguments.json else entry)
-
-
-def _add_verify(commands: Any) -> None:
-    _command(commands, "verify", _verify, "every claim of the book, its number and its verdict")
-
-
-def _verify(arguments: argparse.Namespace) -> None:
-    from prlib.claims.typeset import digits  # noqa: PLC0415
-    from prlib.verification import verify  # noqa: PLC0415
-
-    found = verify()
-    for held in found:
-        if arguments.json:
-            print(json.dumps(asdict(held)))
-            continue
-        number, low, high = (
-            none if value is None else digits(value)
-            for value, none in (
-                (held.number, "no number"),
-                (held.low, "-inf"),
-                (held.high, "inf"),
-            )
-        )
-        print(
-            f"{held.verdict}  {held.id}: {held.statement}  [{held.quantity or 'number'} {number}; "
-            f"accepted {low} to {high}; {held.source}]"
-        )
-    failed = [held.id for held in found if held.verdict == "FAIL"]
-    if failed:
-        raise RuntimeError(f"{len(failed)} of {len(found)} claims fail: {', '.join(failed)}")

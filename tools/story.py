@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from prlib.reexecution import FOLDER, figure_of
+from companion.reexecution import FOLDER, figure_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = FOLDER / "02-hessian-over-time.ipynb"

@@ -12,7 +12,7 @@ from lxml import etree
 from PIL import Image
 from playwright.sync_api import expect
 
-from prlib.catalogue import FORMATS, bibtex, figures
+from companion.catalogue import FORMATS, bibtex, figures
 
 FOUND = figures()
 

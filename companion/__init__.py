@@ -1,0 +1,1 @@
+"""The book beside the library: notebooks re-executed, analysis, claims, figures, pages."""

@@ -1,0 +1,1 @@
+"""Estimators of the book: fits against size, and recovery predicted from theory."""

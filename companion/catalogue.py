@@ -1,0 +1,254 @@
+"""The figures of the book as files to take away: formats, data, sources, and how to cite them.
+
+They are read from the executed notebooks, so a file is the figure that the book shows.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import metadata, version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from companion.figures.export import MIME, source_line, title_of
+from companion.reexecution import FOLDER, figure_of, notebooks
+from prlib.parameters import ParameterError
+from prlib.sweeps.store import write_whole
+
+FORMATS = ("svg", "pdf", "png", "csv", "bib")
+"""The files of a figure: vectors for the web and for print, pixels at 300 dpi, its data, and its
+citation as BibTeX."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One figure of the book.
+
+    Attributes
+    ----------
+    id : str
+        Stable name, which starts with ``fig-``; also its anchor on the page.
+    title : str
+        A few words.
+    notebook, topic : str
+        The notebook that makes it, and that notebook's title.
+    caption, alt : str
+        What it shows, for those who see it and for those who do not.
+    sources : tuple of dict
+        The tables of ``data/`` that the notebook had read; see `prlib.sweeps.sources`.
+    """
+
+    id: str
+    title: str
+    notebook: str
+    topic: str
+    caption: str
+    alt: str
+    sources: tuple[Mapping[str, str], ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of its files."""
+        return tuple(f"{self.id}.{kind}" for kind in FORMATS)
+
+    @property
+    def url(self) -> str:
+        """Its address in the published book."""
+        return f"{_address('Documentation')}/notebooks/{self.notebook}.html#{self.id}"
+
+    def file(self, kind: str, folder: Path = FOLDER) -> bytes:
+        """Return one of its files.
+
+        Parameters
+        ----------
+        kind : {"svg", "pdf", "png", "csv", "bib"}
+            The format.
+        folder : pathlib.Path
+            Where the executed notebooks lie.
+
+        Returns
+        -------
+        bytes
+            What the file holds.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such format.
+        """
+        if kind not in FORMATS:
+            raise ParameterError(f"format = {kind!r}: must be one of {', '.join(FORMATS)}")
+        if kind == "bib":
+            return f"{bibtex(self)}\n".encode()
+        path = folder / f"{self.notebook}.ipynb"
+        if kind == "svg":
+            return figure_of(path, self.id)
+        record = next(r for r in _records(path) if r["id"] == self.id)
+        if kind == "csv":
+            return f"# {self.id}\n# {source_line(self.sources)}\n{record['csv']}".encode()
+        return base64.b64decode(record[kind])
+
+
+def figures(folder: Path = FOLDER) -> tuple[Published, ...]:
+    """Return all figures of the book.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the executed notebooks lie.
+
+    Returns
+    -------
+    tuple of Published
+        In the order of the book.
+
+    Examples
+    --------
+    >>> all(figure.id.startswith("fig-") for figure in figures())
+    True
+    """
+    return tuple(
+        Published(
+            record["id"],
+            title_of(record["caption"]),
+            notebook.name,
+            notebook.title,
+            record["caption"],
+            record["alt"],
+            tuple(record["sources"]),
+        )
+        for notebook in notebooks(folder)
+        for record in _records(folder / f"{notebook.name}.ipynb")
+    )
+
+
+def find_figure(figure_id: str, folder: Path = FOLDER) -> Published:
+    """Return one figure.
+
+    Parameters
+    ----------
+    figure_id : str
+        Its id.
+    folder : pathlib.Path
+        Where the executed notebooks lie.
+
+    Returns
+    -------
+    Published
+        The figure.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that id; the message names those there are.
+    """
+    known = {figure.id: figure for figure in figures(folder)}
+    if figure_id not in known:
+        raise ParameterError(f"figure {figure_id!r}: must be one of {', '.join(known)}")
+    return known[figure_id]
+
+
+def cite(figure_id: str, folder: Path = FOLDER) -> str:
+    """Return a BibTeX entry for a figure.
+
+    Parameters
+    ----------
+    figure_id : str
+        Its id.
+    folder : pathlib.Path
+        Where the executed notebooks lie.
+
+    Returns
+    -------
+    str
+        The entry: the companion, its version, and the figure with its address.
+    """
+    return bibtex(find_figure(figure_id, folder))
+
+
+def bibtex(figure: Published) -> str:
+    """Write the BibTeX entry of a figure.
+
+    Parameters
+    ----------
+    figure : Published
+        The figure.
+
+    Returns
+    -------
+    str
+        The entry.
+    """
+    facts = metadata("prlib")
+    title = re.sub(r"\\\((.*?)\\\)", r"$\1$", figure.title)
+    return "\n".join(
+        (
+            f"@misc{{prlib-{figure.id},",
+            f"  author       = {{{{{facts['Author']}}}}},",
+            f"  title        = {{{title}}},",
+            f"  howpublished = {{Figure in: {facts['Summary']}, version {version('prlib')}}},",
+            f"  note         = {{Figure {figure.id}}},",
+            f"  url          = {{{figure.url}}},",
+            "}",
+        )
+    )
+
+
+def save(figure_id: str, kind: str, out: Path, folder: Path = FOLDER) -> tuple[Path, Path]:
+    """Write a figure to a file, and its citation beside it.
+
+    Parameters
+    ----------
+    figure_id : str
+        Its id.
+    kind : {"svg", "pdf", "png", "csv", "bib"}
+        The format.
+    out : pathlib.Path
+        The folder; it is made if it is not there.
+    folder : pathlib.Path
+        Where the executed notebooks lie.
+
+    Returns
+    -------
+    figure, citation : pathlib.Path
+        The files.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such figure or format.
+    """
+    figure = find_figure(figure_id, folder)
+    contents = {one: figure.file(one, folder) for one in (kind, "bib")}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(f"out = {str(out)!r}: {error.strerror}") from None
+    for one, content in contents.items():
+        write_whole(out / f"{figure.id}.{one}", content)
+    return out / f"{figure.id}.{kind}", out / f"{figure.id}.bib"
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, _changed: int) -> list[dict[str, Any]]:
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return [output.data[MIME] for output in outputs if MIME in output.get("data", {})]
+
+
+def _address(name: str) -> str:
+    for line in metadata("prlib").get_all("Project-URL") or ():
+        label, _, address = line.partition(", ")
+        if label == name:
+            return address.rstrip("/")
+    return ""

@@ -1,0 +1,201 @@
+"""A figure as a reader meets it: an image, a caption that stands alone, and words for the blind."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from companion.figures.plotted import as_csv
+from companion.figures.style import PAGE, RC
+from prlib.sweeps.sources import sources
+
+MIME = "application/vnd.prlib.figure+json"
+"""Under which a notebook keeps a figure's files, for `companion.catalogue`."""
+
+
+@dataclass(frozen=True, eq=False)
+class BookFigure:
+    r"""A captioned figure; in a notebook it displays itself.
+
+    Attributes
+    ----------
+    id : str
+        Stable name, also its anchor on the page; it starts with ``fig-``.
+    caption : str
+        What is seen, on what data, with sample sizes. LaTeX between ``\(`` and ``\)``.
+    alt : str
+        The same for a reader who cannot see it: what is drawn and what it shows.
+    figure : matplotlib.figure.Figure
+        The figure.
+    """
+
+    id: str
+    caption: str
+    alt: str
+    figure: Figure
+
+    def svg(self) -> bytes:
+        """Render as SVG; the same figure gives the same bytes.
+
+        Returns
+        -------
+        bytes
+            The file.
+        """
+        svg = self._saved("svg", {"Date": None, "Title": self.id, "Description": self._source})
+        # Without indentation, which is a tenth of the file.
+        return re.sub(rb"\n\s+", b"\n", svg)
+
+    def pdf(self) -> bytes:
+        """Render as PDF: vectors, fonts embedded, at the width of the figure in a paper.
+
+        Returns
+        -------
+        bytes
+            The file.
+        """
+        metadata = {"CreationDate": None, "Title": self.id, "Subject": self._source}
+        return self._saved("pdf", metadata)
+
+    def png(self) -> bytes:
+        """Render as PNG at 300 dots an inch, in 256 colours.
+
+        Returns
+        -------
+        bytes
+            The file.
+        """
+        image = Image.open(io.BytesIO(self._saved("png", {}, dpi=300))).convert("RGB")
+        known = PngInfo()
+        known.add_text("Title", self.id)
+        known.add_text("Description", self._source)
+        buffer = io.BytesIO()
+        palette = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        palette.save(buffer, "png", dpi=(300, 300), pnginfo=known, optimize=True)
+        return buffer.getvalue()
+
+    def csv(self) -> str:
+        """Write what is drawn as a table.
+
+        Returns
+        -------
+        str
+            See `companion.figures.plotted`.
+        """
+        return as_csv(self.figure)
+
+    @property
+    def _source(self) -> str:
+        return source_line(sources())
+
+    def _saved(self, kind: str, metadata: dict[str, Any], **options: Any) -> bytes:
+        buffer = io.BytesIO()
+        with mpl.rc_context(RC):
+            self.figure.savefig(buffer, format=kind, metadata=metadata, **options)
+        return buffer.getvalue()
+
+    def _html(self) -> str:
+        # Percent-encoded where it must be, and no more: a quarter lighter than base64.
+        source = html.escape(quote(self.svg(), safe=" !'()*+,-./:;<=>?@[]_`{|}~\n"), quote=False)
+        width = round(self.figure.get_figwidth() * 100)
+        # One panel is narrower than the page, and small enough for a phone as it is.
+        kind = "prlib-figure narrow" if self.figure.get_figwidth() < PAGE else "prlib-figure"
+        return (
+            f'<figure class="{kind}" id="{self.id}">'
+            f'<img src="data:image/svg+xml,{source}" width="{width}" '
+            f'alt="{html.escape(self.alt, quote=True)}">'
+            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        record = {
+            "id": self.id,
+            "caption": self.caption,
+            "alt": self.alt,
+            "sources": list(sources()),
+            "csv": self.csv(),
+            "pdf": base64.b64encode(self.pdf()).decode(),
+            "png": base64.b64encode(self.png()).decode(),
+        }
+        return {"text/html": self._html(), "text/plain": repr(self), MIME: record}
+
+    def __repr__(self) -> str:
+        """Return the words that stand for it in a terminal."""
+        return f"{self.id}: {self.alt}"
+
+
+def source_line(tables: Iterable[Mapping[str, str]]) -> str:
+    """Say in one line what a figure's files were made of.
+
+    Parameters
+    ----------
+    tables : iterable of mapping
+        The tables of results that were read; see `prlib.sweeps.sources`.
+
+    Returns
+    -------
+    str
+        Version, and each table with its digest and commit.
+    """
+    read = "; ".join(f"{t['table']} sha256 {t['sha256']} commit {t['commit']}" for t in tables)
+    return f"prlib {version('prlib')}; data: {read or 'none, computed by the notebook'}"
+
+
+def title_of(caption: str) -> str:
+    r"""Return the first words of a caption: all before its first mark outside of mathematics.
+
+    Parameters
+    ----------
+    caption : str
+        The caption.
+
+    Returns
+    -------
+    str
+        A title.
+
+    Examples
+    --------
+    >>> title_of(r"Growth with \(f(\alpha)\) and a = 0.01, at three sizes. Lines: theory.")
+    'Growth with \\(f(\\alpha)\\) and a = 0.01'
+    """
+    words = ""
+    for number, part in enumerate(re.split(r"(\\\(.*?\\\))", caption)):
+        if number % 2 == 0 and (mark := re.search(r"\s?[,:;(]|\.(?!\d)", part)):
+            return words + part[: mark.start()]
+        words += part
+    return words
+
+
+def glue(**numbers: Any) -> None:
+    """Publish numbers of a notebook under names, for the book's prose to quote.
+
+    They go into the notebook's outputs in the form that Jupyter Book's ``{glue:text}`` reads.
+
+    Parameters
+    ----------
+    **numbers
+        Each number under its name; text stays as it is, so round beforehand.
+    """
+    from IPython.display import display  # noqa: PLC0415 - only in a notebook
+
+    prefix = "application/papermill.record/"
+    for name, number in numbers.items():
+        display(
+            # Quoted: the role then takes it as text, and does not round it anew.
+            {f"{prefix}text/plain": repr(str(number))},
+            metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
+            raw=True,
+        )

@@ -1,0 +1,436 @@
+"""Who recovers, from which start, at which size (notebooks 04, 05 and 06)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy.special import expit
+
+from companion.analysis.scaling import FORMS, REACH, Scaling, near_half
+from companion.ensembles import mean_interval
+from companion.figures.export import BookFigure
+from companion.figures.style import (
+    COLOURS,
+    OPAQUE,
+    THEORY,
+    heading,
+    legend_below,
+    panels,
+    points,
+    sequence,
+)
+from prlib.descent.instance import CONSTRAINED_TIME
+from prlib.losses import NormalizedIntensity
+from prlib.measures import initial
+from prlib.spectra.outlier import outlier
+from prlib.sweeps import half_point, paired, rates
+from prlib.transitions import alpha_init, alpha_threshold
+
+
+class Start(NamedTuple):
+    """How a start is drawn, and what a descent from it comes from, in a sentence."""
+
+    colour: str
+    marker: str
+    name: str
+    phrase: str
+
+
+STARTS: dict[str, Start] = {
+    "random": Start(COLOURS[0], "o", "random", "random starts"),
+    "spectral": Start(COLOURS[1], "s", "$v_1$ of the Hessian", "starts along v1 of the Hessian"),
+    "constrained": Start(COLOURS[3], "^", "constrained", "constrained starts"),
+    "optimal": Start(COLOURS[2], "D", "optimal spectral", "optimal spectral starts"),
+    "deflated": Start(
+        COLOURS[7],
+        "v",
+        "$v_1$ without signal",
+        "starts along v1 without its component along the signal",
+    ),
+    "orthogonal": Start(
+        COLOURS[4],
+        "<",
+        "random without signal",
+        "random starts without their component along the signal",
+    ),
+}
+"""The starts by their names in `prlib.parameters.STARTS`."""
+
+
+def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
+    """Absolute overlap against time of paired random and constrained starts.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    rows : pandas.DataFrame
+        From `companion.ensembles.observations`, of one alpha.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    starts = [start for start in STARTS if start in set(rows["start"])]
+    with panels(1, len(starts), height=2.8, sharey=True) as (figure, axes):
+        for axis, start in zip(axes, starts, strict=True):
+            found = rows[rows["start"] == start]
+            for _, run in found.groupby("replica"):
+                axis.plot(
+                    run["time"],
+                    run["overlap"],
+                    color=STARTS[start].colour if run["recovered"].iloc[0] else "0.6",
+                    alpha=0.3,
+                    linewidth=0.7,
+                )
+            ends = found.groupby("replica")["recovered"].first()
+            axis.set_xscale("symlog", linthresh=1e-3, linscale=0.3)
+            axis.set_xlim(0, found["time"].max())
+            axis.set_xticks([0, 1e-2, 1, 100])
+            axis.set_xlabel("time t")
+            heading(axis, f"{STARTS[start].name}: {ends.sum()} of {len(ends)} recover")
+        axes[0].set_ylabel("overlap |m|")
+        axes[0].set_ylim(0, 1.02)
+    alpha, n = rows["alpha"].iloc[0], rows["n"].iloc[0]
+    return BookFigure(
+        "fig-constrained-overlap",
+        rf"Overlap with the signal along the descent: \(\alpha\) = {alpha:g}, N = {n}, a = {a:g}, "
+        f"{rows['replica'].nunique()} instances. Both panels show the same instances and random "
+        f"points, until t = {rows['time'].max():g}, when the runs were stopped. Coloured: runs "
+        "that recover the signal by then; grey: runs that do not. The constrained descent is held "
+        f"at overlap zero until t = {CONSTRAINED_TIME:g}. Lines join the times of observation."
+        f"{_still_rising(rows, starts)}",
+        "Two panels of overlap against time. From a random start most runs rise to one early. The "
+        "constrained runs stay at zero until they are set free; fewer of them reach one before the "
+        "runs were stopped, and most of the others are still rising then.",
+        figure,
+    )
+
+
+def _still_rising(rows: pd.DataFrame, starts: Sequence[str]) -> str:
+    """Say in how many of the runs that had not recovered the overlap still grew at the end."""
+    before, last = np.sort(rows["time"].unique())[-2:]
+    failing = rows[~rows["recovered"]]
+    if failing.empty:
+        return ""
+    overlaps = failing.pivot_table(index=["start", "replica"], columns="time", values="overlap")
+    counts = (overlaps[last] > overlaps[before]).groupby("start").agg(["sum", "size"])
+    found = " and ".join(
+        f"{counts['sum'][start]} of the {counts['size'][start]} grey runs in ({letter})"
+        for letter, start in zip("abcdefghij", starts, strict=False)
+        if start in counts.index
+    )
+    return (
+        f" From t = {before:g} to {last:g} the overlap still grew in {found}: more of them may "
+        "recover later."
+    )
+
+
+def recovery_figure(
+    a: float, table: pd.DataFrame, starts: Sequence[str], name: str = "fig-recovery"
+) -> BookFigure:
+    """Recovered fraction against alpha, one panel a start, one colour a size.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    table : pandas.DataFrame
+        From `companion.ensembles.recovery`.
+    starts : sequence of str
+        The panels.
+    name : str
+        The figure's id.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    loss, sizes = NormalizedIntensity(a), sorted(table["n"].unique())
+    counted = rates(table, by=["n", "start", "alpha"]).rename(columns={"rate": "mean"})
+    with panels(1, len(starts), height=3.2, sharey=True, sharex=True) as (figure, axes):
+        for axis, start in zip(axes, starts, strict=True):
+            _thresholds(axis, loss)
+            for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
+                found = counted[(counted["n"] == n) & (counted["start"] == start)]
+                points(axis, found["alpha"], found, color=colour, label=f"N = {n}")
+                _fitted(axis, table[(table["n"] == n) & (table["start"] == start)], colour)
+            axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
+            heading(axis, STARTS[start].name)
+        axes[0].set_ylabel("recovered fraction")
+        legend_below(figure, axes[0], columns=4)
+    return BookFigure(
+        name,
+        f"Fraction of {' and '.join(starts)} starts that recover the signal at a = {a:g} "
+        f"(|m| > 0.99 before t = {table['time_limit'].max():g}), {_runs(counted)}, the same "
+        "instances in each panel. Points: simulation, with 95 % Wilson intervals; curves: "
+        f"{_fits(table)}. "
+        r"Vertical lines: \(\alpha_\mathrm{BBP}\) at the start (dotted, "
+        f"{alpha_init(loss).alpha:.3f}) "
+        rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "
+        "size.",
+        "Recovered fractions rise with alpha from zero towards one, the more steeply the larger N "
+        "is. From a random start larger N lie further right. The constrained start lies right of "
+        "the others, and hardly moves with N.",
+        figure,
+    )
+
+
+def _thresholds(axis: Axes, loss: NormalizedIntensity) -> None:
+    axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
+    axis.axvline(alpha_threshold(loss).alpha, color=THEORY, linestyle="--", linewidth=1)
+
+
+def _fitted(axis: Axes, table: pd.DataFrame, colour) -> None:
+    near = near_half(table)
+    fit = half_point(near["alpha"], near["recovered"]) if len(near) else None
+    if fit is not None and np.isfinite(fit.slope):
+        grid = np.linspace(near["alpha"].min(), near["alpha"].max(), 100)
+        axis.plot(grid, expit(fit.slope * (grid - fit.alpha)), color=colour, linewidth=0.8)
+
+
+def _fits(table: pd.DataFrame) -> str:
+    """Say what the curves of `_fitted` are fitted to."""
+    counts = near_half(table).groupby(["n", "start"])["alpha"].nunique()
+    if counts.empty:
+        return "logistic fits near one half, for which there are no points"
+    least, most = counts.min(), counts.max()
+    many = f"{least}" if least == most else f"{least} to {most}"
+    exact = "; a fit to two alphas meets both points" if least == 2 else ""
+    return (
+        f"logistic fits near one half only, each to the {many} alphas within {REACH:g} of where "
+        f"its fraction passes one half{exact}"
+    )
+
+
+def _runs(counted: pd.DataFrame) -> str:
+    least, most = counted["runs"].min(), counted["runs"].max()
+    return f"{least} runs a point" if least == most else f"{least} to {most} runs a point"
+
+
+def _in_caption(start: str) -> str:
+    """Return what a start is called, with its mathematics as a caption writes it."""
+    return STARTS[start].phrase.replace("v1", r"\(v_1\)")
+
+
+def paired_difference_figure(
+    a: float, table: pd.DataFrame, one: str, other: str, name: str
+) -> BookFigure:
+    """Difference of two starts' recovered fractions on the same instances.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    table : pandas.DataFrame
+        From `companion.ensembles.recovery`.
+    one, other : str
+        The starts.
+    name : str
+        The figure's id.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    loss = NormalizedIntensity(a)
+    differences = paired(table, one, other).rename(columns={"difference": "mean"})
+    sizes = sorted(differences["n"].unique())
+    with panels(height=3.0, width=5.4) as (figure, (axis,)):
+        _thresholds(axis, loss)
+        axis.axhline(0, color="0.7", linewidth=0.8)
+        for i, (n, colour) in enumerate(zip(sizes, sequence(len(sizes)), strict=True)):
+            found = differences[differences["n"] == n]
+            shift = 0.02 * (i - (len(sizes) - 1) / 2)
+            points(axis, found["alpha"] + shift, found, color=colour, label=f"N = {n}")
+            axis.plot(found["alpha"] + shift, found["mean"], color=colour, linewidth=0.6)
+        axis.set(
+            xlabel=r"$\alpha$",
+            ylabel=f"recovered fraction,\n{STARTS[one].name} less {STARTS[other].name}",
+        )
+        legend_below(figure, axis)
+    return BookFigure(
+        name,
+        f"Recovered fraction from {_in_caption(one)} less that from {_in_caption(other)}, on the "
+        f"same instances, a = {a:g}, {differences['pairs'].min()} to {differences['pairs'].max()} "
+        "pairs a point, with 95 % intervals of paired differences (Agresti and Min). Vertical "
+        "lines: the transitions at the start (dotted) and at threshold states (dashed), at "
+        "infinite size. Points of one alpha are drawn side by side; thin lines join those of an N.",
+        f"The fraction recovered from {STARTS[one].phrase} less that from "
+        f"{STARTS[other].phrase}, against alpha: a hump, of which the largest sizes cover a part.",
+        figure,
+    )
+
+
+def start_overlap_figure(a: float, table: pd.DataFrame) -> BookFigure:
+    """Squared overlap of v1 with the signal at the start, against alpha and against N.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    table : pandas.DataFrame
+        From `companion.ensembles.recovery`.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    loss, spectral = NormalizedIntensity(a), table[table["start"] == "spectral"]
+    spectral = spectral.assign(square=spectral["start_overlap"] ** 2)
+    sizes = sorted(spectral["n"].unique())
+    chosen = _spread(sorted(spectral["alpha"].unique()), 4)
+    with panels(1, 2, height=3.0) as (figure, (left, right)):
+        grid = np.linspace(spectral["alpha"].min(), spectral["alpha"].max(), 160)
+        laws = [outlier(initial(loss, float(alpha))) for alpha in grid]
+        left.plot(grid, [0.0 if law is None else law.overlap2 for law in laws], color=THEORY)
+        for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
+            means = mean_interval(spectral[spectral["n"] == n], "alpha", "square")
+            points(left, means.index, means, color=colour, label=f"N = {n}")
+        left.set(xlabel=r"$\alpha$", ylabel="squared overlap of $v_1$", ylim=(0, None))
+        left.legend(**OPAQUE)
+        heading(left, "against alpha")
+        for alpha, colour in zip(chosen, sequence(len(chosen)), strict=True):
+            means = mean_interval(spectral[spectral["alpha"] == alpha], "n", "square")
+            points(right, means.index, means, color=colour, label=rf"$\alpha$ = {alpha:g}")
+            law = outlier(initial(loss, float(alpha)))
+            if law is not None:
+                right.axhline(law.overlap2, color=colour, linewidth=1)
+        sizes_grid = np.array([min(sizes), max(sizes)])
+        right.plot(sizes_grid, 1 / sizes_grid, color="0.5", linestyle=":", label="1/N: chance")
+        right.set(xscale="log", yscale="log", xlabel="N", ylabel="squared overlap of $v_1$")
+        right.minorticks_off()
+        right.set_xticks(sizes, [str(n) for n in sizes])
+        right.legend(**OPAQUE)
+        heading(right, "against N")
+    counts = spectral.groupby(["n", "alpha"]).size()
+    return BookFigure(
+        "fig-spectral-overlap",
+        "Squared overlap with the signal of the lowest eigenvector of the Hessian at a random "
+        f"point, a = {a:g}. Points: means over {counts.min()} to {counts.max()} instances, with 95 "
+        "% intervals. Lines: infinite size, zero below the transition at "
+        rf"\(\alpha\) = {alpha_init(loss).alpha:.3f}. Dotted: what a random direction has.",
+        "Left: overlaps rise with alpha; the smaller N, the higher they are below the transition, "
+        "where the line of infinite size is zero. Right: below the transition overlaps fall with "
+        "N, yet stay far above one over N; above it they level off at the line.",
+        figure,
+    )
+
+
+def _spread(values: Sequence[float], count: int) -> list[float]:
+    places = np.unique(np.linspace(0, len(values) - 1, count).round().astype(int))
+    return [values[i] for i in places]
+
+
+def starts_figure(a: float, table: pd.DataFrame, sizes: Sequence[int]) -> BookFigure:
+    """Recovered fraction against alpha of all starts, one panel a size.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    table : pandas.DataFrame
+        From `companion.ensembles.recovery`.
+    sizes : sequence of int
+        The panels.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    loss = NormalizedIntensity(a)
+    table = table[table["n"].isin(sizes)]
+    counted = rates(table, by=["n", "start", "alpha"]).rename(columns={"rate": "mean"})
+    with panels(1, len(sizes), height=3.2, sharey=True, sharex=True) as (figure, axes):
+        for axis, n in zip(axes, sorted(sizes), strict=True):
+            axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
+            for start, (colour, marker, label, _) in STARTS.items():
+                found = counted[(counted["n"] == n) & (counted["start"] == start)]
+                if found.empty:
+                    continue
+                points(axis, found["alpha"], found, marker=marker, color=colour, label=label)
+                _fitted(axis, table[(table["n"] == n) & (table["start"] == start)], colour)
+            axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
+            heading(axis, f"N = {n}")
+        axes[0].set_ylabel("recovered fraction")
+        legend_below(figure, axes[0])
+    return BookFigure(
+        "fig-spectral-recovery",
+        rf"Fraction of descents that recover the signal from each start, a = {a:g}, "
+        f"{_runs(counted)}, on the same instances. Points: simulation, with 95 % Wilson "
+        rf"intervals; curves: {_fits(table)}. Dotted: \(\alpha_\mathrm{{BBP}}\) at the start, "
+        f"{alpha_init(loss).alpha:.3f}.",
+        "Recovered fractions against alpha for several starts. The optimal spectral start is far "
+        "left of all; then the lowest eigenvector of the Hessian; then the random start.",
+        figure,
+    )
+
+
+def half_points_figure(
+    a: float,
+    half_points: pd.DataFrame,
+    fits: dict[str, Sequence[Scaling]],
+    predicted: pd.DataFrame,
+) -> BookFigure:
+    """Half points against the dimension, with the forms that were fitted to them.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    half_points : pandas.DataFrame
+        From `companion.claims.scaling.half_points`.
+    fits : dict of str to sequence of Scaling
+        The fitted forms of each start.
+    predicted : pandas.DataFrame
+        From `companion.claims.scaling.predictions`.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    loss, styles = NormalizedIntensity(a), ("-", "--", ":", "-.")
+    starts = list(fits)
+    with panels(1, len(starts), height=3.4, sharey=False) as (figure, axes):
+        for axis, start in zip(axes, starts, strict=True):
+            colour, marker, label, _ = STARTS[start]
+            found = half_points[half_points["start"] == start].rename(columns={"half": "mean"})
+            grid = np.geomspace(found["n"].min(), predicted["n"].max() * 2, 200)
+            for fit, style in zip(fits[start], styles, strict=True):
+                axis.plot(grid, fit.half_point(grid), style, color=THEORY, label=FORMS[fit.form][0])
+            points(axis, found["n"], found, marker=marker, color=colour)
+            mine = predicted[predicted["start"] == start]
+            # One beside the other, in the line style of their forms.
+            for i, (style, (_, row)) in enumerate(zip(styles, mine.iterrows(), strict=True)):
+                place = row["n"] * 1.35 ** (i - 1.5)
+                axis.plot([place] * 2, [row["low"], row["high"]], style, color="0.45", linewidth=2)
+            axis.set(xscale="log", xlabel="N")
+            axis.minorticks_off()
+            axis.set_xticks([100, 1000, 10000], ["100", "1000", "10000"])
+            heading(axis, label)
+        axes[0].set_ylabel(r"$\alpha$ at which half the runs recover")
+        legend_below(figure, axes[0])
+    counts = half_points["runs"]
+    return BookFigure(
+        "fig-half-points",
+        r"The \(\alpha\) at which half the descents recover the signal, against the dimension, "
+        f"a = {a:g}. Points: logistic fits to {counts.min()} to {counts.max()} runs a size, with "
+        "95 % bootstrap intervals. Lines: four forms, each fitted to the runs of all sizes. Grey "
+        f"bars, side by side: their predictions for N = {predicted['n'].iloc[0]}, 95 % bootstrap "
+        "intervals. "
+        rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
+        f"{alpha_threshold(loss).alpha:.3f} at threshold states.",
+        "Half points rise slowly with N for each start; the four forms lie on the points and part "
+        "beyond the largest size.",
+        figure,
+    )

@@ -1,0 +1,220 @@
+"""What the book adds to Sphinx: facts that pages must not type, and the reference of prlib."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import itertools
+import pkgutil
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+import prlib
+from companion.claims.typeset import number, typeset
+from companion.reexecution import notebooks
+from companion.sphinx.benchmark_tables import tables
+from companion.verification import Held, verify
+
+API_MARK = re.compile(r"<!-- modules: ([\w ]+) -->")
+
+# What is not prose in a docstring: literals and roles, directives with their content, examples.
+LITERAL = re.compile(
+    r"``.*?``|`[^`]*`|^( *)\.\. [\w-]+::.*?(?=^\1\S|\Z)|^ *(?:>>>|\.\.\.)[^\n]*",
+    re.DOTALL | re.MULTILINE,
+)
+
+# Front to back, as the architecture page lists the floors; a module that is not named comes last.
+ORDER = [
+    *["losses", "problem", "measures", "spectra", "transitions", "evolution", "finite_size"],
+    *["descent", "ensembles", "sweeps", "figures", "claims", "reexecution", "verification"],
+    "catalogue",
+    *["cli", "parameters"],
+]
+
+
+def modules() -> list[ModuleType]:
+    """Return every public module of prlib, floor by floor."""
+    found = [
+        importlib.import_module(info.name)
+        for info in pkgutil.walk_packages(prlib.__path__, "prlib.")
+        if not any(part.startswith("_") for part in info.name.split("."))
+    ]
+
+    def rank(module: ModuleType) -> tuple[int, str]:
+        floor = module.__name__.split(".")[1]
+        return (ORDER.index(floor) if floor in ORDER else len(ORDER), module.__name__)
+
+    return sorted(found, key=rank)
+
+
+def exported(module: ModuleType) -> list[str]:
+    """Return links to what a package offers from the modules below it."""
+    links = []
+    for name in getattr(module, "__all__", ()):
+        member = getattr(module, name)
+        if home := getattr(member, "__module__", None):
+            role = "class" if inspect.isclass(member) else "func"
+            links.append(f"{{py:{role}}}`{name} <{home}.{member.__name__}>`")
+    return links
+
+
+def reference(mark: re.Match[str]) -> str:
+    """Return the API reference of some floors as MyST: a section for each module."""
+    floors = mark[1].split()
+    text = []
+    for module in [prlib, *modules()]:
+        if module.__name__.split(".")[-1 if module is prlib else 1] not in floors:
+            continue
+        is_package = hasattr(module, "__path__")
+        members = "" if is_package else "\n   :members:\n   :show-inheritance:"
+        text += [
+            f"## `{module.__name__}`",
+            f"```{{eval-rst}}\n.. automodule:: {module.__name__}{members}\n```",
+        ]
+        if is_package and (links := exported(module)):
+            text += [f"`{module.__name__}` offers: " + ", ".join(links) + "."]
+    return "\n\n".join(text)
+
+
+def expand(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put the version and the address also into code blocks, and the reference into its page."""
+    for name in ("repository", "version"):
+        source[0] = source[0].replace(f"{{{{ {name} }}}}", app.config.myst_substitutions[name])
+    if docname.startswith("book/api"):
+        source[0] = API_MARK.sub(reference, source[0])
+
+
+def floors() -> str:
+    """Return the table of floors: the modules that there are, and the first line of each."""
+    rows = ["| floor | what lives there |", "| --- | --- |"]
+    for module in modules():
+        if module.__name__.count(".") == 1 and module is not prlib.parameters:
+            summary = inspect.getdoc(module).split("\n\n")[0].replace("\n", " ")
+            rows.append(f"| `{module.__name__}` | {summary} |")
+    return "\n".join(rows)
+
+
+def commands(root: Path) -> str:
+    """Return the table of what the Makefile can do, as `make` itself prints it."""
+    rows = ["| command | what it does |", "| --- | --- |"]
+    for target, what in re.findall(
+        r"^(\w+):.*?## (.*)$", (root / "Makefile").read_text(), re.MULTILINE
+    ):
+        rows.append(f"| `make {target}` | {what} |")
+    return "\n".join(rows)
+
+
+def what_holds(claims: Sequence[Held]) -> str:
+    """Return the table of all claims: what `prlib verify` prints."""
+    rows, titles = [], {notebook.name: notebook.title for notebook in notebooks()}
+    places = itertools.groupby(claims, lambda held: held.source.partition("/")[0])
+    for place, held_there in places:
+        heading = "[Tables of results](data.md)"
+        if place in titles:
+            heading = f"[{place[:2]} {titles[place]}](../notebooks/{place}.ipynb)"
+        rows += [
+            "",
+            f"## {heading}",
+            "",
+            "| verdict | claim | number | which is | accepted |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for held in held_there:
+            accepted = ""
+            if (held.low, held.high) != (None, None):
+                low = number(held.low, "markdown", missing="−∞")
+                accepted = f"{low} to {number(held.high, 'markdown', missing='∞')}"
+            cells = (
+                f'<span class="verdict {held.verdict.lower()}">{held.verdict}</span>',
+                typeset(held.statement, "markdown").replace("|", r"\|"),
+                number(held.number, "markdown"),
+                typeset(held.quantity, "markdown"),
+                accepted,
+            )
+            rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def data_tables(root: Path) -> str:
+    """Return the table of the tables of results, from their specs and records."""
+    rows = [
+        "| table | what for | rows | core time | computed |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    specs = root / "data" / "specs"
+    for path in [*sorted(specs.glob("*.toml")), *sorted(specs.glob("theory/*.toml"))]:
+        folder = path.parent.relative_to(specs)
+        text = path.read_text(encoding="utf-8")
+        comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+        what = typeset(" ".join(line.lstrip("# ") for line in comment), "markdown")
+        found = root / "data" / folder / path.name
+        record = tomllib.loads(found.read_text(encoding="utf-8"))
+        rows.append(
+            f"| `{(folder / path.stem).as_posix()}` | {what} | {record['rows']:,} | "
+            f"{record['core_seconds'] / 60:.0f} min "
+            f"| {record['finished'][:10]}, commit `{record['commit'][:7]}` |"
+        )
+    return "\n".join(rows)
+
+
+def verdicts(claims: Sequence[Held]) -> str:
+    """Return how many claims there are of each verdict."""
+    counts = Counter(held.verdict for held in claims)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("PASS", "OPEN", "FAIL"))
+
+
+def set_facts(app: Sphinx, config: Config) -> None:
+    """Give the pages what they must not type: version, address, floors, commands."""
+    config.version = config.release = version("prlib")
+    url = config.html_theme_options["repository_url"]
+    branch = config.html_theme_options["repository_branch"]
+    claims = verify()
+    config.myst_substitutions = {
+        "version": config.release,
+        "repository": url,
+        "citation_file": f"[`CITATION.cff`]({url}/blob/{branch}/CITATION.cff)",
+        "floors": floors(),
+        "commands": commands(Path(app.srcdir)),
+        **tables(Path(app.srcdir)),
+        "what_holds": what_holds(claims),
+        "verdicts": verdicts(claims),
+        "data_tables": data_tables(Path(app.srcdir)),
+    }
+    config.html_theme_options["extra_footer"] = (
+        f'Version {config.release} · <a href="{url}">source</a> · MIT licence · companion to '
+        '<a href="https://arxiv.org/abs/2403.02418">arXiv 2403.02418</a>'
+    )
+
+
+def keep_bars(_app: Sphinx, *about: Any) -> None:
+    """Keep the bars of ``|m|`` in a docstring's prose from being read as a substitution."""
+    lines: list[str] = about[-1]
+    text, kept, end = "\n".join(lines), [], 0
+    for literal in LITERAL.finditer(text):
+        kept += [text[end : literal.start()].replace("|", r"\|"), literal[0]]
+        end = literal.end()
+    lines[:] = "".join([*kept, text[end:].replace("|", r"\|")]).split("\n")
+
+
+def keep_colon(_app: Sphinx, what: str, _name: str, _obj: Any, _opt: Any, lines: list[str]) -> None:
+    """Keep a colon in the first line of an attribute's docstring from being read as its type."""
+    if what in {"attribute", "data", "property"}:
+        lines[:0] = ["..", ""]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the above to the build."""
+    app.connect("config-inited", set_facts, priority=900)
+    app.connect("source-read", expand)
+    app.connect("autodoc-process-docstring", keep_colon, priority=100)
+    app.connect("autodoc-process-docstring", keep_bars, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,68 @@
+"""What a figure's table holds is what the figure shows."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from companion.figures.plotted import as_csv, plotted
+from companion.figures.style import panels, points
+
+
+@pytest.fixture
+def figure():
+    with panels(1, 2) as (figure, (left, right)):
+        estimate = pd.DataFrame({"mean": [0.2, 0.6], "low": [0.1, 0.5], "high": [0.4, 0.9]})
+        points(left, [1.0, 2.0], estimate, color="#0173b2", label="simulation")
+        left.plot([0, 1, 2], [0.0, 0.3, 0.7], color="#222222", label="theory")
+        left.axvline(1.5)
+        left.fill_between([0, 1], [0, 0.1], [0.2, 0.4], label="band")
+        right.stairs([3, 5], [0, 1, 2], fill=True)
+        right.pcolormesh([0.0, 1.0], [2.0, 3.0], [[1, 2], [3, 4]], shading="gouraud")
+        right.fill_betweenx([0, 1], [5, 6], [7, 8])
+    return figure
+
+
+def one(table, panel, kind):
+    return table[(table["panel"] == panel) & (table["kind"] == kind)]
+
+
+def test_points_carry_their_intervals(figure):
+    found = one(plotted(figure), "a", "point")
+    assert found[["x", "y", "low", "high"]].to_numpy() == pytest.approx(
+        np.array([[1, 0.2, 0.1, 0.4], [2, 0.6, 0.5, 0.9]])
+    )
+    assert set(found["label"]) == {"simulation"}
+    assert set(found["colour"]) == {"#0173b2"}
+
+
+def test_lines_bands_references_histograms_and_maps_are_there(figure):
+    table = plotted(figure)
+    assert one(table, "a", "line")[["x", "y"]].to_numpy().tolist() == [[0, 0], [1, 0.3], [2, 0.7]]
+    assert one(table, "a", "reference")["x"].tolist() == [1.5]
+    assert one(table, "a", "band")[["x", "low", "high"]].to_numpy().tolist() == [
+        [0, 0, 0.2],
+        [1, 0.1, 0.4],
+    ]
+    assert one(table, "b", "band")[["y", "low", "high"]].to_numpy().tolist() == [
+        [0, 5, 7],
+        [1, 6, 8],
+    ]
+    assert one(table, "b", "edges")[["x", "high", "y"]].to_numpy().tolist() == [
+        [0, 1, 3],
+        [1, 2, 5],
+    ]
+    assert one(table, "b", "map")["value"].tolist() == [1, 2, 3, 4]
+
+
+def test_the_file_reads_back_and_is_the_same_each_time(figure):
+    text = as_csv(figure)
+    assert text == as_csv(figure)
+    again = pd.read_csv(io.StringIO(text), keep_default_na=False)
+    for column in ("panel", "kind", "label", "colour"):
+        assert again[column].tolist() == plotted(figure)[column].tolist()
+    numbers = pd.read_csv(io.StringIO(text))[["x", "y", "low", "high", "value"]]
+    np.testing.assert_allclose(numbers, plotted(figure)[numbers.columns].astype(float), rtol=1e-9)

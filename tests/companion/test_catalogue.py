@@ -1,0 +1,122 @@
+"""Figures to take away: ids, files and citations, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import nbformat
+import pandas as pd
+import pytest
+
+from companion.catalogue import FORMATS, bibtex, figures, find_figure, save
+from companion.figures.export import BookFigure
+from companion.figures.style import panels
+from prlib.cli import main
+from prlib.parameters import ParameterError
+from prlib.sweeps import sources
+
+
+@pytest.fixture(autouse=True)
+def no_tables(monkeypatch):
+    """As in a process that has read no table."""
+    monkeypatch.setattr(sources, "_read", {})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with one notebook that shows one figure."""
+    with panels() as (drawing, (axis,)):
+        axis.plot([0, 1], [1, 2], label="a line")
+    figure = BookFigure(
+        "fig-one", r"The rise of \(\alpha\) (a test): it rises.", "A line.", drawing
+    )
+    data = figure._repr_mimebundle_()
+    output = nbformat.v4.new_output("display_data", data=data)
+    cells = [
+        nbformat.v4.new_markdown_cell("# One result"),
+        nbformat.v4.new_code_cell("n = 3  # dimension", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("figure", outputs=[output]),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "01-one.ipynb")
+    return tmp_path
+
+
+def test_a_figure_is_found_with_its_facts(folder):
+    (figure,) = figures(folder)
+    assert figure.id == "fig-one"
+    assert figure.title == r"The rise of \(\alpha\)"
+    assert figure.notebook == "01-one"
+    assert figure.topic == "One result"
+    assert figure.sources == ()
+    assert figure.url.endswith("/notebooks/01-one.html#fig-one")
+
+
+def test_files_are_what_the_notebook_shows(folder, tmp_path):
+    out = tmp_path / "out"
+    found = {kind: save("fig-one", kind, out, folder)[0] for kind in FORMATS}
+    assert found["svg"].read_bytes().startswith(b"<?xml")
+    assert found["pdf"].read_bytes().startswith(b"%PDF")
+    assert found["png"].read_bytes().startswith(b"\x89PNG")
+    table = pd.read_csv(io.BytesIO(found["csv"].read_bytes()), skiprows=2)
+    assert table[["x", "y", "label"]].to_numpy().tolist() == [[0, 1, "a line"], [1, 2, "a line"]]
+
+
+def test_the_same_figure_gives_the_same_bytes():
+    def draw():
+        with panels() as (drawing, (axis,)):
+            axis.errorbar([0, 1], [1, 2], yerr=0.1)
+        return BookFigure("fig-one", "One.", "One.", drawing)
+
+    first, second = draw(), draw()
+    assert first.svg() == second.svg()
+    assert first.csv() == second.csv()
+    assert first.pdf() == second.pdf()
+    assert first.png() == second.png()
+
+
+def test_a_figure_names_the_tables_that_were_read(tmp_path):
+    record = 'sha256 = "abc"\ncommit = "def"\nmachine = "one"\nfinished = "today"\n'
+    (tmp_path / "runs.toml").write_text(record)
+    sources.note(tmp_path / "runs.parquet")
+    sources.note(tmp_path / "no-record.parquet")
+    assert [source["table"] for source in sources.sources()] == ["data/runs.parquet"]
+    with panels() as (drawing, (axis,)):
+        axis.plot([0, 1])
+    svg = BookFigure("fig-one", "One.", "One.", drawing).svg().decode()
+    assert "data/runs.parquet sha256 abc commit def" in svg
+
+
+def test_a_citation_names_the_figure_and_its_place(folder):
+    entry = bibtex(find_figure("fig-one", folder))
+    assert entry.startswith("@misc{prlib-fig-one,")
+    assert r"title        = {The rise of $\alpha$}" in entry
+    assert "#fig-one}" in entry
+    assert entry.count("{") == entry.count("}")
+
+
+@pytest.mark.parametrize("name", ["fig-none", "../../etc/passwd", "fig-one; rm -rf /", ""])
+def test_an_unknown_figure_is_refused(folder, tmp_path, name):
+    with pytest.raises(ParameterError, match="must be one of fig-one"):
+        save(name, "pdf", tmp_path / "out", folder)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_format_is_refused(folder, tmp_path):
+    with pytest.raises(ParameterError, match="format = 'exe': must be one of svg, pdf, png, csv"):
+        save("fig-one", "exe", tmp_path, folder)
+
+
+def test_the_command_line_gives_all_three(tmp_path, capsys):
+    assert main(["figures", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["figures"]
+    name = found[0]["id"]
+    assert found[0]["files"] == [f"{name}.{kind}" for kind in FORMATS]
+    assert main(["cite", name]) == 0
+    assert f"prlib-{name}" in capsys.readouterr().out
+    assert main(["figure", name, "--format", "csv", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / f"{name}.csv").exists()
+    assert f"{name}.bib" in capsys.readouterr().out
+    assert (tmp_path / f"{name}.bib").read_text() == f"{bibtex(find_figure(name))}\n"
+    assert main(["cite", "fig-none"]) == 2
+    assert "figure 'fig-none': must be one of" in capsys.readouterr().err

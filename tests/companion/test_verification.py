@@ -1,0 +1,151 @@
+"""What holds is read from the notebooks, and the data are checked against their records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+
+import nbformat
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from companion.claims.claim import Evidence, within
+from companion.reexecution import FOLDER, notebooks
+from companion.verification import ELSEWHERE, verify
+from prlib import cli
+from prlib.sweeps import Spec
+from prlib.sweeps.runner import DATA, provenance
+from prlib.sweeps.store import Store
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of one notebook and of one table, to be damaged."""
+    (tmp_path / "specs").mkdir()
+    shutil.copy(FOLDER / "06-finite-size-scaling.ipynb", tmp_path)
+    shutil.copy(DATA / "specs" / "unseen.toml", tmp_path / "specs")
+    for suffix in ("parquet", "toml"):
+        shutil.copy(DATA / f"unseen.{suffix}", tmp_path)
+    return tmp_path
+
+
+def test_every_notebook_makes_claims_and_every_table_is_whole():
+    held = verify()
+    assert {one.source for one in held} >= {notebook.name for notebook in notebooks()}
+    assert len({one.id for one in held}) == len(held)
+    assert [one for one in held if one.id.startswith("data-") and one.verdict != "PASS"] == []
+
+
+def test_the_record_of_a_claim_is_the_claim():
+    claim = within("one", "a number above zero", 1.0, 0.0, float("inf"))
+    record = Evidence((claim,))._repr_mimebundle_()["application/vnd.companion.claims+json"]
+    assert record["claims"] == [
+        {
+            "id": "one",
+            "statement": "a number above zero",
+            "number": 1.0,
+            "low": 0.0,
+            "high": None,
+            "verdict": "PASS",
+            "quantity": "value",
+        }
+    ]
+
+
+def test_a_notebook_that_was_not_executed_fails(copy):
+    path = copy / "06-finite-size-scaling.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs = []
+    nbformat.write(notebook, path)
+    assert [one.verdict for one in verify(copy, copy)] == ["FAIL", "PASS"]
+
+
+@pytest.mark.parametrize("damage", ["table", "record", "spec", "gone"])
+def test_a_table_that_does_not_match_fails_with_a_reason(copy, damage):
+    if damage == "table":
+        (copy / "unseen.parquet").write_bytes((copy / "unseen.parquet").read_bytes() + b"x")
+    elif damage == "record":
+        (copy / "unseen.toml").write_text("rows = 1\n")
+    elif damage == "spec":
+        spec = copy / "specs" / "unseen.toml"
+        spec.write_text(spec.read_text().replace("replicas = 24", "replicas = 25"))
+    else:
+        (copy / "unseen.parquet").unlink()
+    last = verify(copy, copy)[-1]
+    assert last.verdict == "FAIL"
+    assert last.number is None
+    assert len(last.statement) > 100
+
+
+@pytest.fixture
+def elsewhere(copy):
+    """The same, with the table as another machine might have computed it."""
+    folder = copy / ELSEWHERE
+    folder.mkdir()
+    table = pq.read_table(copy / "unseen.parquet")
+    store = Store(Spec.load(copy / "specs" / "unseen.toml"), folder)
+    record = provenance(store.spec.to_toml(), table.num_rows, core=1.0, wall=1.0, commit="none")
+
+    def write(recovered):
+        column = table.schema.get_field_index("recovered")
+        with store.held():
+            store.begin()
+            store.finish(table.set_column(column, table.schema[column], [recovered]), record)
+        return verify(copy, copy)[-1]
+
+    return table["recovered"].to_pylist(), write
+
+
+@pytest.mark.parametrize(("flipped", "verdict"), [(0, "PASS"), (1, "PASS"), (12, "FAIL")])
+def test_rates_of_another_machine_must_lie_in_the_intervals(elsewhere, flipped, verdict):
+    recovered, write = elsewhere
+    ones = [i for i, one in enumerate(recovered) if one][:flipped]
+    held = write([one and i not in ones for i, one in enumerate(recovered)])
+    assert (held.id, held.verdict) == ("elsewhere-unseen", verdict)
+    assert f"where {flipped} end otherwise" in held.statement
+
+
+def test_a_table_of_another_machine_without_ours_fails_with_a_reason(elsewhere, copy):
+    elsewhere[1](elsewhere[0])
+    (copy / "unseen.parquet").unlink()
+    held = verify(copy, copy)[-1]
+    assert (held.verdict, held.number) == ("FAIL", None)
+    assert "it is not there" in held.statement
+
+
+@pytest.mark.parametrize(("replicas", "verdict"), [(20, "PASS"), (30, "FAIL")])
+def test_a_table_of_another_machine_may_hold_fewer_runs_but_no_others(
+    elsewhere, copy, replicas, verdict
+):
+    elsewhere[1](elsewhere[0])
+    record = copy / ELSEWHERE / "unseen.toml"
+    path = record.with_suffix(".parquet")
+    table = pq.read_table(path)
+    if replicas < len(table):
+        table = table.slice(0, replicas)
+    else:
+        extra = table.slice(0, replicas - len(table))
+        renamed = pa.array([run[::-1] for run in extra["run"].to_pylist()])
+        at = table.schema.get_field_index("run")
+        table = pa.concat_tables([table, extra.set_column(at, table.schema[at], [renamed])])
+    pq.write_table(table, path)
+    text = re.sub("replicas = 24", f"replicas = {replicas}", record.read_text())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    record.write_text(re.sub('sha256 = ".*"', f'sha256 = "{digest}"', text))
+    held = verify(copy, copy)[-1]
+    assert held.verdict == verdict
+    told = "20 of its 24 runs" if verdict == "PASS" else "holds runs that data/unseen.parquet lacks"
+    assert told in held.statement
+
+
+def test_the_command_prints_a_line_a_claim(capsys):
+    status = cli.main(["verify", "--json"])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["id"] for line in lines] == [one.id for one in verify()]
+    assert status == (1 if any(line["verdict"] == "FAIL" for line in lines) else 0)
