@@ -209,10 +209,10 @@ def _dynamics(arguments: argparse.Namespace) -> None:
 
     from prlib import dynamics  # noqa: PLC0415
     from prlib.evolution import PATHS, TOLERANCE  # noqa: PLC0415
-    from prlib.losses import intensity_loss  # noqa: PLC0415
+    from prlib.losses import as_loss  # noqa: PLC0415
     from prlib.measures.dynamical import choose_flow, cost  # noqa: PLC0415
 
-    loss = intensity_loss(arguments.a)
+    loss = as_loss(arguments.a)
     flow = choose_flow(loss, arguments.alpha, arguments.time, tolerance=TOLERANCE)
     needs = cost(PATHS, flow.times)
     if needs.seconds > LONG_SECONDS:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from prlib.descent.flow import descend_together
 from prlib.descent.starts import starting_point
 from prlib.descent.trajectory import StoppedBy, Trajectory
-from prlib.losses import intensity_loss
+from prlib.losses import as_loss
 from prlib.parameters import check, check_measurements
 from prlib.problem import Problem, random_on_sphere
 
@@ -122,7 +122,7 @@ def instance(
     >>> problem.X.shape, round(float(point @ point), 6)
     ((120, 40), 40.0)
     """
-    loss = intensity_loss(a)
+    loss = as_loss(a)
     n, alpha, seed = check("n", n), check("alpha", alpha), check("seed", seed)
     m = check_measurements(n, alpha)
     streams = np.random.SeedSequence([seed, n, m]).spawn(2)
