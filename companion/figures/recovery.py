@@ -366,11 +366,11 @@ def half_points_figure(
     a : float
         Normalisation of the loss.
     half_points : pandas.DataFrame
-        From `companion.claims.scaling.half_points`.
+        From `companion.claims.finite_size_scaling.half_points`.
     fits : dict of str to sequence of Scaling
         The fitted forms of each start.
     predicted : pandas.DataFrame
-        From `companion.claims.scaling.predictions`.
+        From `companion.claims.finite_size_scaling.predictions`.
 
     Returns
     -------
