@@ -76,7 +76,9 @@ def sgemm_rate(n, count, seconds):
 def ours(n, count, seconds, threads, dtype=np.float32):
     """Least seconds of one compiled step."""
     X, _, signal, starts = draw(n, count)
-    problem = Problem(NormalizedIntensity(0.01), X.astype(dtype), signal.astype(dtype))
+    problem = Problem(
+        NormalizedIntensity(0.01), X.astype(dtype), (X @ signal).astype(dtype), signal.astype(dtype)
+    )
     workspace = Workspace(problem, count, threads)
     batch = Batch.at(starts.astype(dtype), np.zeros(count))
 
@@ -91,7 +93,7 @@ def ours(n, count, seconds, threads, dtype=np.float32):
 def profile(n, count, seconds):
     """Where a step of many descents spends its time, on one thread."""
     X, _, signal, starts = draw(n, count)
-    problem = Problem(NormalizedIntensity(0.01), X, signal)
+    problem = Problem(NormalizedIntensity(0.01), X, X @ signal, signal)
     w = Workspace(problem, count, 1)
     rows, m = w.rows, len(X)
     w.Q[:] = 1e-3

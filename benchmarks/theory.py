@@ -28,7 +28,7 @@ import prlib.transitions
 from companion.ensembles import in_parallel
 from prlib.losses import NormalizedIntensity
 from prlib.measures.dynamical import dynamical
-from prlib.measures.threshold_state import solve_threshold_state
+from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_init, alpha_threshold, thresholds
 
 STATE = (0.01, 4.0)

@@ -485,7 +485,7 @@ def recovery(
     sizes : sequence of int
         Dimensions.
     starts : sequence of str
-        Names in `prlib.parameters.STARTS`.
+        Names in `prlib.descent.starts.STARTS`.
     replicas : int
         Instances of each alpha up to N = `MANY`. Beyond it there are fewer, as 1/N.
     time : float

@@ -123,9 +123,6 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "flag": _flag,
 }
 
-STARTS = ("random", "spectral", "constrained", "optimal", "deflated", "orthogonal")
-"""The initialisations that `prlib.descend` knows."""
-
 
 def _positive(value: float) -> bool:
     return value > 0
@@ -205,21 +202,7 @@ PARAMETERS: dict[str, Parameter] = {
         _count("replicas", 1, "independent instances"),
         _count("n_unseen", 2, "dimension N that no fit has seen"),
         _count("seed", 0, "seed of the random numbers"),
-        Parameter(
-            "start",
-            "text",
-            "one of " + ", ".join(STARTS),
-            "where the descent starts",
-            lambda value: value in STARTS,
-        ),
-        Parameter(
-            "starts",
-            "text",
-            "one of " + ", ".join(STARTS),
-            "where the descents start",
-            lambda value: value in STARTS,
-            many=True,
-        ),
+        Parameter("starts", "text", "the name of a start", "where descents start", many=True),
     )
 }
 
@@ -254,6 +237,53 @@ def check(name: str, value: object) -> Any:
     prlib.parameters.ParameterError: alpha = -1: must be a finite number > 0 (measurements ...
     """
     return PARAMETERS[name].check(value)
+
+
+def check_positive(name: str, value: object, what: str) -> float:
+    """Check a number that must be finite and > 0, and round it to 12 significant digits.
+
+    Parameters
+    ----------
+    name : str
+        Its name; one in `PARAMETERS` is explained from there.
+    value : object
+        What was given.
+    what : str
+        What it is a number of.
+
+    Returns
+    -------
+    float
+        So that 0.1 + 0.2 is 0.3, here and in the text that `short` makes of it.
+
+    Raises
+    ------
+    ParameterError
+        If it is anything else.
+    """
+    known = PARAMETERS.get(name, _number_above_zero(name, what))
+    return float(short(known.check(value)))
+
+
+def short(value: float) -> str:
+    """Return the shortest text of a number that keeps 12 significant digits.
+
+    Parameters
+    ----------
+    value : float
+        A finite number.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Examples
+    --------
+    >>> short(0.1 + 0.2), short(1.0), short(1e-20)
+    ('0.3', '1', '1e-20')
+    """
+    return f"{value:.12g}"
 
 
 def check_measurements(n: int, alpha: float) -> int:

@@ -10,9 +10,9 @@ from numpy.typing import DTypeLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from prlib.descent.flow import descend_together
-from prlib.descent.starts import starting_point
+from prlib.descent.starts import Start, as_start, starting_point
 from prlib.descent.trajectory import StoppedBy, Trajectory
-from prlib.losses import intensity_loss
+from prlib.losses import as_loss
 from prlib.parameters import check, check_measurements
 from prlib.problem import Problem, random_on_sphere
 
@@ -122,7 +122,7 @@ def instance(
     >>> problem.X.shape, round(float(point @ point), 6)
     ((120, 40), 40.0)
     """
-    loss = intensity_loss(a)
+    loss = as_loss(a)
     n, alpha, seed = check("n", n), check("alpha", alpha), check("seed", seed)
     m = check_measurements(n, alpha)
     streams = np.random.SeedSequence([seed, n, m]).spawn(2)
@@ -135,7 +135,7 @@ def descend_instance(
     a: float | None,
     alpha: float,
     n: int,
-    start: str = "random",
+    start: str | Start = "random",
     time: float = 100.0,
     seed: int = 0,
     *,
@@ -153,8 +153,8 @@ def descend_instance(
         Measurements per dimension.
     n : int
         Dimension N.
-    start : str
-        One of `prlib.parameters.STARTS`.
+    start : str or Start
+        A name in `prlib.descent.starts.STARTS`, or the start.
     time : float
         Flow time at which to stop. For the constrained start the constrained part counts.
     seed : int
@@ -191,7 +191,7 @@ def descend_starts(
     a: float | None,
     alpha: float,
     n: int,
-    starts: Sequence[str],
+    starts: Sequence[str | Start],
     time: float,
     seed: int,
     *,
@@ -205,8 +205,8 @@ def descend_starts(
     ----------
     a, alpha, n, time, seed, constrained_time, dtype, **options
         See `descend_instance`.
-    starts : sequence of str
-        Names in `prlib.parameters.STARTS`.
+    starts : sequence of str or Start
+        Names in `prlib.descent.starts.STARTS`, or the starts.
 
     Returns
     -------
@@ -218,9 +218,9 @@ def descend_starts(
     ValueError
         If an argument is out of range.
     """
-    starts = [check("start", start) for start in starts]
+    starts = [as_start(start) for start in starts]
     time, constrained_time = check("time", time), check("constrained_time", constrained_time)
-    release = [min(constrained_time, time) if start == "constrained" else 0.0 for start in starts]
+    release = [min(constrained_time, time) if start.holds else 0.0 for start in starts]
     # One thread of linear algebra: the rounding of a start must not depend on the machine's cores.
     with threadpool_limits(1, user_api="blas"):
         problem, point = instance(a, alpha, n, seed, dtype=dtype)

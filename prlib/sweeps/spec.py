@@ -15,6 +15,7 @@ import numpy as np
 
 from prlib.descent.flow import SAFETY
 from prlib.descent.instance import CONSTRAINED_TIME
+from prlib.descent.starts import as_start
 from prlib.parameters import ParameterError, check, check_measurements
 
 UNNORMALIZED = "unnormalized"
@@ -441,7 +442,7 @@ def _observed(times: object, end: float) -> tuple[float, ...]:
 def _checked(name: str, value: object) -> Any:
     if name == "a" and value in (None, UNNORMALIZED):
         return None
-    return check(name, value)
+    return as_start(value).name if name == "start" else check(name, value)
 
 
 def _grid(table: Mapping[str, Any]) -> Grid:

@@ -27,7 +27,6 @@ from prlib.parameters import PARAMETERS, ParameterError, check, check_measuremen
         ("sizes", "100"),
         ("seed", -1),
         ("replicas", 0),
-        ("start", "somewhere"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it_and_what_is_accepted(name, value):
@@ -47,7 +46,6 @@ def test_a_bad_value_is_one_line_that_names_it_and_what_is_accepted(name, value)
         ("n", 1e3, 1000),
         ("sizes", [100, 200], (100, 200)),
         ("alphas", (1, 2.5), (1.0, 2.5)),
-        ("start", "random", "random"),
     ],
 )
 def test_a_good_value_comes_back_in_its_own_type(name, value, expected):

@@ -23,9 +23,10 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from prlib.losses import Loss
-from prlib.measures.dynamical.paths import Paths
+from prlib.measures.dynamical.paths import SamplePaths
 from prlib.measures.dynamical.solver import Solver, workers
 from prlib.parameters import ParameterError, check
+from prlib.spectra.bulk import right_edge_bound
 
 PILOT_PATHS = 1024
 """Paths of the pilot run that chooses the steps."""
@@ -237,7 +238,9 @@ def choose_flow(
     stages: list[int] = []
     reached = [0]
     with ThreadPoolExecutor(workers()) as pool:
-        solver = Solver(loss, alpha, Paths(1, PILOT_PATHS, seed, "sobol", loss.scale), 128, pool)
+        solver = Solver(
+            loss, alpha, SamplePaths(1, PILOT_PATHS, seed, "sobol", loss.scale), 128, pool
+        )
         step = 0.1 / largest_curvature(solver)
         while (left := time - math.fsum(steps)) > 1e-9 * time:
             # Two equal last steps rather than a long one and a sliver.
@@ -268,25 +271,5 @@ def _error(solver: Solver, steps: list[float], reached: list[int]) -> float:
 
 
 def largest_curvature(solver: Solver) -> float:
-    r"""Bound on the largest curvature of the landscape now.
-
-    The right edge of the bulk is the least value over G in (0, 1/max f) of
-    :math:`1/G + \alpha E[f/(1 - fG)]`, less mu; any G gives a bound from above.
-
-    Parameters
-    ----------
-    solver : Solver
-        State of the theory.
-
-    Returns
-    -------
-    float
-        The bound, over the paths sampled; never below 1.
-    """
-    f, weights = solver.curvature.ravel(), solver.probabilities.ravel()
-    top = f.max()
-    if top <= 0:
-        return 1.0
-    grid = np.linspace(0.1, 0.9, 9) / top
-    edge = min(1 / G + solver.alpha * float(weights @ (f / (1 - f * G))) for G in grid)
-    return max(edge - float(solver.mu[:, solver.t].mean()), 1.0)
+    """Bound on the largest curvature of the landscape now, over the paths sampled; at least 1."""
+    return max(right_edge_bound(solver.measure()), 1.0)

@@ -41,6 +41,10 @@ _STRIDE = 0.14
 _GROWTH = 1.2
 """Factor from step to step towards large alpha, where everything is a power of chi."""
 
+_STEEP, _NEAR = 0.05, 3e-3
+"""Least slope of a condition along the branch at which Newton's method is trusted, and how far from
+its guess: a turn is farther away than that."""
+
 _SHARPEST, _FLATTEST = math.log(1e3), math.log(1e-6)
 """Range of log x/chi: beyond it the law is a needle around its labels, or the tilt is nothing."""
 
@@ -96,7 +100,9 @@ class Branch:
             If the branch ends first; `NeverMetError` if the condition is positive all along it.
         """
         index = self._bracket(condition)
-        return tuple(self._solved(condition, index, order) for order in orders)
+        return self._newton(condition, index, orders) or tuple(
+            self._nested(condition, index, order) for order in orders
+        )
 
     def lowest_alpha(self) -> float:
         """Least alpha of the branch, at the best order; follows it to its end."""
@@ -221,31 +227,56 @@ class Branch:
         )
         return law(float(found.x), ACCURACY)
 
-    def _solved(self, condition: Condition, index: int, order: int) -> TiltedLaw:
-        """Solve both equations at one order, in the bracket that ends at a place or at the turn."""
+    def _newton(
+        self, condition: Condition, index: int, orders: tuple[int, int]
+    ) -> tuple[TiltedLaw, TiltedLaw] | None:
+        """Solve both equations at once from between two places; None where that is not safe."""
+        if index == len(self._places):
+            return None
+        guess = point = _crossing(self._places, index, condition)
+
+        def residuals(point: NDArray, order: int) -> NDArray:
+            law = _law_at(self.loss, *point, order)
+            return np.array([law.saddle, condition(law)])
+
+        found = []
+        try:
+            slopes = _slopes(lambda point: residuals(point, SEARCH), guess)
+            (saddle_chi, saddle_ratio), (chi, ratio) = slopes
+            # How fast the condition rises along the branch: slowly near a turn, beyond which
+            # Newton's method may run to the other kind of state.
+            if chi - ratio * saddle_chi / saddle_ratio < _STEEP:
+                return None
+            for order in orders:
+                point = root(residuals, point, order, jac=lambda *_: slopes, tol=1e-13).x
+                found.append(_law_at(self.loss, *point, order))
+                left = max(abs(found[-1].saddle), abs(condition(found[-1])))
+                if left > ACCURACY or abs(point[0] - guess[0]) > _NEAR:
+                    return None
+        except (UnresolvedError, np.linalg.LinAlgError):
+            return None
+        return tuple(found)
+
+    def _nested(self, condition: Condition, index: int, order: int) -> TiltedLaw:
+        """Follow the branch by brackets from before a place, or from before the turn."""
         nearby = self._places[max(0, index - 3) : index + 2]
         before_turn = index == len(self._places)
         low = self._places[index - 2 if before_turn else index - 1].log_chi
-        if not before_turn:
-            high = self._places[index].log_chi
-            margin = (high - low) / 4
-            law = _newton(self.loss, condition, _crossing(nearby, condition), order)
-            if law is not None and low - margin < math.log(law.chi) < high + margin:
-                return law
-            low, high = low - margin, high + margin
-        # Newton's method may run to the other side of the turn: then by brackets along the branch.
+        high = low if before_turn else self._places[index].log_chi
+        margin = (high - low) / 4
         ratio = _interpolant(nearby, "log_ratio")
 
         def along(log_chi: float) -> TiltedLaw:
             return _settled(self.loss, log_chi, float(ratio(log_chi)), order, ACCURACY)
 
-        if before_turn or condition(along(high)) < 0:
+        if before_turn or condition(along(high + margin)) < 0:
             self.lowest_alpha()
             turn = self._turn(order)
             if condition(turn) <= 0:
                 return turn
-            high = math.log(turn.chi)
-        return along(brentq(lambda at: condition(along(at)), low, high, xtol=1e-14, rtol=1e-13))
+            high, margin = math.log(turn.chi), 0.0
+        bounds = low - margin, high + margin
+        return along(brentq(lambda at: condition(along(at)), *bounds, xtol=1e-14, rtol=1e-13))
 
 
 @lru_cache(maxsize=256)
@@ -294,27 +325,9 @@ def _enclosed(rising: Callable[[float], float], guess: float) -> tuple[float, fl
     raise UnresolvedError("no x solves the saddle point")
 
 
-def _newton(
-    loss: Loss, condition: Condition, guess: tuple[float, float], order: int
-) -> TiltedLaw | None:
-    def residuals(point: NDArray, at: int = order) -> NDArray:
-        law = _law_at(loss, *point, at)
-        return np.array([law.saddle, condition(law)])
-
-    def slopes(point: NDArray) -> NDArray:
-        base, small = residuals(point, SEARCH), 1e-4
-        columns = [(residuals(point + one, SEARCH) - base) / small for one in small * np.eye(2)]
-        return np.array(columns).T
-
-    try:
-        found = root(residuals, np.array(guess), jac=slopes, options={"xtol": 1e-13, "factor": 0.1})
-        solved = np.abs(residuals(found.x)).max() < ACCURACY
-        (saddle_chi, saddle_ratio), (chi, ratio) = slopes(found.x) if solved else np.eye(2)
-    except (UnresolvedError, np.linalg.LinAlgError):
-        return None
-    # Beyond a turn the condition falls along the branch.
-    rises = chi - ratio * saddle_chi / saddle_ratio > 0
-    return _law_at(loss, *found.x, order) if solved and rises else None
+def _slopes(residuals: Callable[[NDArray], NDArray], point: NDArray) -> NDArray:
+    base, small = residuals(point), 1e-4
+    return np.array([(residuals(point + one) - base) / small for one in small * np.eye(2)]).T
 
 
 def _interpolant(places: list[Place], name: str) -> BarycentricInterpolator:
@@ -331,14 +344,11 @@ def _extrapolated(places: list[Place], log_chi: float) -> float:
     return b.log_ratio + min(max(slope, -4.0), 4.0) * (log_chi - b.log_chi)
 
 
-def _crossing(places: list[Place], condition: Condition) -> tuple[float, float]:
-    values = [condition(place) for place in places]
-    at = next((i for i in range(1, len(values)) if values[i - 1] < 0 <= values[i]), None)
-    if at is None:
-        return places[-1].log_chi, places[-1].log_ratio
-    curve = BarycentricInterpolator([place.log_chi for place in places], values)
-    log_chi = brentq(curve, places[at - 1].log_chi, places[at].log_chi)
-    return log_chi, float(_interpolant(places, "log_ratio")(log_chi))
+def _crossing(places: list[Place], index: int, condition: Condition) -> NDArray:
+    nearby = places[max(0, index - 3) : index + 2]
+    curve = BarycentricInterpolator([p.log_chi for p in nearby], [condition(p) for p in nearby])
+    log_chi = brentq(curve, places[index - 1].log_chi, places[index].log_chi)
+    return np.array([log_chi, _interpolant(nearby, "log_ratio")(log_chi)])
 
 
 def _first_log_chi(loss: Loss) -> float:
@@ -358,4 +368,8 @@ def _first_log_chi(loss: Loss) -> float:
     near = brentq(excess, low, high, xtol=0.05) - 2 * _STRIDE
     # Nothing jumps, turns or sharpens before chi reaches -1 over the least curvature met.
     least = float(start.curvature.min())
-    return near if least >= 0 or loss.curvature_floor == -math.inf else min(near, math.log(-0.5 / least))
+    return (
+        near
+        if least >= 0 or loss.curvature_floor == -math.inf
+        else min(near, math.log(-0.5 / least))
+    )

@@ -107,9 +107,9 @@ class TiltedLaw:
         return self.loss.derivative(self.y, self.yhat)
 
     def measure(self, alpha: float) -> LabelMeasure:
-        """Same law as a measure at some alpha."""
+        """Return the law as a measure at some alpha."""
         y, yhat, weights = (each.ravel() for each in (self.y, self.yhat, self.weights))
-        return LabelMeasure(self.loss, alpha, y, yhat, weights, 0.0, self.floor)
+        return LabelMeasure(self.loss, alpha, y, y, yhat, weights, 0.0, self.floor)
 
     @cached_property
     def _at_one(self) -> LabelMeasure:

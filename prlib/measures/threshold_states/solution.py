@@ -122,5 +122,3 @@ def _require_consistent(state: ThresholdState, jump: float) -> None:
             f"{state.measure.loss} at alpha = {state.alpha:g}: left edge {state.gap:.3e} and jump "
             f"{jump:.3e} differ by more than {allowed:.1e}: the quadrature failed"
         )
-
-

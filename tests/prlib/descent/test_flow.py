@@ -37,7 +37,7 @@ def test_what_is_recorded_is_what_the_problem_says_of_the_states(drawn):
     path = descend(problem, point, time=2.0, times=[0.1, 1.0], keep_states=True)
     assert path.time.tolist() == [0.0, 0.1, 1.0, 2.0]
     for i, w in enumerate(path.states):
-        assert np.isclose(path.energy[i], problem.energy(w))
+        assert np.isclose(path.energy[i], problem.energy(w) * problem.n)
         assert np.isclose(path.mu[i], problem.mu(w))
         assert np.isclose(path.overlap[i], problem.overlap(w))
         norm = np.linalg.norm(problem.gradient(w)) / np.sqrt(problem.n)
@@ -65,7 +65,7 @@ def test_each_way_to_end_is_named():
     on = descend(problem, point, time=1e4, success=None)
     assert on.stopped_by == "stationary"
     assert abs(on.overlap[-1]) > 1 - 1e-6
-    poor = Problem(NormalizedIntensity(1.0), np.full((4, 3), 1e200), np.full(3, 1.0))
+    poor = Problem(NormalizedIntensity(1.0), np.full((4, 3), 1e200), np.full(4, 3e200), np.ones(3))
     with np.errstate(all="ignore"):
         assert descend(poor, np.array([1.0, 1.0, -1.0]), time=1.0).stopped_by == "diverged"
 

@@ -7,7 +7,7 @@ import tomllib
 import pandas as pd
 import pytest
 
-from prlib.evolution import dynamics
+from prlib.transitions.time_dependent import dynamics
 from prlib.parameters import ParameterError
 from prlib.sweeps import SweepError
 from prlib.sweeps.theory import Course, Courses, describes_theory, evolutions, problem_of, tabulate
