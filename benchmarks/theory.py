@@ -2,8 +2,8 @@
 
     python benchmarks/theory.py [--out FOLDER] [--seconds S]
 
-writes benchmarks/results/PROCESSOR/theory.json, which the book shows: each number with its time, the
-digits it can vouch for, and the same by plain quadrature and by Monte Carlo; how long the
+writes benchmarks/results/PROCESSOR/theory.json, which the book shows: each number with its time and
+the digits it can vouch for, beside the same by plain quadrature and by Monte Carlo; how long the
 command line takes; and how the cost of the dynamical theory grows.
 """
 
