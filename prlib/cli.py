@@ -32,6 +32,7 @@ class _Once(argparse.Action):
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None
     ) -> None:
+        del parser
         given = namespace.__dict__.setdefault("given", set())
         if option_string and self.dest in given:
             raise ParameterError(f"{option_string}: must be given once")

@@ -185,8 +185,9 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
     return BookFigure(
         name,
         rf"The transition at a random start for {loss}. (a) Lowest eigenvalue of the Hessian "
-        rf"before its shift by \(\mu\), over the theoretical {transition.edge_kind} edge and outlier. "
-        f"(b) Squared overlap of its eigenvector with the signal. Lines: infinite size{rise}. "
+        rf"before its shift by \(\mu\), over the theoretical {transition.edge_kind} edge and "
+        "outlier. (b) Squared overlap of its eigenvector with the signal. "
+        f"Lines: infinite size{rise}. "
         f"Points: means over Hessians ({sample}) with 95 % intervals. "
         "Dotted curves: edge and overlap predicted from the labels and fields of the largest "
         "states themselves, averaged. "

@@ -137,13 +137,13 @@ def right_edge_bound(measure: LabelMeasure, fractions: ArrayLike = _FRACTIONS) -
     Returns
     -------
     float
-        The bound, after the shift by mu; without positive curvature, that of a bulk left of zero.
+        The bound, before the shift by mu; zero without positive curvature.
     """
     top = float(measure.curvature.max())
     if not top > 0:
-        return -measure.mu
+        return 0.0
     tried = (stieltjes_inverse(measure, -fraction / top) for fraction in np.ravel(fractions))
-    return float(min(tried)) - measure.mu
+    return float(min(tried))
 
 
 def _last_before(chi_max: float) -> float:

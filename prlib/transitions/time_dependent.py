@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from prlib.losses import Loss, takes_loss
 from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
+from prlib.measures.dynamical.flow import MOST_TIMES
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
 from prlib.measures.label_measure import LabelMeasure
 from prlib.parameters import ParameterError, check
@@ -149,14 +150,28 @@ def dynamics(
 
 
 def schedule(
-    loss: Loss, alpha: float, time: float, scheme: Scheme, **options: Any
+    loss: Loss,
+    alpha: float,
+    time: float,
+    scheme: Scheme,
+    *,
+    tolerance: float = TOLERANCE,
+    announce: Callable[[int], None] | None = None,
 ) -> Flow | NDArray[np.float64]:
-    """Return the steps of a scheme up to a time; those of the flow are chosen with `options`."""
+    """Return the steps of a scheme up to a time, after announcing about how many there are."""
     if isinstance(scheme, GradientFlow):
-        return choose_flow(loss, alpha, time, **options)
+        return choose_flow(loss, alpha, time, tolerance=tolerance, announce=announce)
     if not isinstance(scheme, GradientDescent):
         raise ParameterError(f"scheme = {scheme.id!r}: theory follows flow or descent(step=NUMBER)")
-    return np.full(max(1, int(scheme.whole_steps(check("time", time)))), scheme.step)
+    count = max(1, round(check("time", time) / scheme.step))
+    if count > MOST_TIMES:
+        raise ParameterError(
+            f"time = {time:g}: takes {count:.3g} steps of {scheme.step:g}; must be at most "
+            f"{MOST_TIMES} steps, so {MOST_TIMES * scheme.step:g}"
+        )
+    if announce is not None:
+        announce(count)
+    return np.full(count, scheme.step)
 
 
 def describe(run: MeanField) -> tuple[DynamicState, ...]:

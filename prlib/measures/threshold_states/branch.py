@@ -87,7 +87,7 @@ class Branch:
         start = _place(_settled(loss, _first_log_chi(loss), 0.0, SEARCH, 1e-7))
         self._places = [start]
         self._after: float | None = None
-        self._stride_up = _STRIDE
+        self._stride_up = self._finest = _STRIDE
 
     def laws(
         self, condition: Condition, orders: tuple[int, int] = (COARSE, FINE)
@@ -161,16 +161,25 @@ class Branch:
         if last.alpha < LOWEST_ALPHA:
             self.end = "low"
             return
-        log_chi = last.log_chi + self._stride()
-        try:
-            here = self._followed(log_chi)
-        except UnresolvedError:
-            self._stop_at_needle(log_chi)
-            return
-        if here.alpha > last.alpha:
-            self.end, self._after = "turn", log_chi
-        else:
+        while True:
+            log_chi = last.log_chi + min(self._finest, self._stride())
+            try:
+                here = self._followed(log_chi)
+                break
+            except UnresolvedError:
+                self._finest /= 4
+                if self._finest < _STRIDE / 1024:
+                    self.end = "needle"
+                    return
+        if here.alpha < last.alpha:
             self._places.append(here)
+            return
+        self._after = log_chi
+        try:
+            self._turn(SEARCH)
+            self.end = "turn"
+        except UnresolvedError:
+            self.end = "needle"
 
     def _stride(self) -> float:
         if len(self._places) < 3:
@@ -193,22 +202,6 @@ class Branch:
         if here.log_ratio < last.log_ratio - 2:
             raise UnresolvedError(f"{self.loss}: a needle before chi = {math.exp(log_chi):.6g}")
         return here
-
-    def _stop_at_needle(self, bad: float) -> None:
-        while bad - self._places[-1].log_chi > _STRIDE / 4096:
-            middle = (self._places[-1].log_chi + bad) / 2
-            try:
-                here = self._followed(middle)
-            except UnresolvedError:
-                bad = middle
-                continue
-            last = self._places[-1]
-            # Beyond the needle, on the way back: before it x/chi rises as alpha falls.
-            if here.alpha > last.alpha or here.log_ratio < last.log_ratio:
-                bad = middle
-            else:
-                self._places.append(here)
-        self.end = "needle"
 
     @lru_cache(maxsize=8)  # noqa: B019 - branches are few and live as long as the program
     def _turn(self, order: int) -> TiltedLaw:

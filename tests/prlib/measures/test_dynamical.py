@@ -8,12 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from prlib.measures.dynamical.adjoint import mean_response
 from scipy.linalg import eigvalsh
 
 from prlib.losses import Loss, NormalizedIntensity
 from prlib.measures import empirical, initial
 from prlib.measures.dynamical import choose_flow, cost, dynamical
-from prlib.measures.dynamical.adjoint import mean_response
 from prlib.measures.dynamical.flow import scheme, stability
 from prlib.measures.dynamical.paths import FRESH, Noise, Paths
 from prlib.parameters import ParameterError

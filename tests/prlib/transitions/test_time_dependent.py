@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from prlib.transitions.time_dependent import crossings, dynamics, t_bbp
 from prlib.parameters import ParameterError
 from prlib.transitions import spectrum
+from prlib.transitions.time_dependent import crossings, dynamics, t_bbp
 
 
 @pytest.fixture(scope="module")
