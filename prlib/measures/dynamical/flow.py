@@ -230,7 +230,7 @@ def choose_flow(
     seed : int
         Seed of the pilot.
     announce : callable, optional
-        Called once, early in a long pilot, with about how many times the flow will take.
+        Called once, as early as can be, with about how many times the flow will take.
 
     Returns
     -------
@@ -268,6 +268,8 @@ def choose_flow(
                 announce(int(expected))
             error = _error(solver, steps, reached)
             step *= min(GROWTH, 0.9 * (tolerance / max(error, 1e-30)) ** (1 / 3))
+    if announce is not None and len(steps) < _FORESEEN:
+        announce(solver.t + 1)
     return Flow(np.array(steps), np.array(stages))
 
 
