@@ -11,6 +11,7 @@ import io
 import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,22 @@ from prlib.parameters import PARAMETERS, Parameter, ParameterError, check_measur
 PLURALS = {"sizes": "n"}
 """Lists that are not called by their name and an s."""
 
+
+def _text(name: str, accepts: str, module: str, read: str) -> Parameter:
+    def valid(value: str) -> bool:
+        # It raises a sentence of its own, with what there is to choose from.
+        getattr(import_module(module), read)(value)
+        return True
+
+    return Parameter(name, "text", accepts, f"{accepts} of `prlib descend`", valid)
+
+
 RULES = {
     **PARAMETERS,
     "factor": Parameter("factor", "number", "a finite number > 0", "a ratio", lambda v: v > 0),
+    "loss": _text("loss", "a loss", "prlib.losses", "as_loss"),
+    "scheme": _text("scheme", "a scheme", "prlib.schemes", "as_scheme"),
+    "start": _text("start", "a start", "prlib.descent.starts", "as_start"),
 }
 """What a parameter of a notebook may be like."""
 

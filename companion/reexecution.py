@@ -307,6 +307,12 @@ def _kernel() -> Iterator[Any]:
                 env={"IPYTHONDIR": place},
             )
 
+            def client(self, **options: Any) -> Any:
+                clients.append(super().client(**options))
+                return clients[-1]
+
+        clients: list[Any] = []
+
         # Sockets of the file system, where their names are short enough, are heard by nobody else.
         transport = "ipc" if len(place) < LONGEST_SOCKET else "tcp"
         kernel = ThisInterpreter(connection_file=f"{place}/kernel.json", transport=transport)
@@ -317,6 +323,8 @@ def _kernel() -> Iterator[Any]:
             yield kernel
         finally:
             group = _group(kernel)
+            for client in clients:
+                client.stop_channels()
             if kernel.has_kernel:
                 run_sync(kernel.shutdown_kernel)()
             if group is not None:

@@ -24,8 +24,17 @@ LONG_SECONDS = 10.0
 
 
 class _Parser(argparse.ArgumentParser):
+    later: Callable[[argparse.ArgumentParser], None] | None = None
+    """Adds the options whose values are in a registry: read where the command is used."""
+
     def error(self, message: str) -> None:
         raise ParameterError(message)
+
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
+        if self.later is not None:
+            self.later, add = None, self.later
+            add(self)
+        return super().parse_known_args(*args, **kwargs)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,18 +95,19 @@ def command(commands: Any, name: str, run: Callable, summary: str) -> argparse.A
     return parser
 
 
+def _told(convert: Callable[[Any], Any], value: object) -> Any:
+    """Convert an option's value; what is wrong with it is said as argparse wants it."""
+    try:
+        return convert(value)
+    except ParameterError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _option(parser: Any, name: str, **kwargs: Any) -> None:
     parameter = PARAMETERS[name]
-
-    def convert(text: str) -> Any:
-        try:
-            return parameter.check(literal(text))
-        except ParameterError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
     parser.add_argument(
         f"--{name}",
-        type=convert,
+        type=lambda text: _told(parameter.check, literal(text)),
         help=f"{parameter.help}; {parameter.accepts}",
         metavar=name.upper(),
         **kwargs,
@@ -209,10 +219,10 @@ def _dynamics(arguments: argparse.Namespace) -> None:
 
     from prlib import dynamics  # noqa: PLC0415
     from prlib.evolution import PATHS, TOLERANCE  # noqa: PLC0415
-    from prlib.losses import intensity_loss  # noqa: PLC0415
+    from prlib.losses import as_loss  # noqa: PLC0415
     from prlib.measures.dynamical import choose_flow, cost  # noqa: PLC0415
 
-    loss = intensity_loss(arguments.a)
+    loss = as_loss(arguments.a)
     flow = choose_flow(loss, arguments.alpha, arguments.time, tolerance=TOLERANCE)
     needs = cost(PATHS, flow.times)
     if needs.seconds > LONG_SECONDS:
@@ -314,11 +324,23 @@ def _add_descend(commands: Any) -> None:
     for name, default in (
         ("alpha", None),
         ("n", None),
-        ("start", "random"),
         ("time", 100.0),
         ("seed", 0),
     ):
         _option(parser, name, default=default, required=default is None)
+    parser.later = _add_start
+
+
+def _add_start(parser: argparse.ArgumentParser) -> None:
+    from prlib.descent.starts import STARTS, as_start  # noqa: PLC0415
+
+    parser.add_argument(
+        "--start",
+        type=lambda text: _told(as_start, text).name,
+        default="random",
+        help=f"where the descent starts: {', '.join(STARTS)}",
+        metavar="START",
+    )
 
 
 def _descend(arguments: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prlib.losses import intensity_loss
+from prlib.losses import as_loss
 from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
 from prlib.measures.label_measure import LabelMeasure
@@ -138,7 +138,7 @@ def dynamics(
     >>> states[0].t, states[0].variance, states[-1].energy < states[0].energy
     (0.0, 1.0, True)
     """
-    loss, alpha = intensity_loss(a), check("alpha", alpha)
+    loss, alpha = as_loss(a), check("alpha", alpha)
     schedule = choose_flow(loss, alpha, time, tolerance=tolerance) if steps is None else steps
     run = dynamical(
         loss, alpha, schedule, paths=paths, batches=batches, seed=seed, progress=progress

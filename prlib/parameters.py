@@ -107,9 +107,6 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "flag": _flag,
 }
 
-STARTS = ("random", "spectral", "constrained", "optimal", "deflated", "orthogonal")
-"""The initialisations that `prlib.descend` knows."""
-
 
 def _positive(value: float) -> bool:
     return value > 0
@@ -133,21 +130,14 @@ PARAMETERS: dict[str, Parameter] = {
         _number_above_zero("alpha", "measurements per dimension, M/N"),
         _number_above_zero("time", "flow time of the descent, the sum of its steps"),
         _number_above_zero("step", "largest step of the descent"),
-        _number_above_zero("hold", "flow time for which the constrained start keeps overlap zero"),
         _number_above_zero(
             "constrained_time", "flow time for which the constrained start keeps overlap zero"
         ),
+        _number_above_zero("hold", "flow time for which a start that holds keeps overlap zero"),
         _count("n", 2, "dimension N"),
         _count("paths", 1, "sample paths of the dynamical theory"),
         _count("replicas", 1, "independent instances"),
         _count("seed", 0, "seed of the random numbers"),
-        Parameter(
-            "start",
-            "text",
-            "one of " + ", ".join(STARTS),
-            "where the descent starts",
-            lambda value: value in STARTS,
-        ),
     )
 }
 
@@ -165,6 +155,26 @@ def check(name: str, value: object) -> Any:
     prlib.parameters.ParameterError: alpha = -1: must be a finite number > 0 (measurements ...
     """
     return PARAMETERS[name].check(value)
+
+
+def check_positive(name: str, value: object, what: str) -> float:
+    """Check a number that must be finite and > 0; return it to 12 significant digits.
+
+    So 0.1 + 0.2 is 0.3, here and in the text that `short` makes of it.
+    """
+    known = PARAMETERS.get(name, _number_above_zero(name, what))
+    return float(short(known.check(value)))
+
+
+def short(value: float) -> str:
+    """Return the shortest text of a number that keeps 12 significant digits.
+
+    Examples
+    --------
+    >>> short(0.1 + 0.2), short(1.0), short(1e-20)
+    ('0.3', '1', '1e-20')
+    """
+    return f"{value:.12g}"
 
 
 def check_measurements(n: int, alpha: float) -> int:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from scipy.optimize import brentq
 
-from prlib.losses import Loss, intensity_loss
+from prlib.losses import Loss, as_loss
 from prlib.measures import initial
 from prlib.measures.threshold_state import (
     BranchEndError,
@@ -256,7 +256,7 @@ def thresholds(a: float | None) -> Thresholds:
     >>> round(found.alpha_init, 3), round(found.alpha_threshold, 3)
     (2.851, 4.436)
     """
-    loss = intensity_loss(a)
+    loss = as_loss(a)
     start, end = alpha_init(loss), alpha_threshold(loss)
     return Thresholds(
         a=None if a is None else check("a", a),
@@ -353,7 +353,7 @@ def threshold_state(a: float | None, alpha: float) -> ThresholdSpectrum:
     prlib.parameters.ParameterError: alpha = 1.5: threshold states of the normalised intensity loss
     with a = 0.01 end at alpha = 1.618, where two kinds of them merge; must be larger
     """
-    state = solve_threshold_state(intensity_loss(a), alpha)
+    state = solve_threshold_state(as_loss(a), alpha)
     found = outlier(state.measure, Edge(state.gap, state.chi, "soft"))
     rough = outlier(state.coarse, Edge(state.gap, state.chi, "soft"))
     return ThresholdSpectrum(
@@ -438,7 +438,7 @@ def spectrum(a: float | None, alpha: float) -> Spectrum:
     >>> state.edge, state.outlier < state.left_edge
     ('soft', True)
     """
-    measure = initial(intensity_loss(a), alpha)
+    measure = initial(as_loss(a), alpha)
     edge = left_edge(measure)
     found = outlier(measure, edge)
     return Spectrum(

@@ -10,7 +10,7 @@ from prlib.problem import Problem
 
 
 def empirical(problem: Problem, w: NDArray) -> LabelMeasure:
-    r"""Law :math:`\{(y_i, ŷ_i)\}` of one instance at one estimate, each pair with weight 1/M.
+    r"""Law :math:`\{(z_i, y_i, ŷ_i)\}` of one instance at one estimate, each with weight 1/M.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def empirical(problem: Problem, w: NDArray) -> LabelMeasure:
     >>> bool(np.isclose(empirical(problem, w).mu, problem.mu(w)))
     True
     """
-    y, yhat = problem.y.astype(np.float64), problem.fields(w).astype(np.float64)
+    z, y, yhat = (v.astype(np.float64) for v in (problem.z, problem.y, problem.fields(w)))
     floor = float(problem.loss.curvature(y, yhat).min())
     weights = np.full(problem.m, 1 / problem.m)
-    return LabelMeasure(problem.loss, problem.alpha, y, yhat, weights, problem.overlap(w), floor)
+    return LabelMeasure(problem.loss, problem.alpha, z, y, yhat, weights, problem.overlap(w), floor)

@@ -36,5 +36,5 @@ def initial(loss: Loss, alpha: float, *, order: int = ORDER) -> LabelMeasure:
     nodes, weights = half_normal(loss.scale, order)
     y, yhat = (grid.ravel() for grid in np.meshgrid(nodes, nodes, indexing="ij"))
     return LabelMeasure(
-        loss, alpha, y, yhat, np.outer(weights, weights).ravel(), 0.0, loss.curvature_floor
+        loss, alpha, y, y, yhat, np.outer(weights, weights).ravel(), 0.0, loss.curvature_floor
     )

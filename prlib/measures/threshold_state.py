@@ -471,7 +471,7 @@ def _described(law: TiltedLaw, coarse: TiltedLaw, alpha: float) -> ThresholdStat
 
 def _label_measure(law: TiltedLaw, alpha: float) -> LabelMeasure:
     y, yhat, weights = (each.ravel() for each in (law.y, law.yhat, law.weights))
-    return LabelMeasure(law.loss, alpha, y, yhat, weights, 0.0, law.floor)
+    return LabelMeasure(law.loss, alpha, y, y, yhat, weights, 0.0, law.floor)
 
 
 def _complexity(law: TiltedLaw, measure: LabelMeasure) -> float:

@@ -1,10 +1,10 @@
 r"""The eigenvalue that leaves the bulk toward the signal, and how far its eigenvector points there.
 
-Labels and fields are the components of each measurement vector along w* and w. In the plane of
+The fields z and ŷ are the components of each measurement vector along w* and w. In the plane of
 the two, the resolvent of :math:`X^T\mathrm{diag}(f)X` at z left of the bulk is the inverse of
 
 .. math:: K(\chi) - z(\chi)\, \Gamma, \qquad
-          K = \alpha E\Big[\frac{f}{1 + f\chi} (y, ŷ)(y, ŷ)^T\Big], \quad
+          K = \alpha E\Big[\frac{f}{1 + f\chi} (z, ŷ)(z, ŷ)^T\Big], \quad
           \Gamma = \begin{pmatrix} 1 & m \\ m & 1 \end{pmatrix},
 
 and an outlier sits where its determinant vanishes: the transition of Baik, Ben Arous and Péché.
@@ -45,7 +45,7 @@ class Outlier:
 def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
     r"""Lowest eigenvalue left of the bulk that the signal creates.
 
-    At zero overlap it is the root of :math:`z(\chi) = \alpha E[y^2 f/(1 + f\chi)]` below the edge's
+    At zero overlap it is the root of :math:`z(\chi) = \alpha E[z^2 f/(1 + f\chi)]` below the edge's
     chi, and its squared overlap with the signal is :math:`q = 1/(1 - dS/dz)`. With an overlap, both
     the signal and the estimate span the plane in which it lives.
 
@@ -97,7 +97,7 @@ def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
 
 
 def bbp(measure: LabelMeasure, chi: float) -> float:
-    r"""Left side of the condition :math:`\alpha E[(1 - y^2) f\chi/(1 + f\chi)] = 1`.
+    r"""Left side of the condition :math:`\alpha E[(1 - z^2) f\chi/(1 + f\chi)] = 1`.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def bbp(measure: LabelMeasure, chi: float) -> float:
         Above 1 there is an outlier toward the signal.
     """
     x = measure.curvature * chi
-    return float(measure.alpha * measure.mean((1 - measure.y**2) * x / (1 + x)))
+    return float(measure.alpha * measure.mean((1 - measure.z**2) * x / (1 + x)))
 
 
 def _components(measure: LabelMeasure) -> NDArray:
@@ -121,8 +121,8 @@ def _components(measure: LabelMeasure) -> NDArray:
     # own outlier, if any, carries no information.
     m = measure.overlap
     if m == 0 or 1 - m * m < 1e-10:
-        return measure.y[None]
-    return np.array([measure.y, (measure.yhat - m * measure.y) / math.sqrt(1 - m * m)])
+        return measure.z[None]
+    return np.array([measure.z, (measure.yhat - m * measure.z) / math.sqrt(1 - m * m)])
 
 
 def _plane(measure: LabelMeasure, components: NDArray, chi: float, power: int = 1) -> NDArray:

@@ -41,7 +41,7 @@ def test_an_undeclared_name_is_refused_in_a_line_that_shows_how():
         ({"alphas_control_large": []}, "must be a list"),
         ({"n_late": 1}, "n_late = 1: must be a whole number >= 2"),
         ({"n_late": True}, "n_late = True"),
-        ({"starts": ["random", "x"]}, "starts = "),
+        ({"starts": ["random", "x"]}, "start = 'x': must be one of random"),
         ({"n_late": 2, "alphas_control_large": [0.1]}, "M = 0 measurements"),
     ],
 )

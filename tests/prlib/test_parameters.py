@@ -24,7 +24,6 @@ from prlib.parameters import PARAMETERS, ParameterError, check, check_measuremen
         ("n", None),
         ("seed", -1),
         ("replicas", 0),
-        ("start", "somewhere"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it_and_what_is_accepted(name, value):
@@ -42,7 +41,6 @@ def test_a_bad_value_is_one_line_that_names_it_and_what_is_accepted(name, value)
     [
         ("alpha", 3, 3.0),
         ("n", 1e3, 1000),
-        ("start", "random", "random"),
     ],
 )
 def test_a_good_value_comes_back_in_its_own_type(name, value, expected):

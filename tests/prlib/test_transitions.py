@@ -12,7 +12,7 @@ from prlib.losses import (
     NormalizedIntensity,
     Poisson,
     PseudoHuber,
-    intensity_loss,
+    as_loss,
 )
 from prlib.measures import initial
 from prlib.measures.threshold_state import solve_threshold_state
@@ -62,7 +62,7 @@ def test_a_hard_edge_has_a_closed_form(a):
 
 @pytest.mark.parametrize("a", FAMILY)
 def test_errors_cover_what_doubling_the_order_changes(a):
-    loss, found = intensity_loss(a), thresholds(a)
+    loss, found = as_loss(a), thresholds(a)
     best = alpha_threshold(loss, orders=(14, 20))
     assert abs(best.alpha - found.alpha_threshold) <= found.alpha_threshold_error
     if a is not None:
@@ -150,7 +150,7 @@ def test_the_outlier_leaves_the_bulk_at_the_threshold(a, exponent):
 def test_the_error_of_the_outlier_covers_what_doubling_the_order_changes(a, step):
     alpha = thresholds(a).alpha_threshold * (1 + step)
     found = threshold_state(a, alpha)
-    best = solve_threshold_state(intensity_loss(a), alpha, orders=(14, 20))
+    best = solve_threshold_state(as_loss(a), alpha, orders=(14, 20))
     there = outlier(best.measure, Edge(best.gap, best.chi, "soft"))
     assert abs(there.position - found.outlier) <= found.outlier_error
     assert abs(there.overlap2 - found.overlap2) <= found.overlap2_error

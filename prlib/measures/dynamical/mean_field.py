@@ -150,7 +150,9 @@ class MeanField:
         weights = weights / len(self.y)
         if batch is not None:
             y, yhat, weights = self.y[batch], self.yhat[index, batch], self.weights[batch]
-        return LabelMeasure(self.loss, self.alpha, y, yhat, weights, 0.0, self.loss.curvature_floor)
+        return LabelMeasure(
+            self.loss, self.alpha, y, y, yhat, weights, 0.0, self.loss.curvature_floor
+        )
 
 
 def dynamical(

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from companion.claims.threshold import LATE, relaxation
+from companion.claims.threshold_states import LATE, relaxation
 from companion.ensembles import mean_interval
 from companion.figures.export import BookFigure
 from companion.figures.style import (

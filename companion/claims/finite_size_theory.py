@@ -10,9 +10,9 @@ import pandas as pd
 
 from companion.analysis.finite_size import Growth, fit_constant, half_point_at, recovery_probability
 from companion.analysis.scaling import near_half
-from companion.claims.claim import Claim, agrees, error_of, falls, rate_agrees
-from companion.claims.evolution import at_times, transition_times
-from companion.claims.scaling import half_points
+from companion.claims.claim import Claim, agrees, error_of, rate_agrees, rises
+from companion.claims.finite_size_scaling import half_points
+from companion.claims.time_dependent_bbp import at_times, transition_times
 from companion.claims.typeset import rounded
 from prlib.parameters import ParameterError
 from prlib.sweeps import wilson
@@ -105,7 +105,7 @@ def simulated_halves(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        See `companion.claims.scaling.half_points`; the half point is called ``mean``.
+        See `companion.claims.finite_size_scaling.half_points`; the half point is called ``mean``.
     """
     starts = list(table["start"].unique())
     return half_points(near_half(table), starts, seed).rename(columns={"half": "mean"})
@@ -145,7 +145,7 @@ def finite_size_claims(
     single = constants_table(table, growth)
     last, other, error = single.index[-1], *single.iloc[-1]
     claims = [
-        falls(
+        rises(
             "finite-size-constant-falls",
             f"strictly the constant c is none: at N = {last} it is below that of the sizes it was "
             f"fitted to, N = {', '.join(map(str, seen))}",
@@ -179,7 +179,7 @@ def _goes_on(theory: pd.DataFrame, time: float) -> list[Claim]:
         return []
     least = found.loc[(found["growth"] / found["error"]).idxmin()]
     return [
-        falls(
+        rises(
             "finite-size-goes-on",
             f"once the outlier is lost V goes on growing, at every alpha, until t = {time:g}",
             least["growth"],

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from companion.analysis.finite_size import Growth, recovery_probability
-from companion.claims.finite_size import (
+from companion.claims.finite_size_theory import (
     by_time,
     comparison_table,
     constants_table,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from companion.claims.recovery import (
+from companion.claims.constrained_vs_random import (
     control_claims,
     half_point_shifts,
     plateau_claim,

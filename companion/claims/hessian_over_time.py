@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from companion.claims.claim import Claim, agrees, falls, rate_agrees, within
+from companion.claims.claim import Claim, agrees, rate_agrees, rises, within
 from companion.ensembles import mean_interval
 from prlib.losses import Loss
 from prlib.measures import initial
@@ -83,7 +83,7 @@ def _fading(rows: pd.DataFrame) -> list[Claim]:
     for alpha, found in rows.groupby("alpha"):
         lost = lost_alignment(found)
         claims.append(
-            falls(
+            rises(
                 f"time-lost-{alpha:g}",
                 f"at alpha = {alpha:g} the alignment fades while |m| < {EQUATOR:g}",
                 lost.mean(),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from companion.analysis.finite_size import Growth, recovery_probability
 from companion.analysis.scaling import FORMS, Scaling
-from companion.claims.finite_size import predicted_halves
+from companion.claims.finite_size_theory import predicted_halves
 from companion.ensembles import mean_interval
 from companion.figures.export import BookFigure
 from companion.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
@@ -101,7 +101,7 @@ def predicted_recovery_figure(
     constant : tuple of float
         c and its standard error.
     compared : pandas.DataFrame
-        From `companion.claims.finite_size.comparison_table`.
+        From `companion.claims.finite_size_theory.comparison_table`.
     seen : sequence of int
         Sizes that the constant was fitted to.
 
@@ -156,7 +156,7 @@ def predicted_half_points_figure(
     constants : sequence of tuple of float
         c and its standard error at each.
     simulated : sequence of pandas.DataFrame
-        From `companion.claims.finite_size.simulated_halves` at each.
+        From `companion.claims.finite_size_theory.simulated_halves` at each.
     fits : sequence of Scaling
         Forms fitted to the simulated rates of the last time.
 

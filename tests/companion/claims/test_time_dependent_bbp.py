@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.claims.evolution import (
+from companion.claims.time_dependent_bbp import (
     PRINTED,
     at_times,
     batch_bias,

@@ -260,7 +260,7 @@ def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> Book
     rows : pandas.DataFrame
         From `companion.ensembles.observations`, of one size.
     curve : pandas.DataFrame
-        From `companion.claims.alignment.prediction_curve`.
+        From `companion.claims.eigenvector_alignment.prediction_curve`.
 
     Returns
     -------

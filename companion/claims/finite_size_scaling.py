@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from companion.analysis.scaling import FORMS, Scaling, fit_scaling, held_out, predict
-from companion.claims.claim import Claim, Verdict, falls, rate_agrees
+from companion.claims.claim import Claim, Verdict, rate_agrees, rises
 from prlib.sweeps import half_point
 
 
@@ -194,7 +194,7 @@ def scaling_claims(
         first, last = rows.iloc[0], rows.iloc[-1]
         error = np.hypot(widths.iloc[0], widths.iloc[-1]) / (2 * norm.ppf(0.975))
         claims.append(
-            falls(
+            rises(
                 f"scaling-rises-{start}",
                 f"the half point of the {start} start rises from N = {first['n']} to {last['n']}",
                 last["half"] - first["half"],

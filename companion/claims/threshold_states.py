@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from companion.claims.claim import Claim, Z, agrees, falls, within
+from companion.claims.claim import Claim, Z, agrees, rises, within
 from companion.ensembles import mean_interval
 from prlib.losses import Loss
 from prlib.measures.threshold_state import solve_threshold_state
@@ -155,7 +155,7 @@ def _energy(loss: Loss, rows: pd.DataFrame) -> Claim:
         variance += fit.error**2 + end**2
         settled &= bool(state.complexity < 0 and fit.resolved)
     alphas = ", ".join(f"{alpha:g}" for alpha in sorted(rows["alpha"].unique()))
-    claim = falls(
+    claim = rises(
         "threshold-energy",
         f"over alpha = {alphas} the energy relaxes to above that of 1RSB, whose complexity is "
         "negative there",
@@ -169,7 +169,7 @@ def _rising(alpha: float, rows: pd.DataFrame) -> Claim:
     late = rows[rows["time"] >= LATE * rows["time"].max() * (1 - 1e-9)].sort_values("time")
     ends = late.groupby("replica")["edge"].agg(["first", "last"])
     nearer = ends["first"].abs() - ends["last"].abs()
-    return falls(
+    return rises(
         f"threshold-edge-rises-{alpha:g}",
         f"at alpha = {alpha:g} the edge of the bulk still comes nearer to 0 at late times",
         nearer.mean(),
@@ -216,7 +216,7 @@ def _blind(alpha: float, rows: pd.DataFrame) -> Claim:
     end = _last(rows)
     overlaps = mean_interval(end[end["alpha"] == alpha], "n", "overlap2").sort_index()
     small, large = overlaps.iloc[0], overlaps.iloc[-1]
-    return falls(
+    return rises(
         f"threshold-blind-{alpha:g}",
         f"at alpha = {alpha:g}, below the transition, the overlap of the lowest eigenvector with "
         f"the signal fades from N = {overlaps.index[0]} to N = {overlaps.index[-1]}",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.claims.threshold import relaxation, threshold_claims
+from companion.claims.threshold_states import relaxation, threshold_claims
 from companion.ensembles import constrained_descents, constrained_spectrum
 from prlib.losses import NormalizedIntensity
 from prlib.measures.threshold_state import solve_threshold_state

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.scaling import near_half
-from companion.claims.claim import Claim, agrees, does_better, error_of, falls, rate_agrees, within
+from companion.claims.claim import Claim, agrees, does_better, error_of, rate_agrees, rises, within
 from prlib.losses import NormalizedIntensity
 from prlib.sweeps import half_point, paired, rates
 from prlib.transitions import alpha_threshold
@@ -194,7 +194,7 @@ def half_point_with_error(table: pd.DataFrame, start: str, n: int) -> tuple[floa
 def _moves(table: pd.DataFrame, start: str) -> Claim:
     low, high = int(table["n"].min()), int(table["n"].max())
     (first, error), (last, other) = (half_point_with_error(table, start, n) for n in (low, high))
-    return falls(
+    return rises(
         f"recovery-moves-{start}",
         f"the half point of the {start} start rises with N",
         last - first,
@@ -206,7 +206,7 @@ def _limit(a: float, table: pd.DataFrame) -> Claim:
     n = int(table["n"].max())
     place, error = half_point_with_error(table, "constrained", n)
     limit = alpha_threshold(NormalizedIntensity(a)).alpha
-    return falls(
+    return rises(
         "recovery-constrained-below",
         f"at N = {n} the half point of the constrained start is still below the instability of "
         f"threshold states, alpha = {limit:.3f}",

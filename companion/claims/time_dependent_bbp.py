@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import curve_fit
 
-from companion.claims.claim import Claim, Z, agrees, falls, within
+from companion.claims.claim import Claim, Z, agrees, rises, within
 from companion.claims.typeset import rounded
 from companion.ensembles import mean_interval
 from prlib.evolution import crossings
@@ -91,7 +91,7 @@ def evolution_claims(
     lost = times[times["event"] == "disappears"].set_index("alpha")
     between = lost[(lost.index > early) & (lost.index < late)]
     claims.append(
-        falls(
+        rises(
             "evolution-lost",
             "between the transitions the outlier of the start is lost, once, and later at larger "
             "alpha: slope of log t against alpha, in standard errors",
@@ -372,7 +372,7 @@ def _comes_later(theory: pd.DataFrame, early: float) -> Claim:
     absent = (1 - at_start["bbp"]) / at_start["bbp_error"]
     best = score.groupby(below["alpha"]).max().where(absent > Z)
     place = f" (alpha = {best.idxmax():g})" if best.notna().any() else ""
-    return falls(
+    return rises(
         "evolution-comes-later",
         f"below alpha_BBP^init there is an alpha{place} without an outlier at the start, where one "
         "appears later",

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from companion.claims.alignment import tells_little
+from companion.claims.eigenvector_alignment import tells_little
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from companion.claims.claim import Claim, does_better, falls, within
+from companion.claims.claim import Claim, does_better, rises, within
 from prlib.losses import NormalizedIntensity
 from prlib.sweeps import paired
 from prlib.transitions import alpha_init
@@ -81,7 +81,7 @@ def _fades(at: pd.DataFrame, alpha: float) -> Claim:
     squares = at[at["start"] == "spectral"].assign(square=lambda rows: rows["start_overlap"] ** 2)
     by_size = squares.groupby("n")["square"].agg(["mean", "sem"])
     first, last = by_size.iloc[0], by_size.iloc[-1]
-    return falls(
+    return rises(
         "spectral-overlap-fades",
         f"at alpha = {alpha:g}, below the transition, the squared overlap of v1 fades with N",
         first["mean"] - last["mean"],

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mannwhitneyu, norm
 
-from companion.claims.claim import Claim, falls, within
-from companion.claims.time import EQUATOR, lost_alignment
+from companion.claims.claim import Claim, rises, within
+from companion.claims.hessian_over_time import EQUATOR, lost_alignment
 from companion.ensembles import mean_interval
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
@@ -114,7 +114,7 @@ def alignment_claims(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> list[
     loss, claims = NormalizedIntensity(a), []
     early = rows[rows["time"] == rows.loc[rows["time"] > 0, "time"].min()]
     claims.append(
-        falls(
+        rises(
             "alignment-start-kept",
             f"the lowest eigenvector of the start is still the lowest at t = "
             f"{early['time'].iloc[0]:g}: its squared overlap is above one half",
@@ -130,7 +130,7 @@ def alignment_claims(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> list[
             continue
         lost = lost_alignment(rows[rows["alpha"] == alpha])
         claims.append(
-            falls(
+            rises(
                 f"alignment-fades-{alpha:g}",
                 f"at alpha = {alpha:g} the alignment of v1 with the signal fades while "
                 f"|m| < {EQUATOR:g}",
@@ -145,7 +145,7 @@ def alignment_claims(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> list[
         for alpha, found in curve[curve["predictor"] == predictor].groupby("alpha"):
             start = found.sort_values("time").iloc[0]
             claims.append(
-                falls(
+                rises(
                     f"{id_}-tells-{alpha:g}",
                     f"at alpha = {alpha:g} the {what} tells who recovers, better than chance",
                     float(start["mean"]) - 0.5,

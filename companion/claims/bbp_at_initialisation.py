@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from companion.claims.claim import Claim, agrees, falls, within
+from companion.claims.claim import Claim, agrees, rises, within
 from companion.ensembles import mean_interval
 from prlib.losses import Loss
 from prlib.measures import initial
@@ -108,7 +108,7 @@ def _blind(name: str, rows: pd.DataFrame) -> Claim:
     # In logarithms: squared overlaps of a vector without preference scatter over decades.
     smallest, largest = rows["n"].min(), rows["n"].max()
     found = mean_interval(rows.assign(log=np.log(rows["overlap2"])), "n", "log")
-    return falls(
+    return rises(
         f"{name}-blind",
         f"up to alpha = {rows['alpha'].max():.3g} the overlap fades from N = {smallest} "
         f"to N = {largest}",
