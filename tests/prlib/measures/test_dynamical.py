@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from prlib.measures.dynamical.response import mean_response
 from scipy.linalg import eigvalsh
 
 from prlib.losses import Loss, NormalizedIntensity
@@ -16,6 +15,7 @@ from prlib.measures import empirical, initial
 from prlib.measures.dynamical import choose_flow, cost, dynamical
 from prlib.measures.dynamical.flow import scheme, stability
 from prlib.measures.dynamical.paths import FRESH, Noise, SamplePaths
+from prlib.measures.dynamical.response import mean_response
 from prlib.parameters import ParameterError
 from prlib.problem import Problem, random_on_sphere
 from prlib.spectra.bulk import left_edge
