@@ -2,8 +2,8 @@
 
     python benchmarks/theory.py [--out FOLDER] [--seconds S]
 
-writes benchmarks/results/theory.json, which the book shows: each number with its time and the
-digits it can vouch for, beside the same by plain quadrature and by Monte Carlo; how long the
+writes benchmarks/results/PROCESSOR/theory.json, which the book shows: each number with its time and
+the digits it can vouch for, beside the same by plain quadrature and by Monte Carlo; how long the
 command line takes; and how the cost of the dynamical theory grows.
 """
 
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from machine import RESULTS, best, machine, once, say, write
+from machine import RESULTS, best, machine, once, say, without_overrides, write
 from plain import (
     alpha_init_monte_carlo,
     alpha_init_quadrature,
@@ -24,12 +24,18 @@ from plain import (
     threshold_state_quadrature,
 )
 
-import prlib.transitions
 from companion.ensembles import in_parallel
 from prlib.losses import NormalizedIntensity
+from prlib.measures import random_start as measures_random_start
 from prlib.measures.dynamical import dynamical
-from prlib.measures.threshold_state import solve_threshold_state
-from prlib.transitions import alpha_init, alpha_threshold, thresholds
+from prlib.measures.threshold_states import branch, solve_threshold_state
+from prlib.transitions import (
+    alpha_init,
+    alpha_threshold,
+    random_start,
+    threshold_states,
+    thresholds,
+)
 
 STATE = (0.01, 4.0)
 BATCHES = 16
@@ -37,7 +43,8 @@ BATCHES = 16
 
 def uncached(function, *arguments):
     """Run a function of the theory with nothing remembered."""
-    for value in vars(prlib.transitions).values():
+    modules = (random_start, measures_random_start, branch, threshold_states)
+    for value in [value for module in modules for value in vars(module).values()]:
         if hasattr(value, "cache_clear"):
             value.cache_clear()
     return function(*arguments)
@@ -194,6 +201,7 @@ def main():
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each time")
     arguments = parser.parse_args()
+    without_overrides()
     write(
         "theory",
         {

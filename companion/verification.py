@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from companion.claims.claim import MIME, Verdict
-from companion.claims.recovery import plateau_claim
+from companion.claims.constrained_vs_random import plateau_claim
 from companion.reexecution import FOLDER, notebooks
 from prlib.parameters import ParameterError
 from prlib.sweeps import Spec, SweepError

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 
 from prlib.losses import Loss
-from prlib.parameters import check, check_measurements
+from prlib.parameters import ParameterError, check, check_measurements
 
 _ROWS = 64
 
@@ -42,9 +42,9 @@ def random_on_sphere(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    r"""Measurements :math:`y_i = x_i \cdot w^*/\sqrt N` and the landscape of a loss over them.
+    r"""Labels y of measurements X, and the landscape of a loss over them.
 
-    With :math:`ŷ = X w` the landscape on the sphere :math:`|w|^2 = N` is
+    With the fields :math:`ŷ = X w` the landscape on the sphere :math:`|w|^2 = N` is
 
     .. math:: L(w) = \sum_i \ell(y_i, ŷ_i), \quad g = X^T \ell', \quad
               \mu = \frac1N \sum_i \ell'_i ŷ_i, \quad H = X^T \mathrm{diag}(f) X - \mu I .
@@ -53,14 +53,17 @@ class Problem:
     ----------
     loss : Loss
         The loss of one measurement.
-    X : ndarray, shape (M, N)
-        Measurement vectors divided by the root of N, one a row.
-    signal : ndarray, shape (N,)
-        The signal w*, with squared norm N.
+    X : ndarray or operator, shape (M, N)
+        Measurement vectors divided by the root of N, one a row; an operator has ``shape``,
+        ``dtype``, ``X @ v`` and ``X.T @ u``.
+    y : ndarray, shape (M,)
+        Labels: what was measured.
+    signal : ndarray, shape (N,), optional
+        The signal w*, with squared norm N, where it is known. Without noise y = X w*, up to signs.
 
     Raises
     ------
-    ValueError
+    ParameterError
         If the shapes do not match or a value is not finite.
 
     Examples
@@ -73,24 +76,29 @@ class Problem:
     """
 
     loss: Loss
-    X: NDArray
-    signal: NDArray
+    X: NDArray | LinearOperator
+    y: NDArray
+    signal: NDArray | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and values."""
-        if self.X.ndim != 2 or min(self.X.shape) < 1:
-            raise ValueError(
+        if len(self.X.shape) != 2 or min(self.X.shape) < 1:
+            raise ParameterError(
                 f"X has shape {self.X.shape}: must be (M, N), one measurement vector a row"
             )
-        if self.signal.shape != (self.X.shape[1],):
-            raise ValueError(
-                f"signal has shape {self.signal.shape}: must be ({self.X.shape[1]},) to match X"
-            )
-        for name in ("X", "signal"):
+        for name, size in (("y", self.m), ("signal", self.n)):
+            values = getattr(self, name)
+            if values is not None and values.shape != (size,):
+                raise ParameterError(
+                    f"{name} has shape {values.shape}: must be ({size},) to match X"
+                )
+        for name in ("X", "y", "signal"):
             values = getattr(self, name)
             # The extremes tell NaN and infinity apart from numbers without an array of flags.
-            if not np.all(np.isfinite([values.min(), values.max()])):
-                raise ValueError(f"{name} holds NaN or infinite values: all must be finite")
+            if isinstance(values, np.ndarray) and not np.all(
+                np.isfinite([values.min(), values.max()])
+            ):
+                raise ParameterError(f"{name} holds NaN or infinite values: all must be finite")
 
     @classmethod
     def random(
@@ -129,7 +137,8 @@ class Problem:
         for first in range(0, m, _ROWS):
             rows = X[first : first + _ROWS]
             rows[:] = rng.standard_normal(rows.shape) / np.sqrt(n)
-        return cls(loss, X, random_on_sphere(n, rng).astype(dtype))
+        signal = random_on_sphere(n, rng).astype(dtype)
+        return cls(loss, X, X @ signal, signal)
 
     @property
     def m(self) -> int:
@@ -147,9 +156,15 @@ class Problem:
         return self.m / self.n
 
     @cached_property
-    def y(self) -> NDArray:
-        """Labels, shape (M,)."""
-        return self.X @ self.signal
+    def z(self) -> NDArray:
+        """The signal's own fields X w*, shape (M,): the labels, where they have no noise."""
+        return self.X @ self._known_signal
+
+    @property
+    def _known_signal(self) -> NDArray:
+        if self.signal is None:
+            raise ParameterError("signal: this problem has none; overlaps and starts need one")
+        return self.signal
 
     def _checked(self, w: NDArray) -> NDArray:
         w = np.asarray(w)
@@ -158,79 +173,24 @@ class Problem:
         return w
 
     def overlap(self, w: NDArray) -> float:
-        r"""Overlap :math:`m = w \cdot w^*/N` of an estimate with the signal.
-
-        Parameters
-        ----------
-        w : ndarray, shape (N,)
-            Estimate.
-
-        Returns
-        -------
-        float
-            The overlap, in [-1, 1] on the sphere.
-        """
-        return float(self._checked(w) @ self.signal) / self.n
+        r"""Overlap :math:`m = w \cdot w^*/N` with the signal, in [-1, 1] on the sphere."""
+        return float(self._checked(w) @ self._known_signal) / self.n
 
     def fields(self, w: NDArray) -> NDArray:
-        """Fields ŷ = X w of an estimate.
-
-        Parameters
-        ----------
-        w : ndarray, shape (N,)
-            Estimate.
-
-        Returns
-        -------
-        ndarray, shape (M,)
-            One field a measurement.
-        """
+        """Fields ŷ = X w of an estimate, shape (M,)."""
         return self.X @ self._checked(w)
 
     def energy(self, w: NDArray) -> float:
-        """Total loss L(w); it is of order N.
-
-        Parameters
-        ----------
-        w : ndarray, shape (N,)
-            Estimate.
-
-        Returns
-        -------
-        float
-            The energy.
-        """
-        return float(np.sum(self.loss.value(self.y, self.fields(w))))
+        """Energy per dimension, L(w)/N."""
+        return float(np.sum(self.loss.value(self.y, self.fields(w)))) / self.n
 
     def gradient(self, w: NDArray) -> NDArray:
-        r"""Gradient along the sphere, :math:`X^T \ell' - \mu w`.
-
-        Parameters
-        ----------
-        w : ndarray, shape (N,)
-            Estimate, with squared norm N.
-
-        Returns
-        -------
-        ndarray, shape (N,)
-            The gradient; it is orthogonal to w.
-        """
+        r"""Gradient along the sphere, :math:`X^T \ell' - \mu w`, orthogonal to w."""
         residual = self.loss.derivative(self.y, self.fields(w))
         return self.X.T @ residual - self.mu(w) * w
 
     def mu(self, w: NDArray) -> float:
-        r"""Multiplier of the sphere, :math:`\mu = \frac1N \sum_i \ell'_i ŷ_i`.
-
-        Parameters
-        ----------
-        w : ndarray, shape (N,)
-            Estimate.
-
-        Returns
-        -------
-        float
-            The multiplier.
-        """
+        r"""Multiplier of the sphere, :math:`\mu = \frac1N \sum_i \ell'_i ŷ_i`."""
         yhat = self.fields(w)
         return float(self.loss.derivative(self.y, yhat) @ yhat) / self.n
 
@@ -259,19 +219,9 @@ class Problem:
         )
 
     def dense_hessian(self, w: NDArray) -> NDArray:
-        """Hessian on the sphere as a matrix, for whole spectra.
-
-        Parameters
-        ----------
-        w : ndarray, shape (N,)
-            Estimate.
-
-        Returns
-        -------
-        ndarray, shape (N, N)
-            The symmetric matrix.
-        """
+        """Hessian on the sphere as a matrix, shape (N, N), for whole spectra."""
         f = self.loss.curvature(self.y, self.fields(w))
-        H = self.X.T @ (f[:, None] * self.X)
+        X = self.X if isinstance(self.X, np.ndarray) else self.X @ np.eye(self.n)
+        H = X.T @ (f[:, None] * X)
         H[np.diag_indices(self.n)] -= self.mu(w)
         return H

@@ -123,7 +123,7 @@ def agrees(
     return within(id_, statement, mean, expected - reach, expected + reach, quantity)
 
 
-def falls(id_: str, statement: str, difference: float, error: float) -> Claim:
+def rises(id_: str, statement: str, difference: float, error: float) -> Claim:
     """Claim that a difference of two means is positive, by at least two standard errors.
 
     Parameters
@@ -142,9 +142,9 @@ def falls(id_: str, statement: str, difference: float, error: float) -> Claim:
 
     Examples
     --------
-    >>> falls("smaller", "less than before", 0.3, 0.1).verdict
+    >>> rises("smaller", "less than before", 0.3, 0.1).verdict
     'PASS'
-    >>> falls("smaller", "less than before", 0.3, 0.2).verdict
+    >>> rises("smaller", "less than before", 0.3, 0.2).verdict
     'OPEN'
     """
     ratio = float(difference / error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,8 @@ from companion.analysis.scaling import FORMS, REACH, Scaling, near_half
 from companion.ensembles import mean_interval
 from companion.figures.export import BookFigure
 from companion.figures.style import (
-    COLOURS,
     OPAQUE,
+    PALETTE,
     THEORY,
     heading,
     legend_below,
@@ -23,42 +22,13 @@ from companion.figures.style import (
     points,
     sequence,
 )
-from prlib.descent.instance import CONSTRAINED_TIME
+from prlib.descent.instance import HOLD
+from prlib.descent.starts import STARTS
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import half_point, paired, rates
 from prlib.transitions import alpha_init, alpha_threshold
-
-
-class Start(NamedTuple):
-    """How a start is drawn, and what a descent from it comes from, in a sentence."""
-
-    colour: str
-    marker: str
-    name: str
-    phrase: str
-
-
-STARTS: dict[str, Start] = {
-    "random": Start(COLOURS[0], "o", "random", "random starts"),
-    "spectral": Start(COLOURS[1], "s", "$v_1$ of the Hessian", "starts along v1 of the Hessian"),
-    "constrained": Start(COLOURS[3], "^", "constrained", "constrained starts"),
-    "optimal": Start(COLOURS[2], "D", "optimal spectral", "optimal spectral starts"),
-    "deflated": Start(
-        COLOURS[7],
-        "v",
-        "$v_1$ without signal",
-        "starts along v1 without its component along the signal",
-    ),
-    "orthogonal": Start(
-        COLOURS[4],
-        "<",
-        "random without signal",
-        "random starts without their component along the signal",
-    ),
-}
-"""The starts by their names in `prlib.parameters.STARTS`."""
 
 
 def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
@@ -84,7 +54,7 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
                 axis.plot(
                     run["time"],
                     run["overlap"],
-                    color=STARTS[start].colour if run["recovered"].iloc[0] else "0.6",
+                    color=PALETTE[STARTS[start].colour] if run["recovered"].iloc[0] else "0.6",
                     alpha=0.3,
                     linewidth=0.7,
                 )
@@ -93,7 +63,7 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
             axis.set_xlim(0, found["time"].max())
             axis.set_xticks([0, 1e-2, 1, 100])
             axis.set_xlabel("time t")
-            heading(axis, f"{STARTS[start].name}: {ends.sum()} of {len(ends)} recover")
+            heading(axis, f"{STARTS[start].label}: {ends.sum()} of {len(ends)} recover")
         axes[0].set_ylabel("overlap |m|")
         axes[0].set_ylim(0, 1.02)
     alpha, n = rows["alpha"].iloc[0], rows["n"].iloc[0]
@@ -103,7 +73,7 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         f"{rows['replica'].nunique()} instances. Both panels show the same instances and random "
         f"points, until t = {rows['time'].max():g}, when the runs were stopped. Coloured: runs "
         "that recover the signal by then; grey: runs that do not. The constrained descent is held "
-        f"at overlap zero until t = {CONSTRAINED_TIME:g}. Lines join the times of observation."
+        f"at overlap zero until t = {HOLD:g}. Lines join the times of observation."
         f"{_still_rising(rows, starts)}",
         "Two panels of overlap against time. From a random start most runs rise to one early. The "
         "constrained runs stay at zero until they are set free; fewer of them reach one before the "
@@ -162,7 +132,7 @@ def recovery_figure(
                 points(axis, found["alpha"], found, color=colour, label=f"N = {n}")
                 _fitted(axis, table[(table["n"] == n) & (table["start"] == start)], colour)
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
-            heading(axis, STARTS[start].name)
+            heading(axis, STARTS[start].label)
         axes[0].set_ylabel("recovered fraction")
         legend_below(figure, axes[0], columns=4)
     return BookFigure(
@@ -253,7 +223,7 @@ def paired_difference_figure(
             axis.plot(found["alpha"] + shift, found["mean"], color=colour, linewidth=0.6)
         axis.set(
             xlabel=r"$\alpha$",
-            ylabel=f"recovered fraction,\n{STARTS[one].name} less {STARTS[other].name}",
+            ylabel=f"recovered fraction,\n{STARTS[one].label} less {STARTS[other].label}",
         )
         legend_below(figure, axis)
     return BookFigure(
@@ -353,11 +323,19 @@ def starts_figure(a: float, table: pd.DataFrame, sizes: Sequence[int]) -> BookFi
     with panels(1, len(sizes), height=3.2, sharey=True, sharex=True) as (figure, axes):
         for axis, n in zip(axes, sorted(sizes), strict=True):
             axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
-            for start, (colour, marker, label, _) in STARTS.items():
+            for start, drawn in STARTS.items():
+                colour = PALETTE[drawn.colour]
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
                 if found.empty:
                     continue
-                points(axis, found["alpha"], found, marker=marker, color=colour, label=label)
+                points(
+                    axis,
+                    found["alpha"],
+                    found,
+                    marker=drawn.marker,
+                    color=colour,
+                    label=drawn.label,
+                )
                 _fitted(axis, table[(table["n"] == n) & (table["start"] == start)], colour)
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
             heading(axis, f"N = {n}")
@@ -388,11 +366,11 @@ def half_points_figure(
     a : float
         Normalisation of the loss.
     half_points : pandas.DataFrame
-        From `companion.claims.scaling.half_points`.
+        From `companion.claims.finite_size_scaling.half_points`.
     fits : dict of str to sequence of Scaling
         The fitted forms of each start.
     predicted : pandas.DataFrame
-        From `companion.claims.scaling.predictions`.
+        From `companion.claims.finite_size_scaling.predictions`.
 
     Returns
     -------
@@ -403,12 +381,12 @@ def half_points_figure(
     starts = list(fits)
     with panels(1, len(starts), height=3.4, sharey=False) as (figure, axes):
         for axis, start in zip(axes, starts, strict=True):
-            colour, marker, label, _ = STARTS[start]
+            drawn = STARTS[start]
             found = half_points[half_points["start"] == start].rename(columns={"half": "mean"})
             grid = np.geomspace(found["n"].min(), predicted["n"].max() * 2, 200)
             for fit, style in zip(fits[start], styles, strict=True):
                 axis.plot(grid, fit.half_point(grid), style, color=THEORY, label=FORMS[fit.form][0])
-            points(axis, found["n"], found, marker=marker, color=colour)
+            points(axis, found["n"], found, marker=drawn.marker, color=PALETTE[drawn.colour])
             mine = predicted[predicted["start"] == start]
             # One beside the other, in the line style of their forms.
             for i, (style, (_, row)) in enumerate(zip(styles, mine.iterrows(), strict=True)):
@@ -417,7 +395,7 @@ def half_points_figure(
             axis.set(xscale="log", xlabel="N")
             axis.minorticks_off()
             axis.set_xticks([100, 1000, 10000], ["100", "1000", "10000"])
-            heading(axis, label)
+            heading(axis, drawn.label)
         axes[0].set_ylabel(r"$\alpha$ at which half the runs recover")
         legend_below(figure, axes[0])
     counts = half_points["runs"]

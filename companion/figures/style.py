@@ -22,6 +22,11 @@ PAGE = 7.0
 COLOURS = sns.color_palette("colorblind").as_hex()
 """Seaborn's colour-blind safe cycle."""
 
+PALETTE = dict(
+    zip("blue orange green red purple brown pink grey yellow sky".split(), COLOURS, strict=True)
+)
+"""The colours by name."""
+
 THEORY = "#222222"
 """Colour of a theory line that stands alone."""
 

@@ -1,4 +1,4 @@
-"""The joint law of labels and fields at one state of the descent."""
+"""The joint law of the signal's fields, labels and fields at one state of the descent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prlib.parameters import check
 
 @dataclass(frozen=True, eq=False)
 class LabelMeasure:
-    r"""Joint law :math:`P(y, ŷ)` of labels and fields, as weighted nodes.
+    r"""Joint law :math:`P(z, y, ŷ)` of the signal's fields, labels and fields, as weighted nodes.
 
     Every result on the spectrum is a function of it: means over the measure, written
     :math:`E[\cdot]`, of functions of y, ŷ and the curvature :math:`f = \ell''(y, ŷ)`.
@@ -25,9 +25,11 @@ class LabelMeasure:
         The loss that gives the curvature on the nodes.
     alpha : float
         Measurements per dimension, M/N.
-    y, yhat : ndarray, shape (K,)
-        Nodes. At zero overlap the law is symmetric in the sign of y and of ŷ, and nodes of
-        one quadrant may stand for all four.
+    z, y, yhat : ndarray, shape (K,)
+        Nodes: the signal's field, which the outlier sees; the label, which the loss sees; the
+        field. Without noise z is y. Where z was integrated out it is the root of
+        :math:`E[z^2 | y, ŷ]`: at zero overlap its square alone counts. There the law is symmetric
+        in the signs of all, and nodes of one quadrant may stand for all.
     weights : ndarray, shape (K,)
         Probabilities of the nodes; they sum to one.
     overlap : float
@@ -44,14 +46,15 @@ class LabelMeasure:
     Examples
     --------
     >>> from prlib.losses import NormalizedIntensity
-    >>> nodes = np.array([1.0])
-    >>> law = LabelMeasure(NormalizedIntensity(1.0), 2.0, nodes, 2 * nodes, nodes, 0.0, floor=5.5)
+    >>> one = np.array([1.0])
+    >>> law = LabelMeasure(NormalizedIntensity(1.0), 2.0, one, one, 2 * one, one, 0.0, floor=5.5)
     >>> law.energy, law.mu
     (2.25, 12.0)
     """
 
     loss: Loss
     alpha: float
+    z: NDArray[np.float64]
     y: NDArray[np.float64]
     yhat: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -61,12 +64,14 @@ class LabelMeasure:
     def __post_init__(self) -> None:
         """Check shapes and values."""
         object.__setattr__(self, "alpha", check("alpha", self.alpha))
-        if self.y.ndim != 1 or not self.y.shape == self.yhat.shape == self.weights.shape:
+        names = ("z", "y", "yhat", "weights")
+        shapes = [getattr(self, name).shape for name in names]
+        if self.y.ndim != 1 or len({*shapes}) != 1:
             raise ValueError(
-                f"y, yhat and weights have shapes {self.y.shape}, {self.yhat.shape} and "
-                f"{self.weights.shape}: must be three vectors of one length"
+                f"{', '.join(names)} have shapes {', '.join(map(str, shapes))}: must be vectors of "
+                "one length"
             )
-        for name in ("y", "yhat", "weights"):
+        for name in names:
             if not np.all(np.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} holds NaN or infinite values: all must be finite")
         if np.any(self.weights < 0) or abs(self.weights.sum() - 1) > 1e-6:

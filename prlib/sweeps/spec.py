@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from prlib.descent.flow import SAFETY
-from prlib.descent.instance import CONSTRAINED_TIME
+from prlib.descent.instance import HOLD
+from prlib.descent.starts import as_start
 from prlib.parameters import ParameterError, check, check_measurements
 
 UNNORMALIZED = "unnormalized"
@@ -158,9 +158,9 @@ class Grid:
     start: tuple[str, ...]
     replicas: int
     time: float
-    constrained_time: float = CONSTRAINED_TIME
+    constrained_time: float = HOLD
     step: float = 0.5
-    safety: float = SAFETY
+    safety: float = 1.0
     success: float = 0.99
     dtype: str = "float32"
     observe: tuple[float, ...] = ()
@@ -441,7 +441,7 @@ def _observed(times: object, end: float) -> tuple[float, ...]:
 def _checked(name: str, value: object) -> Any:
     if name == "a" and value in (None, UNNORMALIZED):
         return None
-    return check(name, value)
+    return as_start(value).name if name == "start" else check(name, value)
 
 
 def _grid(table: Mapping[str, Any]) -> Grid:

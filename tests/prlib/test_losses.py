@@ -13,7 +13,8 @@ from prlib.losses import (
     NormalizedIntensity,
     Poisson,
     PseudoHuber,
-    intensity_loss,
+    as_loss,
+    takes_loss,
 )
 
 LOSSES = [
@@ -115,10 +116,10 @@ def test_pseudo_huber_tends_to_the_intensity_loss():
 
 
 def test_a_none_is_the_unnormalised_loss():
-    assert intensity_loss(None) == Intensity()
+    assert as_loss(None) == Intensity()
     y, yhat = pairs()
     a = 1e9
-    assert a * intensity_loss(a).value(y, yhat) == pytest.approx(
+    assert a * as_loss(a).value(y, yhat) == pytest.approx(
         Intensity().value(y, yhat), rel=(y**2).max() / a * 2
     )
 
@@ -146,3 +147,55 @@ def test_a_loss_that_falls_for_ever_has_no_jump():
 
     with pytest.raises(ValueError, match="must be positive at large fields"):
         Loss.jump(Falling(), np.array([1.0]), 10.0)
+
+
+@every_loss
+def test_a_loss_reads_back_from_its_id(loss):
+    assert as_loss(loss.id) == loss
+    assert as_loss(loss) is loss
+
+
+def test_the_numbers_of_a_loss_need_no_names():
+    assert as_loss("amplitude(0.3)") == Amplitude(0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("huber", "must be one of amplitude"),
+        ("normalized", r"must be given as normalized\(a=...\)"),
+        ("normalized(b=1)", r"must be given as normalized\(a=...\)"),
+        ("normalized(a=-1)", "a = -1: must be a finite number > 0"),
+        ("normalized(0.01, 0.02)", r"must be given as normalized\(a=...\)"),
+        ("normalized(0.01, a=0.02)", r"must be given as normalized\(a=...\)"),
+        ("__import__('os')", "must be one of"),
+    ],
+)
+def test_a_text_that_names_no_loss_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        as_loss(text)
+
+
+def test_a_number_is_what_its_id_says():
+    assert NormalizedIntensity(0.1 + 0.2) == NormalizedIntensity(0.3)
+    assert NormalizedIntensity(2.3000000000000003).id == "normalized(a=2.3)"
+
+
+def test_a_function_takes_a_loss_in_any_form():
+    @takes_loss
+    def named(loss, alpha=1.0):
+        return loss.id, alpha
+
+    forms = [named(0.01, 2.0), named("normalized(a=0.01)", alpha=2.0), named(a=0.01, alpha=2.0)]
+    assert {*forms, named(loss=NormalizedIntensity(0.01), alpha=2.0)} == {forms[0]}
+    assert named(a=None)[0] == named(Intensity())[0] == "unnormalized"
+    for arguments, options in (((), {}), ((0.01,), {"a": 1.0}), ((), {"a": 1.0, "loss": 2.0})):
+        with pytest.raises(ValueError, match="must be given once"):
+            named(*arguments, **options)
+
+
+def test_a_name_of_prlib_is_not_taken():
+    with pytest.raises(ValueError, match="has a loss of that name"):
+
+        class Poisson(Loss):
+            pass

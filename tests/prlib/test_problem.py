@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import aslinearoperator
 
 from prlib.losses import Intensity, NormalizedIntensity
 from prlib.problem import Problem, random_on_sphere
@@ -31,8 +32,9 @@ def test_the_gradient_is_the_slope_of_the_energy_along_the_sphere(instance):
     direction -= (direction @ w) / problem.n * w
     h = 1e-6
     slope = (problem.energy(w + h * direction) - problem.energy(w - h * direction)) / (2 * h)
+    slope *= problem.n
     # Central differences: an error of order h^2 and rounding of order eps E / h.
-    bound = 1e-9 * abs(problem.energy(w)) / h**0.5
+    bound = 1e-9 * problem.n * abs(problem.energy(w)) / h**0.5
     assert abs(slope - direction @ problem.gradient(w)) < max(bound, 1e-5 * abs(slope))
     assert abs(problem.gradient(w) @ w) < 1e-8 * np.linalg.norm(problem.gradient(w)) * problem.n
 
@@ -45,7 +47,8 @@ def test_the_hessian_is_the_second_derivative_along_the_sphere(instance):
 
     def energy(angle):
         root = np.sqrt(problem.n)
-        return problem.energy(w * np.cos(angle / root) + root * np.sin(angle / root) * direction)
+        state = w * np.cos(angle / root) + root * np.sin(angle / root) * direction
+        return problem.n * problem.energy(state)
 
     h = 1e-3
     second = (energy(h) - 2 * energy(0) + energy(-h)) / h**2
@@ -70,17 +73,30 @@ def test_the_signal_has_no_energy_and_no_negative_curvature(instance):
 
 
 @pytest.mark.parametrize(
-    ("X", "signal", "message"),
+    ("change", "message"),
     [
-        (np.ones((3, 2)), np.ones(3), r"signal has shape \(3,\): must be \(2,\)"),
-        (np.ones(3), np.ones(3), "X has shape"),
-        (np.full((3, 2), np.nan), np.ones(2), "X holds NaN"),
-        (np.ones((3, 2)), np.array([1.0, np.inf]), "signal holds NaN or infinite"),
+        ({"signal": np.ones(3)}, r"signal has shape \(3,\): must be \(2,\)"),
+        ({"y": np.ones(2)}, r"y has shape \(2,\): must be \(3,\)"),
+        ({"X": np.ones(3)}, "X has shape"),
+        ({"X": np.full((3, 2), np.nan)}, "X holds NaN"),
+        ({"y": np.full(3, np.nan)}, "y holds NaN"),
+        ({"signal": np.array([1.0, np.inf])}, "signal holds NaN or infinite"),
     ],
 )
-def test_bad_arrays_are_refused(X, signal, message):
+def test_bad_arrays_are_refused(change, message):
+    given = {"X": np.ones((3, 2)), "y": np.ones(3), "signal": np.ones(2)} | change
     with pytest.raises(ValueError, match=message):
-        Problem(NormalizedIntensity(1.0), X, signal)
+        Problem(NormalizedIntensity(1.0), **given)
+
+
+def test_a_problem_may_know_no_signal_and_hold_an_operator(instance):
+    problem, w, _ = instance
+    other = Problem(problem.loss, aslinearoperator(problem.X), problem.y)
+    assert other.energy(w) == pytest.approx(problem.energy(w))
+    assert np.allclose(other.gradient(w), problem.gradient(w))
+    assert np.allclose(other.dense_hessian(w), problem.dense_hessian(w))
+    with pytest.raises(ValueError, match="signal: this problem has none"):
+        other.overlap(w)
 
 
 def test_an_estimate_of_the_wrong_size_is_refused(instance):

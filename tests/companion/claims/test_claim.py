@@ -4,24 +4,24 @@ import math
 
 import pytest
 
-from companion.claims import agrees, evidence, falls, rate_agrees, wilson, within
+from companion.claims import agrees, evidence, rate_agrees, rises, wilson, within
 
 
 def test_each_kind_of_claim_can_fail():
     assert within("x", "x", 2.0, 0.0, 1.0).verdict == "FAIL"
     assert agrees("x", "x", 1.0, 0.1, 0.5).verdict == "FAIL"
-    assert falls("x", "x", -1.0, 0.1).verdict == "FAIL"
+    assert rises("x", "x", -1.0, 0.1).verdict == "FAIL"
     assert rate_agrees("x", "x", 50, 50, 0.0, 0.1).verdict == "FAIL"
 
 
 def test_nan_is_never_a_pass():
     assert within("x", "x", math.nan, 0.0, 1.0).verdict == "FAIL"
     assert agrees("x", "x", math.nan, 0.1, 0.5).verdict == "FAIL"
-    assert falls("x", "x", math.nan, 0.1).verdict != "PASS"
+    assert rises("x", "x", math.nan, 0.1).verdict != "PASS"
 
 
 def test_few_runs_leave_a_difference_open():
-    assert falls("x", "x", 0.1, 0.1).verdict == "OPEN"
+    assert rises("x", "x", 0.1, 0.1).verdict == "OPEN"
 
 
 def test_the_verdict_line_leaves_the_simulated_number_out():

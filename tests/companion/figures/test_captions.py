@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from companion.figures.bbp_at_initialisation import start_transition_figure
 from companion.figures.export import title_of
-from companion.figures.initialisation import start_transition_figure
+from companion.figures.hessian_over_time import (
+    alignment_over_time_figure,
+    directions_figure,
+    edge_over_time_figure,
+)
 from companion.figures.plotted import plotted
 from companion.figures.recovery import (
     overlap_over_time_figure,
     paired_difference_figure,
     recovery_figure,
-)
-from companion.figures.time import (
-    alignment_over_time_figure,
-    directions_figure,
-    edge_over_time_figure,
 )
 from prlib.losses import NormalizedIntensity
 

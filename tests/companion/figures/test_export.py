@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from companion.figures.bbp_at_initialisation import start_transition_figure
 from companion.figures.export import BookFigure
-from companion.figures.initialisation import start_transition_figure
 from companion.figures.style import panels
 from prlib.losses import NormalizedIntensity
 

@@ -50,7 +50,7 @@ def test_the_empirical_law_is_the_state_itself():
     problem = Problem.random(NormalizedIntensity(0.01), n=60, alpha=2.5, rng=rng)
     w = random_on_sphere(60, rng)
     law = empirical(problem, w)
-    assert law.energy * problem.n == pytest.approx(problem.energy(w))
+    assert law.energy == pytest.approx(problem.energy(w))
     assert law.mu == pytest.approx(problem.mu(w))
     assert law.overlap == pytest.approx(problem.overlap(w))
     assert law.alpha == problem.alpha
@@ -59,7 +59,8 @@ def test_the_empirical_law_is_the_state_itself():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y": np.ones(3)}, "must be three vectors of one length"),
+        ({"y": np.ones(3)}, "must be vectors of one length"),
+        ({"z": np.full(2, np.inf)}, "z holds NaN"),
         ({"y": np.array([np.nan, 1.0])}, "y holds NaN"),
         ({"weights": np.array([0.5, 0.6])}, "weights sum to 1.1"),
         ({"weights": np.array([1.5, -0.5])}, "must be probabilities"),
@@ -71,6 +72,7 @@ def test_what_is_no_law_is_refused(change, message):
     fields = {
         "loss": NormalizedIntensity(1.0),
         "alpha": 1.0,
+        "z": np.ones(2),
         "y": np.ones(2),
         "yhat": np.ones(2),
         "weights": np.full(2, 0.5),

@@ -47,7 +47,7 @@ def test_a_vanishing_overlap_changes_nothing():
     free = (signs[:, 1:] * half.yhat).ravel()
     m = 1e-5
     yhat = m * y + np.sqrt(1 - m * m) * free
-    whole = LabelMeasure(loss, 4.0, y, yhat, np.tile(half.weights, 4) / 4, m, half.floor)
+    whole = LabelMeasure(loss, 4.0, y, y, yhat, np.tile(half.weights, 4) / 4, m, half.floor)
     exact, found = outlier(half), outlier(whole)
     assert found.position == pytest.approx(exact.position, rel=1e-5)
     assert found.overlap2 == pytest.approx(exact.overlap2, rel=1e-3)

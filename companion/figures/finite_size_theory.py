@@ -1,0 +1,238 @@
+"""Recovery at finite size without simulation (notebook 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from companion.analysis.finite_size import Growth, recovery_probability
+from companion.analysis.scaling import FORMS, Scaling
+from companion.claims.finite_size_theory import predicted_halves
+from companion.ensembles import mean_interval
+from companion.figures.export import BookFigure
+from companion.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
+from prlib.losses import NormalizedIntensity
+from prlib.transitions import alpha_init, alpha_threshold
+
+MOST_LINES = 8
+"""Alphas that one panel can show."""
+
+GREY = "0.4"
+"""Colour of the fitted forms."""
+
+DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2)))
+"""Line styles of the fitted forms."""
+
+
+def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
+    """N times the variance of the overlap against time, theory under simulation.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`.
+    observed : pandas.DataFrame
+        From `companion.ensembles.observations`, of random starts and one size.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    n, all_alphas = int(observed["n"].iloc[0]), sorted(theory["alpha"].unique())
+    both = sorted({*all_alphas} & {*observed["alpha"]}) or all_alphas
+    chosen = np.linspace(0, len(both) - 1, min(MOST_LINES, len(both)))
+    alphas = [both[i] for i in sorted({*np.round(chosen).astype(int)})]
+    observed = observed.assign(square=n * observed["overlap"] ** 2)
+    with panels(height=3.6, width=5.6) as (figure, (axis,)):
+        for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
+            course = theory[(theory["alpha"] == alpha) & (theory["t"] > 0)]
+            # On the logarithm, where an error of the order of V itself has a meaning.
+            spread = np.exp(1.96 * course["variance_error"] / course["variance"])
+            label = rf"$\alpha$ = {alpha:g}"
+            axis.plot(course["t"], course["variance"], color=colour, label=label)
+            low, high = course["variance"] / spread, course["variance"] * spread
+            axis.fill_between(course["t"], low, high, color=colour, alpha=0.25, linewidth=0)
+            rows = observed[(observed["alpha"] == alpha) & (observed["time"] > 0)]
+            if len(rows):
+                found = mean_interval(rows, "time", "square")
+                points(axis, found.index, found, color=colour, markersize=3)
+        axis.axhline(n, color="0.6", linewidth=0.8, linestyle="--")
+        axis.annotate(f"|m| = 1 at N = {n}", (2e-3, n), va="bottom", fontsize=8, color="0.4")
+        last = theory["t"].max()
+        axis.set(xscale="log", yscale="log", xlabel="time t", ylabel="N Var m")
+        axis.set(xlim=(1e-3, last), ylim=(0.8, None))
+        legend_below(figure, axis, columns=5)
+    return BookFigure(
+        "fig-fluctuations",
+        r"How the fluctuations of the overlap grow along gradient flow from a random start, "
+        f"a = {a:g}. Lines: V(t) = N Var m of the theory of infinite size, with 95 % bands of its "
+        f"sampling error (on the logarithm). Points: N times the mean square overlap of "
+        f"{observed.groupby('alpha')['replica'].nunique().min()} descents at N = {n} for each "
+        f"\\(\\alpha\\), with 95 % intervals. Dashed: where the overlap is one.",
+        "V against time on logarithmic axes: lines for several alphas rise from one, the larger "
+        "alpha the faster. Points follow the lines at first, and leave them upwards as they near "
+        "the dashed line of full overlap.",
+        figure,
+    )
+
+
+def predicted_recovery_figure(
+    a: float,
+    growth: Growth,
+    constant: tuple[float, float],
+    compared: pd.DataFrame,
+    seen: Sequence[int],
+) -> BookFigure:
+    """Recovered fraction against alpha: predicted, and simulated.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    growth : Growth
+        V at the time of the comparison.
+    constant : tuple of float
+        c and its standard error.
+    compared : pandas.DataFrame
+        From `companion.claims.finite_size_theory.comparison_table`.
+    seen : sequence of int
+        Sizes that the constant was fitted to.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    sizes = sorted(compared["n"].unique())
+    grid = np.linspace(growth.alphas[0], growth.alphas[-1], 300)
+    groups = ([n for n in sizes if n in seen], [n for n in sizes if n not in seen])
+    with panels(1, 2, height=3.2, sharey=True) as (figure, axes):
+        colours = dict(zip(sizes, sequence(len(sizes)), strict=True))
+        for axis, group, title in zip(axes, groups, ("fitted", "predicted"), strict=True):
+            for n in group:
+                rate = recovery_probability(n, growth.variance(grid), constant[0])
+                axis.plot(grid, rate, color=colours[n])
+                rows = compared[compared["n"] == n]
+                points(axis, rows["alpha"], rows, color=colours[n], label=f"N = {n}")
+            axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
+            axis.legend(loc="lower right")
+            heading(axis, title)
+        axes[0].set_ylabel(f"recovered by t = {growth.time:g}")
+    return BookFigure(
+        "fig-predicted-recovery",
+        f"Fraction of random starts that recover the signal by t = {growth.time:g}, a = {a:g}. "
+        "Points: simulation, with 95 % Wilson intervals "
+        f"({compared['runs'].min()} to {compared['runs'].max()} runs each). Lines: theory, "
+        rf"\(\mathrm{{erfc}}(c\sqrt{{N/2V}})\) with V of infinite size and c = {constant[0]:.2f}, "
+        "estimated from the sizes of panel (a) alone.",
+        "Two panels of recovered fraction against alpha. In the first the lines are fitted to the "
+        "points by one constant, in the second they are predictions for larger sizes.",
+        figure,
+    )
+
+
+def predicted_half_points_figure(
+    a: float,
+    growths: Sequence[Growth],
+    constants: Sequence[tuple[float, float]],
+    simulated: Sequence[pd.DataFrame],
+    fits: Sequence[Scaling],
+) -> BookFigure:
+    """Half points against the dimension, far beyond what can be simulated.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    growths : sequence of Growth
+        V at several times.
+    constants : sequence of tuple of float
+        c and its standard error at each.
+    simulated : sequence of pandas.DataFrame
+        From `companion.claims.finite_size_theory.simulated_halves` at each.
+    fits : sequence of Scaling
+        Forms fitted to the simulated rates of the last time.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    loss, sizes = NormalizedIntensity(a), np.geomspace(50, 1e7, 60)
+    with panels(height=3.8, width=5.6) as (figure, (axis,)):
+        colours = [COLOURS[i] for i in (1, 0, 2)]
+        for growth, constant, found, colour in zip(
+            growths, constants, simulated, colours, strict=False
+        ):
+            line = predicted_halves(growth, constant, sizes)
+            label = f"theory, t = {growth.time:g}"
+            axis.plot(line["n"], line["half"], color=colour, label=label)
+            axis.fill_between(
+                line["n"], line["low"], line["high"], color=colour, alpha=0.2, linewidth=0
+            )
+            points(axis, found["n"], found, color=colour)
+        # The forms are labelled where they leave the picture.
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        for fit, style in zip(fits, DASHES, strict=False):
+            axis.plot(
+                sizes,
+                fit.half_point(sizes),
+                color=GREY,
+                linewidth=1,
+                linestyle=style,
+                label=f"{FORMS[fit.form][0]}, t = {growths[-1].time:g}",
+            )
+        for place, style, name, x, side in (
+            (alpha_init(loss).alpha, ":", r"$\alpha_\mathrm{BBP}^\mathrm{init}$", 0.99, "right"),
+            (alpha_threshold(loss).alpha, "--", r"$\alpha_\mathrm{BBP}^\mathrm{TS}$", 0.01, "left"),
+        ):
+            axis.axhline(place, color=THEORY, linestyle=style, linewidth=0.8)
+            where = axis.get_yaxis_transform()
+            beside = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 8}
+            axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", **beside)
+        axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
+        axis.set_ylabel(r"$\alpha$ at which half have recovered")
+        lowest = min(found["mean"].min() for found in simulated)
+        axis.set_ylim(lowest - 0.4, 1.05 * alpha_threshold(loss).alpha)
+        _name_forms(axis, fits, sizes)
+    return BookFigure(
+        "fig-predicted-half-points",
+        rf"The \(\alpha\) at which half the random starts have recovered the signal by a time t, "
+        f"against the dimension, a = {a:g}. Coloured lines: theory without simulation but for one "
+        "constant, with 95 % bands; they end where the theory was not run. Points: simulation with "
+        "95 % bootstrap intervals. Grey: forms fitted to the runs of the longest time, each with "
+        "its formula at the end. "
+        r"Horizontal: \(\alpha_\mathrm{BBP}\) at the start (dotted) and at threshold states "
+        "(dashed).",
+        "Half points against N. Theory lines rise steadily through the "
+        "points; the fitted forms part from each other beyond the largest simulated size.",
+        figure,
+    )
+
+
+def _name_forms(axis: Axes, fits: Sequence[Scaling], sizes: NDArray) -> None:
+    """Write each form's formula where its line leaves the panel: at the top, or on the right."""
+    bottom, top = axis.get_ylim()
+    places: list[tuple[float, str]] = []
+    for fit in fits:
+        line, name = fit.half_point(sizes), FORMS[fit.form][0]
+        if (above := np.flatnonzero(line > top)).size:
+            place = (sizes[above[0]], top)
+            shift = {"textcoords": "offset points", "xytext": (-16, -2)}
+            axis.annotate(name, place, ha="right", va="top", fontsize=8, color=GREY, **shift)
+        else:
+            places.append((float(line[-1]), name))
+    # One above the other, even where the lines end closer than that.
+    lowest = bottom
+    for place, name in sorted(places):
+        lowest = max(lowest, place)
+        where = axis.get_yaxis_transform()
+        axis.annotate(name, (1.01, lowest), xycoords=where, va="center", fontsize=8, color=GREY)
+        lowest += 0.055 * (top - bottom)

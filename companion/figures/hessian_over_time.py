@@ -1,0 +1,381 @@
+"""The Hessian along the descent (notebooks 02 and 07)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from companion.figures.export import BookFigure
+from companion.figures.style import (
+    COLOURS,
+    heading,
+    legend_below,
+    panels,
+    points,
+    sequence,
+    time_axis,
+)
+from prlib.losses import Loss, NormalizedIntensity
+
+QUARTILES = (0.25, 0.5, 0.75)
+
+ABREAST = 5
+"""Panels that fit side by side."""
+
+MIN_RUNS = 5
+"""Runs below which a mean is not drawn, if others have more."""
+
+SINGLE = 0.7
+"""Width of the line of a single run, which is no median."""
+
+
+def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
+    """Lowest eigenvalue, left edge of the bulk and the gap between them, one column an alpha.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    rows : pandas.DataFrame
+        From `companion.ensembles.descents`.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    rows = rows.assign(gap=rows["edge"] - rows["lowest"])
+    alphas = sorted(rows["alpha"].unique())
+    columns = min(ABREAST, len(alphas))
+    blocks = -(-len(alphas) // columns)
+    with panels(2 * blocks, columns, height=2.2, sharex=True, sharey="row") as (figure, axes):
+        for number, alpha in enumerate(alphas):
+            place = 2 * columns * (number // columns) + number % columns
+            upper, lower = axes[place], axes[place + columns]
+            at_alpha = rows[rows["alpha"] == alpha]
+            for style, found in _fates(at_alpha):
+                # The wider one below, since the two lie on each other.
+                _band(upper, found, "edge", COLOURS[0], style, "edge of the bulk", 2.4)
+                _band(upper, found, "lowest", COLOURS[3], style, "lowest eigenvalue", 1.1)
+                _band(lower, found, "gap", COLOURS[2], style, "edge minus lowest eigenvalue")
+            upper.set_yscale("symlog", linthresh=1)
+            lower.set_yscale("symlog", linthresh=0.1)
+            for axis in (upper, lower):
+                axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+                time_axis(axis, rows, every=2 if columns > 3 else 1)
+            runs = at_alpha.groupby("replica")["recovered"].first()
+            heading(upper, f"$\\alpha$ = {alpha:.3g}\n{runs.sum()} of {len(runs)} recover")
+            _label_lowest([lower], 1)
+        for block in range(blocks):
+            axes[2 * block * columns].set_ylabel("eigenvalue of H")
+            axes[(2 * block + 1) * columns].set_ylabel("edge minus lowest\neigenvalue")
+        _leave_out(axes, 2 * columns * (blocks - 1), columns, len(alphas))
+        _common_legend(figure, axes)
+    return BookFigure(
+        "fig-hessian-over-time",
+        rf"Lowest eigenvalue of the Hessian and left edge of its bulk along the descent from a "
+        rf"random start, {_sample(loss, rows)}. The edge is that of each state's own law of labels "
+        "and fields. Upper panels: the two themselves, one upon the other. Lower panels: the edge "
+        "minus the lowest eigenvalue, which is positive where an eigenvalue stands apart from the "
+        "bulk, and below zero where, at finite N, the lowest one lies inside the edge. "
+        f"{_LINES}{_single(rows)} All axes are linear near zero and logarithmic beyond.",
+        "For each alpha the lowest eigenvalue and the edge of the bulk rise together from large "
+        "negative values toward zero as time goes on; where the signal is recovered they end "
+        "above zero. The edge minus the lowest eigenvalue stays close to zero at the smaller "
+        "alphas. At the larger ones it is positive from the start, the larger alpha the more, and "
+        "sinks to about zero by the time the signal is recovered.",
+        figure,
+    )
+
+
+def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
+    """Alignment of the lowest eigenvector, gap to the bulk, overlap and energy against time.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    rows : pandas.DataFrame
+        From `companion.ensembles.descents`.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alphas = sorted(rows["alpha"].unique())
+    rows = rows.assign(gap=rows["edge"] - rows["lowest"])
+    quantities = (
+        ("overlap2", "squared overlap of $v_1$\nwith the signal", "alignment"),
+        ("gap", "edge minus lowest\neigenvalue", "gap"),
+        ("overlap", "overlap |m|", "overlap"),
+        ("energy", "energy per dimension", "energy"),
+    )
+    with panels(2, 2, height=2.6, sharex=True) as (figure, axes):
+        for axis, (column, label, name) in zip(axes, quantities, strict=True):
+            for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
+                for style, found in _fates(rows[rows["alpha"] == alpha]):
+                    _band(axis, found, column, colour, style, rf"$\alpha$ = {alpha:.3g}")
+            axis.set_ylabel(label)
+            time_axis(axis, rows)
+            heading(axis, name)
+        _label_lowest(axes, 2)
+        axes[1].set_yscale("symlog", linthresh=0.1)
+        axes[3].set_yscale("log")
+        axes[3].set_ylim(bottom=1e-6)
+        _common_legend(figure, axes)
+    ends = _ends(rows)["recover"]
+    fates = ", ".join(rf"{count} at \(\alpha\) = {alpha:.3g}" for alpha, count in ends.items())
+    halved = _halved(rows)
+    caption, alt = (
+        ", ".join(f"{overlap:.2f} at {name} = {alpha:.3g}" for alpha, overlap in halved.items())
+        for name in (r"\(\alpha\)", "alpha")
+    )
+    return BookFigure(
+        "fig-alignment-over-time",
+        "What the descent from a random start sees of the signal: (a) squared overlap of the "
+        "lowest eigenvector with it, (b) distance of the lowest eigenvalue below the bulk, (c) "
+        f"overlap of the estimate, and (d) energy; {_sample(loss, rows)}. {_LINES} Of the "
+        f"instances {fates} recover.{_single(rows)}"
+        + (
+            " When the median alignment of the runs that recover is first below half of its start, "
+            f"their median |m| is {caption}. Where this is small, the run loses the direction near "
+            "the equator. Where it is large, the run has all but arrived: around the signal no "
+            "direction is special."
+            if halved
+            else ""
+        ),
+        "Four panels against time. The alignment of the lowest eigenvector with the signal starts "
+        "higher for larger alpha and ends near zero in all runs, also in those that recover. "
+        + (f"In these it has halved when the overlap |m| is {alt}. " if halved else "")
+        + "At the larger alphas the gap sinks with it. The overlap of the runs that recover rises "
+        "to one, the sooner the larger alpha, and their energy falls to zero; the median overlap "
+        "of the other runs stays far from one.",
+        figure,
+    )
+
+
+def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
+    """Overlap of the lowest eigenvector with four directions against time.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    rows : pandas.DataFrame
+        From `companion.ensembles.observations`, of one size.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alphas, n = sorted(rows["alpha"].unique()), rows["n"].iloc[0]
+    quantities = (
+        ("overlap2", "signal"),
+        ("start_overlap2", "$v_1$ of the start"),
+        ("displacement_overlap2", "displacement (own scale)"),
+        ("gradient_overlap2", "gradient"),
+    )
+    ends = _ends(rows)
+    least = min(MIN_RUNS, int(ends.to_numpy().max()))
+    drawn = [
+        (alpha, colour, style, found)
+        for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True)
+        for style, found in _fates(rows[rows["alpha"] == alpha])
+        if _count(found) >= least
+    ]
+    with panels(2, 2, height=2.6, sharex=True) as (figure, axes):
+        for axis, (column, name) in zip(axes, quantities, strict=True):
+            for alpha, colour, style, found in drawn:
+                means = found.groupby("time")[column].mean()
+                label = rf"$\alpha$ = {alpha:.3g}"
+                axis.plot(means.index, means, color=colour, linestyle=style, label=label)
+            time_axis(axis, rows)
+            heading(axis, name)
+        for axis in (axes[0], axes[1], axes[3]):
+            axis.set_ylim(-0.02, 1.02)
+        axes[2].axhline(1 / n, color="0.4", linestyle=":", linewidth=1)
+        axes[2].set_ylim(bottom=0)
+        for axis in axes[::2]:
+            axis.set_ylabel("squared overlap of $v_1$")
+        _label_lowest(axes, 2)
+        _common_legend(figure, axes)
+    fates = ", ".join(
+        rf"{fail} and {recover} at \(\alpha\) = {alpha:.3g}"
+        for alpha, fail, recover in ends.itertuples()
+    )
+    turned = _turned((alpha, found) for alpha, _, _, found in drawn)
+    return BookFigure(
+        "fig-alignment-directions",
+        "Squared overlap of the lowest eigenvector of the Hessian with (a) the signal, (b) what it "
+        "was at the start, (c) the displacement since then, and (d) the gradient, along the "
+        f"descent from a random start; {_sample(NormalizedIntensity(a), rows)}. Lines: means over "
+        f"the runs that fail (solid) and those that recover (dashed), which are {fates}; means "
+        f"over fewer than {least} runs are not drawn. {turned}"
+        "Dotted in (c): 1/N, what a random direction has. The time axis is linear near zero.",
+        "Four panels against time. The overlap with the signal starts higher for larger alpha, "
+        "keeps its height for a while and falls to nearly zero, also in the runs that recover. The "
+        "overlap with the first direction falls at once, most slowly at the largest alpha. The "
+        "overlap with the displacement stays near that of a random direction or below it, and "
+        "reaches several times that at the largest alpha while the signal is found. The "
+        "overlap with the gradient grows late: in the runs that recover it passes a maximum and "
+        "goes to zero, in those that fail it goes on rising.",
+        figure,
+    )
+
+
+def _turned(drawn: Iterable[tuple[float, pd.DataFrame]]) -> str:
+    """Say by when each alpha's eigenvector has turned away from what it was at the start."""
+    by: dict[float, float] = {}
+    for alpha, found in drawn:
+        means = found.groupby("time")["start_overlap2"].mean()
+        below = means.index[means < 0.5]
+        by[alpha] = max(by.get(alpha, 0.0), below[0] if len(below) else np.inf)
+    alphas: dict[float, list[str]] = {}
+    for alpha, time in by.items():
+        if np.isfinite(time):
+            alphas.setdefault(time, []).append(f"{alpha:.3g}")
+    if not alphas:
+        return ""
+    places = " and ".join(
+        rf"by t = {time:g} at \(\alpha\) = {', '.join(found)}" for time, found in alphas.items()
+    )
+    return f"The overlap in (b) is below one half {places}. "
+
+
+def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> BookFigure:
+    """How well alignment, overlap and lowest eigenvalue tell at each time who will recover.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    rows : pandas.DataFrame
+        From `companion.ensembles.observations`, of one size.
+    curve : pandas.DataFrame
+        From `companion.claims.eigenvector_alignment.prediction_curve`.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alphas = sorted(curve["alpha"].unique()) if len(curve) else []
+    looks = {
+        "overlap2": (COLOURS[0], "$v_1$ and signal"),
+        "overlap": (COLOURS[1], "overlap |m|"),
+        "lowest": (COLOURS[7], "lowest eigenvalue"),
+    }
+    with panels(1, max(1, len(alphas)), height=2.9, sharey=True, sharex=True) as (figure, axes):
+        for axis, alpha in zip(axes, alphas, strict=False):
+            for name, (colour, label) in looks.items():
+                found = curve[(curve["alpha"] == alpha) & (curve["predictor"] == name)]
+                points(axis, found["time"], found, color=colour, label=label, markersize=3)
+                axis.plot(found["time"], found["mean"], color=colour, linewidth=0.7)
+            axis.axhline(0.5, color="0.7", linewidth=0.8)
+            counts = curve[curve["alpha"] == alpha].iloc[0]
+            time_axis(axis, rows)
+            axis.set_xlabel("time t")
+            fates = f"{counts['recovering']} recover, {counts['failing']} fail"
+            heading(axis, rf"$\alpha$ = {alpha:g}: {fates}")
+        axes[0].set(ylabel="area under the curve", ylim=(0, 1.03))
+        legend_below(figure, axes[0])
+    return BookFigure(
+        "fig-alignment-prediction",
+        "How early one can tell who recovers: probability that, of two runs of different fate, "
+        "the one that recovers has the larger alignment of its lowest eigenvector with the signal, "
+        "the larger overlap, or the lower lowest eigenvalue, at time t. "
+        f"a = {a:g}, N = {rows['n'].iloc[0]}, random starts. 95 % intervals (Hanley and McNeil); "
+        "one half is chance.",
+        "The area under the curve against time, one panel an alpha. The overlap rises from above "
+        "one half to one. Alignment and lowest eigenvalue stay near one half, and fall below it "
+        "late.",
+        figure,
+    )
+
+
+def _fates(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Split runs by how they end, each with its line style."""
+    for recovered, found in rows.groupby("recovered"):
+        yield ("--" if recovered else "-"), found
+
+
+def _count(rows: pd.DataFrame) -> int:
+    return len(rows["replica"].unique())
+
+
+def _ends(rows: pd.DataFrame) -> pd.DataFrame:
+    """Count per alpha the runs that fail and those that recover."""
+    recovered = rows.groupby(["alpha", "replica"])["recovered"].first().groupby("alpha")
+    recover = recovered.sum()
+    return pd.DataFrame({"fail": recovered.size() - recover, "recover": recover})
+
+
+def _common_legend(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Put one legend for all panels below them; what fails alone stands for both styles."""
+    entries: dict[str, Artist] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, Line2D([], [], color=handle.get_color()))
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=len(entries))
+
+
+_LINES = "Lines: medians; bands: quartiles; dashed: the runs that recover the signal."
+
+
+def _single(rows: pd.DataFrame) -> str:
+    """Say that a thin line is one run, if there is any."""
+    return " Thin: a single run." if (_ends(rows) == 1).to_numpy().any() else ""
+
+
+def _halved(rows: pd.DataFrame) -> dict[float, float]:
+    """Return, of the runs that recover, the median |m| when the median alignment has halved."""
+    found = {}
+    for alpha, runs in rows[rows["recovered"]].groupby("alpha"):
+        medians = runs.groupby("time")[["overlap2", "overlap"]].median()
+        low = medians[medians["overlap2"] < medians["overlap2"].iloc[0] / 2]
+        if len(low):
+            found[alpha] = float(low["overlap"].iloc[0])
+    return found
+
+
+def _band(
+    axis: Axes,
+    rows: pd.DataFrame,
+    column: str,
+    colour: str | tuple[float, float, float],
+    style: str,
+    label: str,
+    width: float = 1.5,
+) -> None:
+    low, middle, high = (rows.groupby("time")[column].quantile(q) for q in QUARTILES)
+    axis.fill_between(low.index, low, high, color=colour, alpha=0.2, linewidth=0)
+    width = SINGLE if _count(rows) == 1 else width
+    axis.plot(middle.index, middle, color=colour, linestyle=style, linewidth=width, label=label)
+
+
+def _leave_out(axes: Sequence[Axes], first: int, columns: int, count: int) -> None:
+    """Hide the panels of the last block that have no alpha."""
+    for place in range((count - 1) % columns + 1, columns):
+        for axis in (axes[first + place], axes[first + columns + place]):
+            axis.set_axis_off()
+            axis.set_title("")
+
+
+def _label_lowest(axes: Sequence[Axes], columns: int) -> None:
+    """Label the time axis of the lowest panel of each column."""
+    for axis in axes[-columns:]:
+        axis.tick_params(labelbottom=True)
+        axis.set_xlabel("time t")
+
+
+def _sample(loss: Loss, rows: pd.DataFrame) -> str:
+    runs = int(rows.groupby("alpha")["replica"].nunique().min())
+    return f"{loss}, N = {rows['n'].iloc[0]}, {runs} instances per alpha"

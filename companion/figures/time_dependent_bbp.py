@@ -1,0 +1,276 @@
+"""The exact Hessian at every time of the descent (notebook 09)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from companion.claims.time_dependent_bbp import transition_times
+from companion.ensembles import mean_interval
+from companion.figures.export import BookFigure
+from companion.figures.style import (
+    COLOURS,
+    THEORY,
+    heading,
+    legend_below,
+    panels,
+    points,
+    sequence,
+    time_axis,
+)
+from prlib.losses import NormalizedIntensity
+from prlib.measures.dynamical import MeanField
+from prlib.measures.threshold_states import solve_threshold_state
+from prlib.transitions import alpha_init, alpha_threshold
+
+
+def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataFrame) -> BookFigure:
+    """Lowest eigenvalue and its eigenvector's overlap against time, theory under simulation.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`, with the alphas of the simulation.
+    simulated : pandas.DataFrame
+        From `companion.ensembles.observations`, of several sizes.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alphas, sizes = sorted(simulated["alpha"].unique()), sorted(simulated["n"].unique())
+    end = simulated["time"].max()
+    with panels(2, len(alphas), height=2.6, sharex=True, sharey="row") as (figure, axes):
+        for column, alpha in enumerate(alphas):
+            upper, lower = axes[column], axes[column + len(alphas)]
+            course = theory[(theory["alpha"] == alpha) & (theory["t"] <= 1.05 * end)]
+            upper.plot(course["t"], course["left_edge"], color=THEORY, label="theory: edge")
+            upper.plot(
+                course["t"], course["outlier"], "--", color=COLOURS[3], label="theory: outlier"
+            )
+            lower.plot(course["t"], course["overlap2"], color=THEORY)
+            for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
+                rows = simulated[(simulated["alpha"] == alpha) & (simulated["n"] == n)]
+                for axis, name in ((upper, "lowest"), (lower, "overlap2")):
+                    found = mean_interval(rows, "time", name)
+                    points(axis, found.index, found, color=colour, label=f"N = {n}", markersize=3)
+            upper.set_yscale("symlog", linthresh=1)
+            lower.set_ylim(-0.02, 1.0)
+            time_axis(lower, simulated)
+            lower.set_xlabel("time t")
+            heading(upper, rf"$\alpha$ = {alpha:g}")
+        axes[0].set_ylabel("lowest eigenvalue of H")
+        axes[len(alphas)].set_ylabel("squared overlap\nwith the signal")
+        legend_below(figure, axes[0])
+    counts = simulated.groupby("n")["replica"].nunique()
+    runs = ", ".join(f"{count} at N = {n}" for n, count in counts.items())
+    return BookFigure(
+        "fig-hessian-evolution",
+        "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
+        f"squared overlap of its eigenvector with the signal, a = {a:g}. Lines: exact theory at "
+        "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the "
+        f"bulk (solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. "
+        "Points: means of simulated descents with 95 % intervals "
+        f"({runs} for each \\(\\alpha\\)).",
+        "One column an alpha. The lowest eigenvalue rises from large negative values towards zero: "
+        "at the smaller alphas along the edge, upon which the outlier lies where there is one; at "
+        "the largest along the outlier, clearly below the edge, until the descents reach the "
+        "signal and leave the lines, the sooner the smaller N. The overlap fades with N at the "
+        "smallest alpha, where theory has none. In the middle the line rises a little and falls to "
+        "zero, and points scatter about it. At the largest alpha the points lie on the line until "
+        "the descents reach the signal.",
+        figure,
+    )
+
+
+def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
+    """Say how far below the edge the outlier of theory lies at most, and at which alphas."""
+    until = theory[theory["t"] <= end]
+    gaps = (until["left_edge"] - until["outlier"]).groupby(until["alpha"]).max().reindex(alphas)
+    return ", ".join(
+        rf"none at \(\alpha\) = {alpha:g}"
+        if np.isnan(gap)
+        else rf"by up to {gap:.2g} at \(\alpha\) = {alpha:g}"
+        for alpha, gap in gaps.items()
+    )
+
+
+def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
+    """Draw where an informative direction exists, in the plane of alpha and time.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    theory : pandas.DataFrame
+        From `prlib.sweeps.theory.evolutions`, of many alphas.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    loss, times = NormalizedIntensity(a), transition_times(theory)
+    early, late = alpha_init(loss).alpha, alpha_threshold(loss).alpha
+    alphas, end = np.array(sorted(theory["alpha"].unique())), theory["t"].max()
+    grid = np.geomspace(theory.loc[theory["t"] > 0, "t"].min(), end, 160)
+    runs = [theory[theory["alpha"] == alpha] for alpha in alphas]
+    overlap2 = np.array([_along(run, grid, "overlap2") for run in runs])
+    border = _border(alphas, np.array([_along(run, grid, "bbp") for run in runs]))
+    with panels(height=4.0, width=5.6) as (figure, (axis,)):
+        shades = axis.pcolormesh(
+            alphas, grid, overlap2.T, cmap="crest", shading="gouraud", vmin=0, rasterized=True
+        )
+        figure.colorbar(shades, ax=axis, label="squared overlap of the outlier with the signal")
+        axis.fill_betweenx(
+            grid, alphas[0], border, facecolor="white", edgecolor="0.82", hatch="///", linewidth=0
+        )
+        axis.plot(border, grid, color=THEORY, linewidth=1.2, label="border")
+        axis.annotate(
+            "no outlier",
+            (0.16, 0.96),
+            xycoords="axes fraction",
+            va="top",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )
+        for event, marker, label in (
+            ("disappears", "v", "outlier lost"),
+            ("appears", "^", "outlier appears"),
+        ):
+            found = times[times["event"] == event]
+            if len(found):
+                axis.errorbar(
+                    found["alpha"],
+                    found["t"],
+                    yerr=1.96 * found["error"],
+                    fmt=marker,
+                    color=COLOURS[3],
+                    markersize=6,
+                    label=label,
+                )
+        for place, style, name in (
+            (early, ":", r"$\alpha_\mathrm{BBP}^\mathrm{init}$"),
+            (late, "--", r"$\alpha_\mathrm{BBP}^\mathrm{TS}$"),
+        ):
+            axis.axvline(place, color=THEORY, linestyle=style, label=name)
+        axis.set(yscale="log", xlabel=r"$\alpha$", ylabel="time t", ylim=(grid[0], end))
+        axis.set_xlim(alphas[0], alphas[-1])
+        legend_below(figure, axis)
+    return BookFigure(
+        "fig-t-bbp",
+        "Where the Hessian has a direction that points to the signal, along gradient flow from a "
+        f"random start at infinite size, a = {a:g}. Colour: squared overlap of the outlier's "
+        "eigenvector with the signal. Hatched: no outlier. Solid line: the border, where the "
+        f"overlap vanishes, interpolated between the {len(alphas)} alphas that were computed. "
+        "Triangles: times at which the outlier appears and is lost, with 95 % intervals of the "
+        "sampling error. Vertical lines: "
+        rf"\(\alpha_\mathrm{{BBP}}\) at the start ({early:.3f}) and at threshold states "
+        f"({late:.3f}).",
+        "A map of alpha against the logarithm of time. The region with an informative direction "
+        "lies to the right, the hatched region without one to the left. The line between them "
+        "starts at the transition of the start, bends a little to smaller alpha, and then moves to "
+        "larger alpha as time goes on, towards the transition of threshold states.",
+        figure,
+    )
+
+
+def _along(course: pd.DataFrame, grid: np.ndarray, column: str) -> np.ndarray:
+    # A run that ends early has lost its outlier for good: transition_times says when.
+    course = course.dropna(subset=[column])
+    return np.interp(grid, course["t"], course[column])
+
+
+def _border(alphas: np.ndarray, condition: np.ndarray) -> np.ndarray:
+    """Return at each time the alpha at which the condition of the transition passes one.
+
+    Parameters
+    ----------
+    alphas : ndarray
+        Rising.
+    condition : ndarray
+        Left side of the condition, one row an alpha and one column a time.
+
+    Returns
+    -------
+    ndarray
+        On straight lines between the alphas; the first or last alpha where it does not pass.
+    """
+    below = condition < 1
+    # The last alpha without an outlier: sampling errors may put one with it further left.
+    last = np.where(below.any(axis=0), len(alphas) - 1 - below[::-1].argmax(axis=0), -1)
+    at, time = np.clip(last, 0, len(alphas) - 2), np.arange(condition.shape[1])
+    left, right = condition[at, time], condition[at + 1, time]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        border = alphas[at] + (1 - left) / (right - left) * (alphas[at + 1] - alphas[at])
+    border = np.where(last < 0, alphas[0], border)
+    return np.where(last == len(alphas) - 1, alphas[-1], border)
+
+
+def ageing_figure(
+    run: MeanField, correlations: pd.DataFrame, theory: pd.DataFrame, constrained: pd.DataFrame
+) -> BookFigure:
+    """Two-time correlation, and the energy and the edge at late times.
+
+    Parameters
+    ----------
+    run : MeanField
+        The theory of the correlations.
+    correlations : pandas.DataFrame
+        From `companion.ensembles.correlations`, at the theory's times.
+    theory : pandas.DataFrame
+        One long run of the same alpha, from `prlib.sweeps.theory.evolutions`.
+    constrained : pandas.DataFrame
+        Observations of constrained descents of the same alpha, until their release.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    alpha, a = run.alpha, run.loss.a
+    state = solve_threshold_state(run.loss, alpha)
+    waiting = sorted(correlations["waiting"].unique())
+    with panels(1, 3, height=2.9) as (figure, axes):
+        for start, colour in zip(waiting, sequence(len(waiting)), strict=True):
+            index = int(np.argmin(np.abs(run.times - start)))
+            later = run.times[index + 1 :] - run.times[index]
+            axes[0].plot(later, run.correlation.value[index + 1 :, index], color=colour)
+            rows = correlations[correlations["waiting"] == start]
+            found = mean_interval(rows.assign(since=rows["time"] - start), "since", "correlation")
+            points(
+                axes[0], found.index, found, color=colour, markersize=3, label=f"t' = {start:.2g}"
+            )
+        axes[0].set(xscale="log", xlabel="t - t'", ylabel="C(t, t')")
+        axes[0].legend()
+        heading(axes[0], "correlation")
+        course = theory[theory["t"] > 0]
+        for axis, name, observed in ((axes[1], "energy", "energy"), (axes[2], "left_edge", "edge")):
+            axis.plot(course["t"], course[name], color=THEORY, label="theory")
+            found = mean_interval(constrained, "time", observed)
+            points(axis, found.index, found, color=COLOURS[3], markersize=3, label="constrained")
+            axis.set(xscale="log", xlabel="time t")
+        axes[1].axhline(state.energy, color=THEORY, linestyle="--", label="threshold states")
+        axes[1].set(yscale="log", ylabel="energy per dimension")
+        axes[2].axhline(0, color=THEORY, linestyle="--")
+        axes[2].set_yscale("symlog", linthresh=0.1)
+        axes[2].set_ylabel("left edge of the bulk")
+        heading(axes[1], "energy")
+        heading(axes[2], "edge")
+        legend_below(figure, axes[1])
+    n, replicas = correlations["n"].iloc[0], correlations["replica"].nunique()
+    held, count = constrained["n"].iloc[0], constrained["replica"].nunique()
+    return BookFigure(
+        "fig-ageing",
+        rf"Descent that slows down: \(\alpha\) = {alpha:g}, a = {a:g}. (a) Correlation of the "
+        f"states at two times: theory (lines) and {replicas} simulated descents at N = {n} (points "
+        "with 95 % intervals). (b, c) Energy and left edge against time: theory at infinite size "
+        f"(lines), {count} descents at N = {held} that are held at overlap zero (points), and "
+        "threshold states (dashed).",
+        "Three panels. The correlation decays later the later it starts. Energy falls and edge "
+        "rises towards the dashed lines of threshold states ever more slowly, with points on the "
+        "lines.",
+        figure,
+    )

@@ -1,0 +1,327 @@
+"""The Hessian at every time of the descent, and when an informative direction comes and goes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from prlib.losses import Loss, takes_loss
+from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
+from prlib.measures.dynamical.flow import MOST_TIMES
+from prlib.measures.dynamical.mean_field import BATCHES, PATHS
+from prlib.measures.label_measure import LabelMeasure
+from prlib.parameters import ParameterError, check
+from prlib.schemes import GradientDescent, GradientFlow, Scheme, as_scheme
+from prlib.spectra.bulk import Edge, left_edge, softness, stieltjes_inverse
+from prlib.spectra.outlier import bbp, outlier, squared_overlap
+
+TOLERANCE = 5e-4
+"""Local error of a step of the flow: far below the sampling error of any default run."""
+
+
+@dataclass(frozen=True)
+class DynamicState:
+    """What theory says of the descent and its Hessian at one time; errors are standard errors.
+
+    Attributes
+    ----------
+    t : float
+        Flow time.
+    energy, energy_error : float
+        Energy per dimension.
+    mu, mu_error : float
+        Multiplier of the sphere.
+    left_edge, left_edge_error : float or None
+        Left edge of the bulk, after the shift by mu; ``None`` if it extends to minus infinity.
+    edge_kind : {"soft", "hard"}
+        Kind of that edge.
+    outlier, outlier_error : float or None
+        Eigenvalue that leaves the bulk toward the signal; ``None`` if there is none.
+    overlap2, overlap2_error : float
+        Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
+    bbp, bbp_error : float or None
+        Left side of the condition of the transition: above 1 there is an outlier.
+    variance, variance_error : float
+        N times the variance of the overlap with the signal; 1 at the start.
+    amplification, amplification_error : float
+        Mean overlap over the overlap at the start.
+    """
+
+    t: float
+    energy: float
+    energy_error: float
+    mu: float
+    mu_error: float
+    left_edge: float | None
+    left_edge_error: float | None
+    edge_kind: Literal["soft", "hard"]
+    outlier: float | None
+    outlier_error: float | None
+    overlap2: float
+    overlap2_error: float
+    bbp: float | None
+    bbp_error: float | None
+    variance: float
+    variance_error: float
+    amplification: float
+    amplification_error: float
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A time at which the outlier toward the signal appears or disappears.
+
+    Attributes
+    ----------
+    t, error : float
+        Flow time, and its standard error.
+    event : {"appears", "disappears"}
+        Which.
+    """
+
+    t: float
+    error: float
+    event: Literal["appears", "disappears"]
+
+
+@takes_loss
+def dynamics(
+    loss: Loss,
+    alpha: float,
+    time: float,
+    *,
+    scheme: str | Scheme = "flow",
+    steps: ArrayLike | Flow | None = None,
+    paths: int = PATHS,
+    batches: int = BATCHES,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[DynamicState, ...]:
+    """Describe gradient descent from a random start, and its Hessian, at infinite size.
+
+    Parameters
+    ----------
+    loss, alpha, time
+        The loss, or its id, or ``a=``; measurements per dimension; flow time to reach.
+    scheme : str or Scheme
+        ``flow``, in the limit of small steps, or ``descent(step=0.01)``, step by step.
+    steps : array_like or Flow, optional
+        Any steps of gradient descent, or those of a flow already chosen, in place of scheme and
+        time.
+    paths, batches : int
+        Sample paths in all, and the independent batches they form.
+    tolerance : float
+        Local error of a step of the flow.
+    seed : int
+        Seed; the same seed gives the same digits.
+    progress : callable, optional
+        Called with the steps done and the steps in all.
+
+    Returns
+    -------
+    tuple of DynamicState
+        One a step, from time 0.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is not accepted, or the run does not fit into memory.
+    FloatingPointError
+        If the descent diverges: a step was too large for the curvature.
+
+    Examples
+    --------
+    >>> states = dynamics(a=1.0, alpha=3.0, time=0.05, paths=1024, batches=4)
+    >>> states[0].t, states[0].variance, states[-1].energy < states[0].energy
+    (0.0, 1.0, True)
+    """
+    alpha = check("alpha", alpha)
+    if steps is None:
+        steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance)
+    run = dynamical(loss, alpha, steps, paths=paths, batches=batches, seed=seed, progress=progress)
+    return describe(run)
+
+
+def schedule(
+    loss: Loss,
+    alpha: float,
+    time: float,
+    scheme: Scheme,
+    *,
+    tolerance: float = TOLERANCE,
+    announce: Callable[[int], None] | None = None,
+) -> Flow | NDArray[np.float64]:
+    """Return the steps of a scheme up to a time, after announcing about how many there are."""
+    if isinstance(scheme, GradientFlow):
+        return choose_flow(loss, alpha, time, tolerance=tolerance, announce=announce)
+    if not isinstance(scheme, GradientDescent):
+        raise ParameterError(f"scheme = {scheme.id!r}: theory follows flow or descent(step=NUMBER)")
+    count = max(1, round(check("time", time) / scheme.step))
+    if count > MOST_TIMES:
+        raise ParameterError(
+            f"time = {time:g}: takes {count:.3g} steps of {scheme.step:g}; must be at most "
+            f"{MOST_TIMES} steps, so {MOST_TIMES * scheme.step:g}"
+        )
+    if announce is not None:
+        announce(count)
+    return np.full(count, scheme.step)
+
+
+def describe(run: MeanField) -> tuple[DynamicState, ...]:
+    """Describe a run of the dynamical theory at each of its recorded times."""
+    return tuple(_state(run, index) for index in range(len(run)))
+
+
+@takes_loss
+def t_bbp(loss: Loss, alpha: float, *, time: float = 10.0, **options: Any) -> tuple[Crossing, ...]:
+    """Find the times at which the outlier toward the signal appears and disappears.
+
+    Parameters
+    ----------
+    loss, alpha
+        See `dynamics`.
+    time : float
+        Flow time up to which to look.
+    **options
+        See `dynamics`.
+
+    Returns
+    -------
+    tuple of Crossing
+        In order of time; empty if the outlier is there, or absent, all the time.
+
+    Examples
+    --------
+    >>> t_bbp(a=1.0, alpha=3.0, time=0.02, paths=1024, batches=4)
+    ()
+    """
+    return crossings(dynamics(loss, alpha, time, **options))
+
+
+def crossings(states: Sequence[DynamicState]) -> tuple[Crossing, ...]:
+    """Find the times at which the condition of the transition is met, from a sequence of states.
+
+    A change counts once the condition differs from 1 by two standard errors on the new side, so
+    that a curve that lingers at the transition does not flicker.
+    """
+    known = [state for state in states if state.bbp is not None]
+    times = np.array([state.t for state in known])
+    distance = np.array([state.bbp - 1 for state in known])
+    errors = np.array([state.bbp_error for state in known])
+    found = []
+    sure = np.flatnonzero(np.abs(distance) > 2 * errors)
+    for first, second in pairwise(sure):
+        if distance[first] * distance[second] < 0:
+            found.append(_crossing(times, distance, errors, first, second))
+    return tuple(found)
+
+
+def _crossing(
+    times: NDArray, distance: NDArray, errors: NDArray, first: int, second: int
+) -> Crossing:
+    # Between two sure states the curve is a line up to its noise: fit it, weighting by errors.
+    span = slice(first, second + 1)
+    t, d, e = times[span], distance[span], np.maximum(errors[span], 1e-300)
+    slope, offset = np.polyfit(t, d, 1, w=1 / e)
+    t_cross = min(max(-offset / slope, t[0]), t[-1])
+    return Crossing(
+        float(t_cross),
+        float(e.mean() / abs(slope)),
+        "appears" if distance[second] > 0 else "disappears",
+    )
+
+
+def _state(run: MeanField, index: int) -> DynamicState:
+    energy, mu, variance, amplification = (
+        (float(estimate.value[index]), float(estimate.error[index]))
+        for estimate in (run.energy, run.mu, run.variance, run.amplification)
+    )
+    measure = run.measure(index)
+    edge = left_edge(measure)
+    position = condition = exit_ = (None, None)
+    overlap2 = (0.0, 0.0)
+    if math.isfinite(edge.position):
+        batches = [run.measure(index, batch) for batch in range(len(run.y))]
+        positions, conditions = _scatter_of_edge(measure, batches, edge)
+        position = (edge.position, _error(positions))
+        condition = (bbp(measure, edge.chi), _error(conditions))
+        found = outlier(measure, edge)
+        if found is not None:
+            positions, overlaps = _scatter_of_outlier(measure, batches, found.chi)
+            exit_ = (found.position, _error(positions))
+            overlap2 = (found.overlap2, _error(overlaps))
+    return DynamicState(
+        float(run.times[index]),
+        *energy,
+        *mu,
+        *position,
+        edge.kind,
+        *exit_,
+        *overlap2,
+        *condition,
+        *variance,
+        *amplification,
+    )
+
+
+def _error(batches: NDArray) -> float:
+    return float(batches.std(ddof=1) / math.sqrt(len(batches)))
+
+
+# How each batch by itself would move a result, to first order about that of all batches: solving
+# anew for each would cost as many root searches, and find no outlier in some.
+
+
+def _scatter_of_edge(
+    whole: LabelMeasure, batches: Sequence[LabelMeasure], edge: Edge
+) -> tuple[NDArray, NDArray]:
+    # dz/dchi vanishes at a soft edge, and a hard one has the same chi everywhere.
+    positions = _each(stieltjes_inverse, batches, edge.chi) - [batch.mu for batch in batches]
+    conditions = _each(bbp, batches, edge.chi)
+    if edge.kind == "soft":
+        shift = _shift(softness, whole, batches, edge.chi)
+        conditions += _slope(bbp, whole, edge.chi) * shift
+    return positions, conditions
+
+
+def _scatter_of_outlier(
+    whole: LabelMeasure, batches: Sequence[LabelMeasure], chi: float
+) -> tuple[NDArray, NDArray]:
+    # An outlier sits where z = S, which is bbp = 1: bbp - 1 = chi (z - S).
+    shift = _shift(bbp, whole, batches, chi)
+    positions = _each(stieltjes_inverse, batches, chi) - [batch.mu for batch in batches]
+    positions += _slope(stieltjes_inverse, whole, chi) * shift
+    # Near the transition a batch may have no outlier of its own: its overlap is then zero.
+    moved = zip(batches, chi + shift, strict=True)
+    return positions, np.array([squared_overlap(batch, at) for batch, at in moved])
+
+
+def _each(
+    function: Callable[[LabelMeasure, float], float], batches: Sequence[LabelMeasure], chi: float
+) -> NDArray:
+    return np.array([function(batch, chi) for batch in batches])
+
+
+def _slope(
+    function: Callable[[LabelMeasure, float], float], whole: LabelMeasure, chi: float
+) -> float:
+    # Backwards: beyond chi a pole may be near.
+    h = 1e-6 * chi
+    return (function(whole, chi) - function(whole, chi - h)) / h
+
+
+def _shift(
+    function: Callable[[LabelMeasure, float], float],
+    whole: LabelMeasure,
+    batches: Sequence[LabelMeasure],
+    chi: float,
+) -> NDArray:
+    """Shift in chi that brings a function to one in each batch."""
+    return (1 - _each(function, batches, chi)) / _slope(function, whole, chi)

@@ -1,0 +1,218 @@
+"""The descent goes downhill, records what happens, and says how it ended."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from prlib.descent import descend, descend_instance, descend_starts, descend_together, instance
+from prlib.descent.batch import RUNNING, Batch, Limits
+from prlib.descent.reference import advance, curvature_bound
+from prlib.losses import Intensity, NormalizedIntensity
+from prlib.parameters import ParameterError
+from prlib.problem import Problem, random_on_sphere
+from prlib.schemes import GradientFlow
+from prlib.spectra.numerical import eigenvalues
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    problem, point = instance(0.01, 3.0, 96, 2, dtype=np.float64)
+    return problem, point
+
+
+def test_the_energy_never_rises_and_the_sphere_is_kept(drawn):
+    problem, point = drawn
+    path = descend(problem, point, time=5.0, times=np.linspace(0, 5, 60), keep_states=True)
+    assert np.all(np.diff(path.energy) < 0)
+    assert path.step.rises == 0
+    assert path.step.sharpness < 2
+    assert np.allclose(np.sum(path.states**2, axis=1), problem.n)
+    assert path.step.smallest < 1e-3
+    assert path.step.largest > 1e-2
+
+
+def test_what_is_recorded_is_what_the_problem_says_of_the_states(drawn):
+    problem, point = drawn
+    path = descend(problem, point, time=2.0, times=[0.1, 1.0], keep_states=True)
+    assert path.time.tolist() == [0.0, 0.1, 1.0, 2.0]
+    for i, w in enumerate(path.states):
+        assert np.isclose(path.energy[i], problem.energy(w))
+        assert np.isclose(path.mu[i], problem.mu(w))
+        assert np.isclose(path.overlap[i], problem.overlap(w))
+        norm = np.linalg.norm(problem.gradient(w)) / np.sqrt(problem.n)
+        assert np.isclose(path.gradient_norm[i], norm)
+
+
+def test_eigenpairs_on_the_way_are_those_of_the_dense_hessian(drawn):
+    problem, point = drawn
+    path = descend(problem, point, time=1.0, times=[0.2], eigenpairs=2, keep_states=True)
+    for i, w in enumerate(path.states):
+        values, vectors = np.linalg.eigh(problem.dense_hessian(w))
+        assert np.allclose(path.eigenvalues[i], values[:2], rtol=1e-6)
+        signal2 = (vectors[:, 0] @ problem.signal) ** 2 / problem.n
+        assert np.isclose(path.signal_overlap2[i, 0], signal2, atol=1e-4)
+    assert np.isclose(path.start_overlap2[0, 0], 1.0)
+    assert np.all(np.isnan(path.displacement_overlap2[0]))
+    assert np.all(path.gradient_overlap2 <= 1)
+
+
+def test_each_way_to_end_is_named():
+    problem, point = instance(1.0, 6.0, 60, 3, dtype=np.float64)
+    assert descend(problem, point, time=60.0).stopped_by == "recovered"
+    assert descend(problem, point, time=0.01).stopped_by == "time"
+    assert descend(problem, point, time=60.0, max_steps=3).stopped_by == "steps"
+    on = descend(problem, point, time=1e4, success=None)
+    assert on.stopped_by == "stationary"
+    assert abs(on.overlap[-1]) > 1 - 1e-6
+    poor = Problem(NormalizedIntensity(1.0), np.full((4, 3), 1e200), np.full(4, 3e200), np.ones(3))
+    with np.errstate(all="ignore"):
+        assert descend(poor, np.array([1.0, 1.0, -1.0]), time=1.0).stopped_by == "diverged"
+
+
+def test_a_constrained_descent_stays_on_the_equator_until_its_hold_ends():
+    path = descend_instance(
+        0.01, 3.0, 96, "constrained", 6.0, 2, hold=4.0, times=[1, 2, 4, 6]
+    ).trajectory
+    assert np.all(np.abs(path.overlap[path.time <= 4]) < 1e-6)
+    assert abs(path.overlap[-1]) > 1e-4
+
+
+def test_the_orthogonal_start_is_the_constrained_one_never_held():
+    settings = {"hold": 1.0, "times": [0.5, 6.0]}
+    held, free = (
+        descend_instance(0.01, 3.0, 96, start, 6.0, 2, **settings).trajectory
+        for start in ("constrained", "orthogonal")
+    )
+    assert abs(held.overlap[0]) < 1e-6 > abs(free.overlap[0])
+    assert abs(held.overlap[1]) < 1e-6
+    assert abs(free.overlap[1]) > 1e-4
+
+
+def test_starts_of_one_seed_are_paired():
+    ends = descend_starts(0.01, 3.0, 64, ["random", "spectral", "deflated"], 1.0, 7)
+    alone = descend_instance(0.01, 3.0, 64, "spectral", 1.0, 7)
+    assert alone == ends[1]
+    assert np.array_equal(alone.trajectory.w, ends[1].trajectory.w)
+    assert ends[2].abs_start_overlap < 1e-6
+    assert len({end.start_overlap for end in ends}) == 3
+
+
+def test_the_optimal_start_knows_more_than_the_spectral_one():
+    overlaps = np.array(
+        [
+            [end.abs_start_overlap for end in descend_starts(0.01, 3.0, 200, names, 1e-3, seed)]
+            for seed in range(5)
+            for names in [("random", "optimal")]
+        ]
+    )
+    assert np.all(overlaps[:, 1] > 0.7)
+    assert np.all(overlaps[:, 0] < 0.3)
+
+
+@pytest.mark.parametrize("loss", [NormalizedIntensity(0.01), NormalizedIntensity(1.0), Intensity()])
+@pytest.mark.parametrize(("n", "alpha"), [(32, 2.0), (128, 3.0)])
+def test_the_curvature_stays_near_its_bound_along_a_descent(loss, n, alpha):
+    rng = np.random.default_rng(n)
+    problem = Problem.random(loss, n=n, alpha=alpha, rng=rng)
+    states = descend(
+        problem,
+        random_on_sphere(n, rng),
+        time=3.0,
+        times=[0.001, 0.01, 0.1, 1.0],
+        keep_states=True,
+        success=None,
+    ).states
+    for w in states:
+        yhat = problem.fields(w)
+        f = loss.curvature(problem.y, yhat)
+        bound = curvature_bound(problem.y, yhat, f, n, problem.overlap(w))
+        largest = eigenvalues(problem, w)[-1] + problem.mu(w)
+        # A step of one over the bound is stable up to twice the curvature. At finite N the squared
+        # length of a measurement vector fluctuates by sqrt(2/N); three times that is the room.
+        assert largest < bound * (1 + 3 * np.sqrt(2 / n))
+        # A loose bound would be as safe, and slow.
+        assert largest > bound / 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"time": -1}, r"time = -1: must be a finite number > 0"),
+        ({"times": [0.5, 2.0]}, r"times: must be a list of numbers from 0 to time = 1"),
+        ({"scheme": "flow(step=0)"}, r"step = 0: must be a finite number > 0"),
+        ({"scheme": "flow(safety=2.5)"}, r"safety = 2.5: must be a number between 0 and 2"),
+        ({"success": 1.5}, r"success = 1.5: must be a number in \(0, 1\]"),
+        ({"stationary": -1}, r"stationary = -1: must be a finite number >= 0"),
+        ({"max_steps": 0}, r"max_steps = 0: must be a whole number >= 1"),
+        ({"eigenpairs": 97}, r"eigenpairs = 97: must be a whole number from 0 to N = 96"),
+        ({"hold": -1.0}, r"hold = \[-1.0\]: must be a finite time >= 0"),
+        ({"threads": 0}, r"threads = 0: must be a whole number >= 1"),
+    ],
+)
+def test_bad_arguments_are_named(drawn, change, message):
+    problem, point = drawn
+    with pytest.raises(ParameterError, match=message):
+        descend(problem, point, **{"time": 1.0, **change})
+
+
+def test_a_start_of_another_shape_or_without_a_direction_is_refused(drawn):
+    problem, _ = drawn
+    with pytest.raises(ValueError, match=r"the start has shape \(3,\): must be \(96,\)"):
+        descend(problem, np.ones(3), time=1.0)
+    with pytest.raises(ValueError, match=r"holds NaN or infinite values, or is zero"):
+        descend_together(problem, np.zeros((2, 96)), time=1.0)
+
+
+def test_theory_alone_does_not_load_the_compiler():
+    program = "import sys, prlib; prlib.thresholds(1.0); assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# --- whole runs, in distribution ------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_compiled_and_plain_descents_recover_equally_often():
+    limits = Limits(GradientFlow(), 0.99, 1e-6, 10**9)
+    compiled, plain = [], []
+    for seed in range(60):
+        problem, point = instance(0.01, 2.5, 48, seed, dtype=np.float64)
+        batch = Batch.at(point[None], np.zeros(1))
+        advance(problem, batch, 30.0, limits)
+        plain.append(batch.records["status"][0] != RUNNING)
+        compiled.append(descend(problem, point, time=30.0).recovered)
+    # The same instances: only runs on the brink may differ, a few of 60.
+    assert abs(sum(compiled) - sum(plain)) <= 3
+    assert 10 < sum(plain) < 50
+
+
+@pytest.mark.slow
+def test_both_precisions_recover_equally_often_on_200_paired_runs():
+    found = np.array(
+        [
+            [
+                descend_instance(0.01, 2.5, 64, "random", 40.0, s, dtype=t).recovered
+                for s in range(200)
+            ]
+            for t in (np.float32, np.float64)
+        ]
+    )
+    gained, lost = (np.sum(found[i] & ~found[1 - i]) for i in range(2))
+    # McNemar: of the pairs that differ, half should differ each way, within two deviations.
+    assert abs(gained - lost) <= 2 * np.sqrt(gained + lost) + 1
+    assert gained + lost < 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("alpha", "expected"), [(2.5, (0.4, 0.8, 0.0)), (3.0, (0.9, 0.9, 0.2))])
+def test_recovered_fractions_agree_with_an_independent_program(alpha, expected):
+    # The book's table of values: 40 runs each of another implementation, N = 256, time 100.
+    starts = ("random", "spectral", "constrained")
+    ends = [descend_starts(0.01, alpha, 256, starts, 100.0, seed) for seed in range(40)]
+    rates = np.mean([[end.recovered for end in one] for one in ends], axis=0)
+    for rate, other in zip(rates, expected, strict=True):
+        p = (rate + other) / 2
+        # Two fractions of 40 runs, and the table's rounding to a tenth.
+        assert abs(rate - other) < 3 * np.sqrt(2 * max(p * (1 - p), 0.02) / 40) + 0.05
