@@ -18,6 +18,7 @@ _HOME = {
     "spectrum": "prlib.transitions:spectrum",
     "threshold_state": "prlib.transitions:threshold_state",
     "descend": "prlib.descent:descend_instance",
+    "landscape": "prlib.transitions.landscape:landscape",
     "dynamics": "prlib.transitions.time_dependent:dynamics",
     "t_bbp": "prlib.transitions.time_dependent:t_bbp",
 }
@@ -25,6 +26,7 @@ _HOME = {
 __all__ = [
     "descend",
     "dynamics",
+    "landscape",
     "spectrum",
     "t_bbp",
     "threshold_state",

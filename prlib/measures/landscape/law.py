@@ -48,8 +48,8 @@ class Point(NamedTuple):
 
 CHI, S, LAGRANGE, X, ETA, OVERLAP, ALPHA = range(7)
 
-_EXPONENT = 42.0
-"""Densities below exp(-42), 6e-19, of a label's largest are left out."""
+_EXPONENT = 60.0
+"""Densities below exp(-60) of a label's largest are left out, and resolved less the smaller they are."""
 
 _PANEL = 1.5
 """Length of a panel in units of the widths and e-folds of the law."""
@@ -176,7 +176,9 @@ def _label_panels(loss: Loss, point: Point) -> NDArray:
         kink = brentq(step, ends[i], ends[i + 1], xtol=1e-15, rtol=1e-14)
         slope = abs(step(ends[i + 1]) - step(ends[i])) / (ends[i + 1] - ends[i])
         width = max(abs(point.eta) / point.chi, 1e-6) / slope / 2
-        distances = np.append(0.0, width * 3.0 ** np.arange(max(1, math.log2(CUTOFF / width) / math.log2(3))))
+        distances = np.append(
+            0.0, width * 3.0 ** np.arange(max(1, math.log2(CUTOFF / width) / math.log2(3)))
+        )
         edges += [kink - distances[distances < kink / 2], kink + distances]
     edges = np.unique(np.concatenate(edges))
     return edges[edges <= CUTOFF]
@@ -250,7 +252,7 @@ def _share_that_counts(exponent: NDArray) -> NDArray:
 
 
 def _cut(variable: NDArray, edges: NDArray, point: Point) -> tuple[NDArray, NDArray, NDArray]:
-    """Number of panels of each row, and the ends of all, one row after the other."""
+    """Return the number of panels of each row, and the ends of all, one after the other."""
     if not variable[:, -1].sum() < _PANEL * _MOST_PANELS:
         raise UnresolvedError(f"the law at {point} is too sharp")
     panels = np.maximum(2, np.ceil(variable[:, -1] / _PANEL)).astype(int)
@@ -305,10 +307,7 @@ class Law:
         """Phi, at this point."""
         chi, s, _, _, eta, m, alpha = self.point
         return (
-            (math.log1p(-m * m) + math.log(s)) / 2
-            - math.log(chi)
-            - eta / chi
-            + alpha * self.log_z
+            (math.log1p(-m * m) + math.log(s)) / 2 - math.log(chi) - eta / chi + alpha * self.log_z
         )
 
     @property

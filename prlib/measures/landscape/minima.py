@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from prlib.losses import Loss
 from prlib.measures.label_measure import LabelMeasure
-from prlib.measures.landscape.law import ETA, OVERLAP, X, Law, Point, UnresolvedError
+from prlib.measures.landscape.law import OVERLAP, Point, UnresolvedError, X
 from prlib.measures.landscape.solve import (
     GAPPED,
     MARGINAL,
@@ -20,13 +21,47 @@ from prlib.measures.landscape.solve import (
     no_complexity,
     solved,
 )
-from prlib.parameters import ParameterError
 
 SEARCH, COARSE, FINE = 5, 6, 9
 """Orders of quadrature: to find a solution, to estimate the error, and to report it."""
 
 _DEPTH = 5
 _WITHIN = 1.5
+_NEARLY = 1e-5
+"""Quadrature of the search cannot tell a bulk that straddles zero by less from one that does not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Minima:
+    """Minima of a kind, by two orders of quadrature: what they disagree on is not to be trusted."""
+
+    fine: Solution
+    coarse: Solution
+
+    @property
+    def point(self) -> Point:
+        """Arguments of Phi."""
+        return self.fine.point
+
+    @cached_property
+    def measure(self) -> LabelMeasure:
+        """Law of labels and fields."""
+        return label_measure(self.fine)
+
+    @cached_property
+    def rough(self) -> LabelMeasure:
+        """The same by the coarser quadrature."""
+        return label_measure(self.coarse)
+
+
+def label_measure(found: Solution) -> LabelMeasure:
+    """Law of labels and fields of a solution."""
+    law, point = found.law, found.point
+    nodes, weights = law.nodes, law.weights / law.weights.sum()
+    floor = max(law.loss.curvature_floor, -1 / point.chi)
+    return LabelMeasure(
+        law.loss, point.alpha, nodes.y, nodes.y, nodes.yhat, weights, point.overlap, floor
+    )
 
 
 @dataclass(frozen=True)
@@ -38,26 +73,45 @@ class Search:
     order: int = SEARCH
 
     def solve(self, start: Point, extra: System | None = None, within: float = _WITHIN) -> Solution:
-        """Minima near a point: marginal ones, or with a gap where stability does not bind."""
-        extra = extra or {}
-        options = {"annealed": self.annealed, "within": within}
-        try:
-            found = solved(self.loss, start, {**MARGINAL, **extra}, self.order, **options)
-            if found.point.eta >= 0:
-                return found
-        except NoConvergenceError:
-            found = None
-        start = (found.point if found else start)._replace(eta=0.0)
-        gapped = solved(self.loss, start, {**GAPPED, **extra}, self.order, **options)
-        if gapped.law.softness < 0:
-            raise NoConvergenceError(f"{self.loss}: no minima near {start}")
-        return gapped
+        """Minima near a point: marginal ones, or with a gap where stability does not bind.
 
-    def polished(self, found: Solution, order: int) -> Solution:
-        """Solve the same at another order of quadrature."""
-        return solved(
-            self.loss, found.point, found.system, order, annealed=self.annealed, within=_WITHIN
-        )
+        Where the complexity is asked to vanish it does at both ends of the band: the lower is
+        meant, at positive x.
+        """
+        extra = extra or {}
+        if start.eta == 0:
+            try:
+                return self._gapped(start, extra, within)
+            except NoConvergenceError:
+                start = start._replace(eta=0.01 * start.chi)
+        try:
+            found = self._solved(start, {**MARGINAL, **extra}, within)
+        except NoConvergenceError:
+            return self._gapped(start, extra, within)
+        return found if found.point.eta >= 0 else self._gapped(found.point, extra, within)
+
+    def _gapped(self, start: Point, extra: System, within: float) -> Solution:
+        found = self._solved(start._replace(eta=0.0), {**GAPPED, **extra}, within)
+        if found.law.softness * found.point.chi**2 < -_NEARLY:
+            raise NoConvergenceError(f"{self.loss}: no minima near {start}")
+        return found
+
+    def _solved(self, start: Point, system: System, within: float) -> Solution:
+        found = solved(self.loss, start, system, self.order, annealed=self.annealed, within=within)
+        if system.get(X) is no_complexity and found.point.x <= 0:
+            raise NoConvergenceError(f"{self.loss}: the upper end of the band")
+        return found
+
+    def minima(self, found: Solution, orders: tuple[int, int] = (COARSE, FINE)) -> Minima:
+        """Solve the same at two better orders of quadrature."""
+        for order in orders:
+            found, coarse = (
+                solved(
+                    self.loss, found.point, found.system, order, annealed=self.annealed, within=1.0
+                ),
+                found,
+            )
+        return Minima(fine=found, coarse=coarse)
 
     def reach(
         self,
@@ -78,7 +132,7 @@ class Search:
         return self.reach(half, middle, there, attempt, depth - 1)
 
     def equator(self, alpha: float, depth: int = 3) -> Solution:
-        """The most numerous minima at zero overlap."""
+        """Find the most numerous minima at zero overlap."""
         try:
             return self.solve(first_guess(self.loss, alpha), within=math.inf)
         except UnresolvedError:
@@ -93,7 +147,7 @@ class Search:
         return self.reach(start, math.log(above), math.log(alpha), attempt)
 
     def at_overlap(self, near: Solution, overlap: float) -> Solution:
-        """The most numerous minima at another overlap."""
+        """Find the most numerous minima at another overlap."""
 
         def attempt(near: Solution, overlap: float) -> Solution:
             return self.solve(near.point._replace(overlap=overlap))
@@ -117,7 +171,7 @@ class Search:
         return self.reach(near, near.point.x, x, attempt)
 
     def lowest(self, most: Solution) -> Solution:
-        """The lowest minima of the same overlap: their complexity vanishes."""
+        """Find the lowest minima of the same overlap: their complexity vanishes."""
         here = most
         while here.law.complexity > 0:
             here = self.tilted(here, here.point.x + _STRIDE * here.point.s / here.point.chi)

@@ -10,20 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prlib.losses import Loss
-from prlib.measures.initial import initial
 from prlib.measures.landscape.law import (
     ALPHA,
     CHI,
     ETA,
     LAGRANGE,
-    OVERLAP,
-    S,
-    X,
     Law,
     Point,
+    S,
     UnresolvedError,
+    X,
     grid,
 )
+from prlib.measures.random_start import initial
 
 Equation = Callable[[Law], tuple[float, NDArray]]
 """A residual in natural units and its derivatives in the order of `Point`."""
@@ -31,7 +30,7 @@ Equation = Callable[[Law], tuple[float, NDArray]]
 _ACCURACY, _CLOSE = 1e-11, 1e-6
 _ITERATIONS = 25
 _LONGEST = 0.5
-_LEAST = 1e-8
+_LEAST = 1e-6
 """Stability that binds by less binds at few fields at the end of the support, or nowhere."""
 
 _FAR, _NEAR = 0.1, 1e-3
@@ -49,7 +48,7 @@ def units(point: Point) -> NDArray:
 
 
 def stationary(index: int) -> Equation:
-    """Phi is stationary in an argument."""
+    """Ask that Phi be stationary in an argument."""
 
     def equation(law: Law) -> tuple[float, NDArray]:
         unit = units(law.point)[index]
@@ -59,7 +58,7 @@ def stationary(index: int) -> Equation:
 
 
 def right_size(law: Law) -> tuple[float, NDArray]:
-    """Gradients have the size that s says: the logarithm is close to linear over decades."""
+    """Ask for gradients of the size of s; the logarithm is nearly linear over decades."""
     unit = 2 * law.point.s
     slope = unit * law.hessian[S]
     slope[S] += 2 * law.gradient[S]
@@ -67,7 +66,7 @@ def right_size(law: Law) -> tuple[float, NDArray]:
 
 
 def soft(law: Law) -> tuple[float, NDArray]:
-    """Chi is that of the left edge."""
+    """Ask for the chi of the left edge."""
     chi = law.point.chi
     slope = chi**2 * law.softness_slope
     slope[CHI] += 2 * chi * law.softness
@@ -79,7 +78,7 @@ def _logarithm(missing: float, slope: NDArray) -> tuple[float, NDArray]:
 
 
 def at_energy(energy: float) -> Equation:
-    """The energy is given."""
+    """Ask for an energy."""
 
     def equation(law: Law) -> tuple[float, NDArray]:
         unit = law.point.chi
@@ -89,7 +88,7 @@ def at_energy(energy: float) -> Equation:
 
 
 def no_complexity(law: Law) -> tuple[float, NDArray]:
-    """The complexity vanishes."""
+    """Ask for a complexity that vanishes."""
     row = law.gradient - law.point.x * law.hessian[X]
     row[X] = -law.point.x * law.hessian[X, X]
     return law.complexity, row
@@ -146,7 +145,8 @@ def solved(
             return Solution(law, system)
         kept = _NEAR if size < _CLOSE else _FAR
         unit = units(point)
-        if point.eta > 0 and loss.curvature_floor * point.chi < -1:
+        ends = point.eta > 0 and loss.curvature_floor * point.chi < -1
+        if ends:
             # Where the support has an end, means depend on the logarithm of eta.
             unit[ETA] = point.eta
         jacobian = np.array(rows)[:, unknowns] * unit[unknowns]
@@ -155,7 +155,7 @@ def solved(
         step = np.zeros(7)
         step[unknowns] = np.linalg.solve(jacobian, np.negative(residuals))
         point = _moved(point, _shortened(step), unit)
-        if _distance(point, start) > within or 0 < point.eta < _LEAST * point.chi:
+        if _distance(point, start) > within or (ends and point.eta < _LEAST * point.chi):
             break
     raise NoConvergenceError(f"{loss}: no convergence near {point}")
 
@@ -168,15 +168,20 @@ def _distance(here: Point, there: Point) -> float:
     return float(np.abs((np.array(here) - there) / units(there)).max())
 
 
-def _moved(point: Point, step: NDArray, unit: NDArray | None = None) -> Point:
-    # Positive ones by factors; eta may not pass zero at once, where the support may have an end.
-    unit = units(point) if unit is None else unit
+def _moved(point: Point, step: NDArray, unit: NDArray) -> Point:
+    # Positive ones by factors.
     values = np.array(point) + step * unit
     for index in (CHI, S, ALPHA):
         values[index] = point[index] * math.exp(step[index])
-    if point.eta > 0 and (values[ETA] <= 0 or unit[ETA] == point.eta):
-        values[ETA] = point.eta * math.exp(max(step[ETA] * unit[ETA] / point.eta, -1.0))
+    if unit[ETA] == point.eta:
+        values[ETA] = point.eta * math.exp(step[ETA])
+    elif point.eta > 0 >= values[ETA] and step[ETA] < -_CAREFUL:
+        values[ETA] = point.eta / 4
     return Point(*map(float, values))
+
+
+_CAREFUL = 0.01
+"""A longer step may not take eta through zero at once."""
 
 
 def first_guess(loss: Loss, alpha: float) -> Point:
