@@ -49,7 +49,7 @@ class Point(NamedTuple):
 CHI, S, LAGRANGE, X, ETA, OVERLAP, ALPHA = range(7)
 
 _EXPONENT = 60.0
-"""Densities below exp(-60) of a label's largest are left out, and resolved less the smaller they are."""
+"""Densities below exp(-60) of a label's largest are left out; small ones are resolved less."""
 
 _PANEL = 1.5
 """Length of a panel in units of the widths and e-folds of the law."""

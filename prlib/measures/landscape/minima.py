@@ -28,7 +28,7 @@ SEARCH, COARSE, FINE = 5, 6, 9
 _DEPTH = 5
 _WITHIN = 1.5
 _NEARLY = 1e-5
-"""Quadrature of the search cannot tell a bulk that straddles zero by less from one that does not."""
+"""Quadrature of the search cannot tell an edge that lies left of zero by less than this."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,7 +62,7 @@ def test_beyond_the_largest_overlap_no_minimum_is_left(alpha, last):
     assert found.overlap_max == pytest.approx(last, abs=6e-5)
     assert landscape(0.01, alpha, last - 0.01).complexity > 0
     assert landscape(0.01, alpha, last + 0.01).complexity < 0
-    with pytest.raises(ParameterError, match="no minima of .* exist there; their complexity is -"):
+    with pytest.raises(ParameterError, match=r"no minima of .* exist there; their complexity is -"):
         band(0.01, alpha, last + 0.01)
 
 
