@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from prlib.cli import command, literal
+from prlib.cli import command, harmless, literal
 from prlib.parameters import ParameterError
 
 
@@ -38,10 +38,11 @@ def _notebooks(arguments: argparse.Namespace) -> None:
         print(json.dumps({"notebooks": [notebook.described() for notebook in found]}))
         return
     for notebook in found:
-        print(f"{notebook.name}\n  {notebook.title}")
+        print(harmless(f"{notebook.name}\n  {notebook.title}"))
         for parameter in notebook.parameters:
             default = json.dumps(parameter.default)
-            print(f"    {parameter.name:<10} {parameter.type:<16} {default:<24} {parameter.help}")
+            told = f"    {parameter.name:<10} {parameter.type:<16} {default:<24} {parameter.help}"
+            print(harmless(told))
         if notebook.quick:
             values = ", ".join(f"{name} {json.dumps(v)}" for name, v in notebook.quick.items())
             print(f"    --quick sets {values}")
@@ -96,7 +97,7 @@ def _rerun(arguments: argparse.Namespace) -> None:
             )
         )
         return
-    print(f"{verdict}\n\nwritten: {path}")
+    print(harmless(f"{verdict}\n\nwritten: {path}"))
 
 
 def _add_figures(commands: Any) -> None:
@@ -118,7 +119,7 @@ def _figures(arguments: argparse.Namespace) -> None:
         print(json.dumps({"figures": records}))
         return
     for figure in found:
-        print(f"{figure.id:<30} {figure.notebook:<28} {figure.title}")
+        print(harmless(f"{figure.id:<30} {figure.notebook:<28} {figure.title}"))
 
 
 def _figure(arguments: argparse.Namespace) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import ast
+import io
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
@@ -50,29 +53,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or 2 for a bad argument, 1 for a run that failed, 130 when interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without Greek letters shows what it can.
+            stream.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)
         arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone; leave it nothing to complain about.
+        _silence()
     except (ValueError, FileExistsError, FileNotFoundError) as error:
         return _fail(2, error)
+    except OSError as error:
+        _silence()
+        return _fail(1, f"{error.filename or 'output'}: {error.strerror or error}")
     except RuntimeError as error:
         return _fail(1, error)
     except KeyboardInterrupt as interruption:
         return _fail(130, str(interruption) or "interrupted")
-    except BrokenPipeError:
-        # The reader of our output has gone; leave it nothing to complain about.
-        sys.stderr.close()
-        return 0
     return 0
 
 
 def _fail(status: int, error: object) -> int:
-    print("prlib:", " ".join(str(error).split()), file=sys.stderr)
+    print("prlib:", plain(error), file=sys.stderr)
     return status
+
+
+def _silence() -> None:
+    # What is left in the buffer would fail once more when the interpreter ends.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def plain(text: object) -> str:
+    """Return a text as one line, in which nothing can command a terminal."""
+    return harmless(" ".join(str(text).split()))
+
+
+def harmless(text: str) -> str:
+    """Return a text from a file with what could command a terminal made visible."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _parser() -> _Parser:
     parser = _Parser(prog="prlib", description="The Hessian of phase retrieval.")
+    parser.add_argument("--version", action="version", version=f"prlib {version('prlib')}")
     commands = parser.add_subparsers(
         title="commands", dest="command", required=True, parser_class=_Parser
     )
