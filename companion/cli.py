@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from prlib.cli import command, harmless, literal
+from prlib import cli
+from prlib.cli import harmless, literal
 from prlib.parameters import ParameterError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""Where the book lies beside its machinery."""
 
 
 def add_commands(commands: Any) -> None:
-    """Add the commands of the book to the command line; `prlib.cli` calls it by entry point.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        What `prlib.cli` adds its own to.
-    """
+    """Add the commands of the book to the command line; `prlib.cli` calls it by entry point."""
     _add_notebooks(commands)
     _add_rerun(commands)
     _add_figures(commands)
     _add_verify(commands)
+
+
+def command(commands: Any, name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
+    """Add a subcommand that needs the book."""
+
+    def run_in_checkout(arguments: argparse.Namespace) -> None:
+        if not (CHECKOUT / "notebooks").is_dir():
+            raise FileNotFoundError(
+                f"prlib {name} needs a checkout of the book's repository, and only the library is "
+                "installed here"
+            )
+        try:
+            run(arguments)
+        except ModuleNotFoundError as error:
+            raise RuntimeError(
+                f"prlib {name} needs the package {error.name}: `make setup` installs what the "
+                "book takes"
+            ) from None
+
+    return cli.command(commands, name, run_in_checkout, summary)
 
 
 def _add_notebooks(commands: Any) -> None:
