@@ -112,7 +112,8 @@ def _positive(value: float) -> bool:
     return value > 0
 
 
-def _number_above_zero(name: str, meaning: str) -> Parameter:
+def number_above_zero(name: str, meaning: str) -> Parameter:
+    """Describe a finite number > 0."""
     return Parameter(name, "number", "a finite number > 0", meaning, _positive)
 
 
@@ -123,17 +124,17 @@ def _count(name: str, least: int, meaning: str) -> Parameter:
 PARAMETERS: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
-        _number_above_zero("a", "normalisation of the loss"),
-        _number_above_zero("smoothing", "smoothing of the amplitude loss at zero"),
-        _number_above_zero("background", "background of the Poisson loss, in mean intensities"),
-        _number_above_zero("delta", "residual beyond which the pseudo-Huber loss is linear"),
-        _number_above_zero("alpha", "measurements per dimension, M/N"),
-        _number_above_zero("time", "flow time of the descent, the sum of its steps"),
-        _number_above_zero("step", "largest step of the descent"),
-        _number_above_zero(
+        number_above_zero("a", "normalisation of the loss"),
+        number_above_zero("smoothing", "smoothing of the amplitude loss at zero"),
+        number_above_zero("background", "background of the Poisson loss, in mean intensities"),
+        number_above_zero("delta", "residual beyond which the pseudo-Huber loss is linear"),
+        number_above_zero("alpha", "measurements per dimension, M/N"),
+        number_above_zero("time", "flow time of the descent, the sum of its steps"),
+        number_above_zero("step", "largest step of the descent"),
+        number_above_zero(
             "constrained_time", "flow time for which the constrained start keeps overlap zero"
         ),
-        _number_above_zero("hold", "flow time for which a start that holds keeps overlap zero"),
+        number_above_zero("hold", "flow time for which a start that holds keeps overlap zero"),
         _count("n", 2, "dimension N"),
         _count("paths", 1, "sample paths of the dynamical theory"),
         _count("replicas", 1, "independent instances"),
@@ -155,26 +156,6 @@ def check(name: str, value: object) -> Any:
     prlib.parameters.ParameterError: alpha = -1: must be a finite number > 0 (measurements ...
     """
     return PARAMETERS[name].check(value)
-
-
-def check_positive(name: str, value: object, what: str) -> float:
-    """Check a number that must be finite and > 0; return it to 12 significant digits.
-
-    So 0.1 + 0.2 is 0.3, here and in the text that `short` makes of it.
-    """
-    known = PARAMETERS.get(name, _number_above_zero(name, what))
-    return float(short(known.check(value)))
-
-
-def short(value: float) -> str:
-    """Return the shortest text of a number that keeps 12 significant digits.
-
-    Examples
-    --------
-    >>> short(0.1 + 0.2), short(1.0), short(1e-20)
-    ('0.3', '1', '1e-20')
-    """
-    return f"{value:.12g}"
 
 
 def check_measurements(n: int, alpha: float) -> int:

@@ -53,8 +53,7 @@ def site(place):
 
 
 def files(place):
-    site = next(place.glob("lib/python*/site-packages"))
-    return {path.relative_to(site) for path in site.rglob("*") if "__pycache__" not in path.parts}
+    return {path for path in place.rglob("*") if path.suffix not in {".pyc", ""}}
 
 
 def run(place, folder, *arguments):
