@@ -29,6 +29,7 @@ from prlib.descent.batch import RUNNING, Batch, Limits
 from prlib.descent.kernels import Workspace, _back, _curvature_bound, _fields, _fields_8x1, _place
 from prlib.losses import NormalizedIntensity
 from prlib.problem import Problem
+from prlib.schemes import GradientFlow
 from prlib.sweeps import Spec, run_sweep
 
 HERE = Path(__file__).parent
@@ -88,7 +89,7 @@ def ours(n, count, seconds, threads, dtype=np.float32):
 
     def run(steps):
         batch.records["status"] = RUNNING
-        limits = Limits(0.5, 1.0, 2.0, 0.0, int(batch.records["steps"].max()) + steps)
+        limits = Limits(GradientFlow(), 2.0, 0.0, int(batch.records["steps"].max()) + steps)
         workspace.advance(batch, 1e18, limits)
 
     return seconds_a_step(run, seconds)

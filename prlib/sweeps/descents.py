@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from prlib.descent.instance import CONSTRAINED_TIME as HOLD
-from prlib.descent.instance import Descent, descend_starts, instance
+from prlib.descent.instance import HOLD, Descent, descend_starts, instance
 from prlib.descent.starts import Start, as_start
 from prlib.losses import Loss, as_loss
 from prlib.parameters import ParameterError, check, check_measurements
@@ -117,7 +116,7 @@ class Task:
     def warm_up(self) -> None:
         """Compile what it needs: in one process, before many would do it at the same time."""
         start = (as_start("random"),)
-        descend_starts(self.loss, 2.0, 8, start, 1e-3, 0, dtype=self.dtype)
+        descend_starts(self.loss, 2.0, 8, start, 1e-3, 0, dtype=self.dtype, scheme=self.scheme)
 
     def rows(self, until: float | None = None) -> list[dict[str, Any]]:
         """Run it: one row a start, or one an observation, with the columns of its grid's schema.
@@ -148,7 +147,7 @@ class Task:
                 **self.settings,
                 "start": start.name,
                 "replica": self.replica,
-                "recovered": run.overlap >= self.success if self.observe else run.recovered,
+                "recovered": run.abs_overlap >= self.success if self.observe else run.recovered,
                 "rises": run.rises,
                 "stopped_by": run.stopped_by,
                 "time_limit": self.time,
@@ -170,21 +169,17 @@ class Task:
             self.starts,
             time,
             self.seed,
-            constrained_time=self.hold,
+            hold=self.hold,
             dtype=self.dtype,
-            step=self.scheme.step,
-            safety=self.scheme.safety,
+            scheme=self.scheme,
             **options,
         )
 
 
 def _end(run: Descent) -> dict[str, Any]:
+    names = ("abs_overlap", "energy", "time", "steps", "abs_start_overlap")
     return {
-        "abs_overlap": run.overlap,
-        "energy": run.energy / len(run.trajectory.w),
-        "time": run.time,
-        "steps": run.steps,
-        "abs_start_overlap": run.start_overlap,
+        **{name: getattr(run, name) for name in names},
         "sharpness": run.trajectory.step.sharpness,
     }
 

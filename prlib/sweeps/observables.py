@@ -92,7 +92,7 @@ class Observable:
 OBSERVABLES = (
     Observable("time", pa.float64(), lambda seen: seen.path.time[seen.index]),
     Observable("abs_overlap", pa.float64(), lambda seen: abs(seen.path.overlap[seen.index])),
-    Observable("energy", pa.float64(), lambda seen: seen.path.energy[seen.index] / len(seen.state)),
+    Observable("energy", pa.float64(), lambda seen: seen.path.energy[seen.index]),
     Observable("mu", pa.float64(), lambda seen: seen.path.mu[seen.index]),
     Observable("gradient_norm", pa.float64(), lambda seen: seen.path.gradient_norm[seen.index]),
     Observable("lowest", pa.float64(), lambda seen: seen.pair["value"]),

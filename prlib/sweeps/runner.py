@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -23,9 +22,6 @@ from prlib.sweeps.theory import TheoryGrid
 
 ATTEMPTS = 3
 """How often a chunk is tried whose workers die."""
-
-_ALONE = threading.Lock()
-"""Two descents of one process would race for its one limit on linear algebra's threads."""
 
 
 class SweepInterrupted(KeyboardInterrupt):
@@ -68,16 +64,15 @@ class Outcome:
 
 def run_chunk(chunk: Chunk) -> Outcome:
     """Run the tasks of one chunk; one that fails does not stop the others."""
-    with _ALONE:
-        began = time.thread_time()
-        rows, failed = [], []
-        for task in chunk.tasks:
-            try:
-                rows += task.rows()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is named
-                failed.append((task.title, " ".join(str(error).split()) or type(error).__name__))
-        # Waiting for a busy machine does not count.
-        return Outcome(chunk, rows, time.thread_time() - began, failed)
+    # Waiting for a busy machine does not count.
+    began = time.thread_time()
+    rows, failed = [], []
+    for task in chunk.tasks:
+        try:
+            rows += task.rows()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is named
+            failed.append((task.title, " ".join(str(error).split()) or type(error).__name__))
+    return Outcome(chunk, rows, time.thread_time() - began, failed)
 
 
 def run(
