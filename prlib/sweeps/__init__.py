@@ -3,15 +3,15 @@
 from prlib.sweeps.data import data_root, sources
 from prlib.sweeps.descents import Grid
 from prlib.sweeps.estimate import HalfPoint, half_point, paired, rates, wilson
-from prlib.sweeps.runner import RunsFailed, SweepInterrupted, SweepResult, results
+from prlib.sweeps.runner import FailedRunsError, SweepInterrupted, SweepResult, results
 from prlib.sweeps.spec import Sweep
 from prlib.sweeps.store import SweepError
 from prlib.sweeps.theory import TheoryGrid
 
 __all__ = [
+    "FailedRunsError",
     "Grid",
     "HalfPoint",
-    "RunsFailed",
     "Sweep",
     "SweepError",
     "SweepInterrupted",

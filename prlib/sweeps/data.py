@@ -20,7 +20,8 @@ VARIABLE = "PRLIB_DATA"
 SOURCE = "source"
 """Column of results that names the table each row was read from."""
 
-_THEORY, _COMPUTED = "theory", "computed"
+THEORY, _COMPUTED = "theory", "computed"
+"""Folders of the data folder: runs of the theory, and results that were computed when asked for."""
 
 
 def data_root(data: str | Path | None = None) -> Path:
@@ -56,7 +57,7 @@ def tables_with(wanted: Iterable[str], data: Path) -> list[Kept]:
         If one is damaged.
     """
     wanted, found = frozenset(wanted), []
-    folders = (data, data / _THEORY, *_subfolders(data), *_subfolders(cache_folder()))
+    folders = (data, data / THEORY, *_subfolders(data), *_subfolders(cache_folder()))
     for path in (path for folder in folders for path in sorted(folder.glob("*.parquet"))):
         try:
             runs = pq.read_table(path, columns=["run"]).column("run").to_pylist()
@@ -78,9 +79,7 @@ def name_of(path: Path, data: Path) -> str:
     return path.relative_to(data.parent).as_posix() if path.is_relative_to(data) else str(path)
 
 
-def sources(
-    *frames: pd.DataFrame, data: str | Path | None = None
-) -> tuple[dict[str, str], ...]:
+def sources(*frames: pd.DataFrame, data: str | Path | None = None) -> tuple[dict[str, str], ...]:
     """Return what the records say of the tables that rows come from.
 
     A column of the rows names their table, so that it goes wherever they go: through filters,
@@ -102,20 +101,18 @@ def sources(
     root = data_root(data)
     columns = [frame[SOURCE] for frame in frames if SOURCE in frame]
     names = dict.fromkeys(name for column in columns for name in column.dropna().unique())
-    found = []
-    for name in names:
-        path = root.parent / name
-        if path.parent not in (root, root / _THEORY):
-            continue
-        record = record_of(path)
-        parts, _ = from_tables(record)
-        found.append(
-            {
-                "table": name,
-                "sha256": record["sha256"],
-                "commit": joined(part.origin.code for part in parts),
-                "machine": joined(part.origin.machine for part in parts),
-                "finished": max(part.finished for part in parts),
-            }
-        )
-    return tuple(found)
+    paths = {name: root.parent / name for name in names}
+    committed = {n: path for n, path in paths.items() if path.parent in (root, root / THEORY)}
+    return tuple({"table": name, **facts(path)} for name, path in committed.items())
+
+
+def facts(path: Path) -> dict[str, str]:
+    """Return what the record of a table says of it: digest, and its parts' code, machines, date."""
+    record = record_of(path)
+    parts, _ = from_tables(record)
+    return {
+        "sha256": record["sha256"],
+        "commit": joined(part.origin.code for part in parts),
+        "machine": joined(part.origin.machine for part in parts),
+        "finished": max(part.finished for part in parts),
+    }

@@ -19,6 +19,9 @@ from prlib.schemes import GradientFlow, Scheme, as_scheme
 from prlib.sweeps.addresses import address, normalized
 from prlib.sweeps.observables import OBSERVABLES, Observation
 
+FLOW = GradientFlow()
+"""The scheme of runs that name none."""
+
 _SETTINGS = [
     *(("time_limit", pa.float64()), ("hold", pa.float64()), ("scheme", pa.string())),
     *(("success", pa.float64()), ("dtype", pa.string()), ("run", pa.string())),
@@ -44,7 +47,7 @@ run (time is where it ended), and its address."""
 OBSERVED = pa.schema(
     [
         *_INSTANCE,
-        *((entry.name, entry.type) for entry in OBSERVABLES),
+        *(entry.field for entry in OBSERVABLES),
         *(("rises", pa.int64()), ("stopped_by", pa.string())),
         *_SETTINGS,
     ]
@@ -71,7 +74,7 @@ class Task:
     starts: tuple[Start, ...]
     time: float
     hold: float = 20.0
-    scheme: Scheme = GradientFlow()
+    scheme: Scheme = FLOW
     success: float = 0.99
     dtype: str = "float32"
     observe: tuple[float, ...] = ()
@@ -79,13 +82,13 @@ class Task:
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Return the settings that have a default, as columns show them."""
-        return {f.name: _shown(f.default) for f in fields(cls) if f.default is not MISSING}
+        return {f.name: shown(f.default) for f in fields(cls) if f.default is not MISSING}
 
     @property
     def settings(self) -> dict[str, Any]:
         """All that determines its rows but the start."""
         names = [f.name for f in fields(self) if f.name not in {"replica", "starts"}]
-        return {name: _shown(getattr(self, name)) for name in names}
+        return {name: shown(getattr(self, name)) for name in names}
 
     @cached_property
     def run_ids(self) -> tuple[str, ...]:
@@ -191,7 +194,7 @@ class Grid:
     Attributes
     ----------
     loss : tuple of Loss
-        Losses; ids are read, and ``a=`` stands for the paper's family, ``"unnormalized"`` its limit.
+        Losses or their ids; ``a=`` stands for the paper's family, ``"unnormalized"`` its limit.
     alpha : tuple of float
         Measurements per dimension.
     n : tuple of int
@@ -224,7 +227,7 @@ class Grid:
     replicas: int
     time: float
     hold: float = HOLD
-    scheme: Scheme = GradientFlow()
+    scheme: Scheme = FLOW
     success: float = 0.99
     dtype: str = "float32"
     observe: tuple[float, ...] = ()
@@ -319,14 +322,14 @@ def plain(value: Any) -> Any:
 
 def settings_of(grid: Any) -> dict[str, Any]:
     """Return the settings of a grid as a spec writes them, without an empty `observe`."""
-    shown = {f.name: _shown(getattr(grid, f.name)) for f in fields(grid)}
-    return {name: value for name, value in shown.items() if name != "observe" or value}
+    found = {f.name: shown(getattr(grid, f.name)) for f in fields(grid)}
+    return {name: value for name, value in found.items() if name != "observe" or value}
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
     """Return a setting as tables, specs and addresses show it: ids for losses and schemes."""
     if isinstance(value, tuple):
-        return [_shown(one) for one in value]
+        return [shown(one) for one in value]
     if isinstance(value, Start):
         return value.name
     return value.id if isinstance(value, (Loss, Scheme)) else value
@@ -341,4 +344,3 @@ def _observed(times: object, end: float) -> tuple[float, ...]:
             f"observe = {list(found)}: must be a list of rising times, up to time = {end:g}"
         )
     return found
-

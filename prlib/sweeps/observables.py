@@ -88,6 +88,11 @@ class Observable:
     type: pa.DataType
     of: Callable[[Observation], Any]
 
+    @property
+    def field(self) -> pa.Field:
+        """The column."""
+        return pa.field(self.name, self.type)
+
 
 OBSERVABLES = (
     Observable("time", pa.float64(), lambda seen: seen.path.time[seen.index]),

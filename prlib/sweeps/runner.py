@@ -28,7 +28,7 @@ class SweepInterrupted(KeyboardInterrupt):
     """Ctrl-C during a sweep; the message says how to go on."""
 
 
-class RunsFailed(RuntimeError):
+class FailedRunsError(RuntimeError):
     """Some runs of a sweep cannot be done; the message names one, and the others are kept."""
 
 
@@ -120,7 +120,7 @@ def run(
     SweepError
         If the folder was begun with another spec or holds files that are damaged or not a
         sweep's, or the disk is full. What is there is left untouched.
-    RunsFailed
+    FailedRunsError
         If runs could not be done; the others are kept.
     SweepInterrupted
         On Ctrl-C, with a message that says how to go on.
@@ -144,7 +144,7 @@ def run(
             options["scheduler"] = scheduler
             kept += _computed(store, chunks, options, failed, quiet=quiet)
         if failed:
-            raise RunsFailed(
+            raise FailedRunsError(
                 f"{len(failed)} of {len(sweep.tasks)} tasks failed, the first with {failed[0][0]}: "
                 f"{failed[0][1]}; the other runs are kept in {store.parts}"
             )
@@ -268,5 +268,3 @@ def _refuse_lacking(rows: Rows, columns: Iterable[str]) -> None:
                 f"{path}: lacks {name}, which was not observed when it was computed; move it away "
                 "to compute it again"
             )
-
-

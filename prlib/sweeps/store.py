@@ -126,21 +126,21 @@ def read(path: Path, content: bytes | None = None) -> Kept:
     """
     try:
         content = path.read_bytes() if content is None else content
+        record = record_of(path) if path.with_suffix(".toml").exists() else None
+        if record and hashlib.sha256(content).hexdigest() != record["sha256"]:
+            raise SweepError(
+                f"{path}: differs from what {path.with_suffix('.toml').name} says of it; both are "
+                "left as they are: move them away to run the sweep again"
+            )
         table = pq.read_table(pa.BufferReader(content))
     except (OSError, pa.ArrowInvalid):
         raise SweepError(f"{path}: is not a readable Parquet file of a sweep") from None
     if "run" not in table.column_names:
         raise SweepError(f"{path}: its columns are not those of a sweep: run is missing")
-    metadata = table.schema.metadata or {}
-    if _PART in metadata:
-        return Kept(path, table, (Part.from_json(metadata[_PART]),), np.zeros(len(table), int))
-    record = record_of(path)
-    if hashlib.sha256(content).hexdigest() != record["sha256"]:
-        raise SweepError(
-            f"{path}: differs from what {path.with_suffix('.toml').name} says of it; both are "
-            "left as they are: move them away to run the sweep again"
-        )
-    return Kept(path, table, *from_tables(record))
+    part = (table.schema.metadata or {}).get(_PART)
+    if part:
+        return Kept(path, table, (Part.from_json(part),), np.zeros(len(table), int))
+    return Kept(path, table, *from_tables(record or record_of(path)))
 
 
 def record_of(path: Path) -> dict[str, Any]:
@@ -219,9 +219,7 @@ def gather(kept: Sequence[Kept], sweep: Sweep) -> Rows:
     lacking: dict[str, list[Path]] = {}
     tables = [_conforming(kept[number], sweep, lacking) for number in used]
     first_row = dict(zip(used, np.cumsum([0, *map(len, tables)]), strict=False))
-    first_part = dict(
-        zip(used, np.cumsum([0, *(len(kept[n].parts) for n in used)]), strict=False)
-    )
+    first_part = dict(zip(used, np.cumsum([0, *(len(kept[n].parts) for n in used)]), strict=False))
     order, paths = [], []
     for run in sweep.run_ids:
         number, rows = found[run]

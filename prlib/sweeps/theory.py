@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from prlib.evolution import TOLERANCE, DynamicState, dynamics
 from prlib.losses import Loss
 from prlib.parameters import ParameterError, check
-from prlib.schemes import GradientFlow, Scheme, as_scheme
+from prlib.schemes import Scheme, as_scheme
 from prlib.sweeps.addresses import address
-from prlib.sweeps.descents import _shown, listed, losses, plain, settings_of
-from prlib.evolution import TOLERANCE, DynamicState, dynamics
+from prlib.sweeps.descents import FLOW, listed, losses, plain, settings_of, shown
 
 SCHEMA = pa.schema(
     [
@@ -45,17 +45,17 @@ class TheoryTask:
     batches: int = 16
     tolerance: float = 5e-4
     seed: int = 0
-    scheme: Scheme = GradientFlow()
+    scheme: Scheme = FLOW
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Return the settings that have a default, as columns show them."""
-        return {f.name: _shown(f.default) for f in fields(cls) if f.default is not MISSING}
+        return {f.name: shown(f.default) for f in fields(cls) if f.default is not MISSING}
 
     @property
     def settings(self) -> dict[str, Any]:
         """All that determines its rows."""
-        return {f.name: _shown(getattr(self, f.name)) for f in fields(self)}
+        return {f.name: shown(getattr(self, f.name)) for f in fields(self)}
 
     @cached_property
     def run_ids(self) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ class TheoryGrid:
     batches: int = 16
     tolerance: float = TOLERANCE
     seed: int = 0
-    scheme: Scheme = GradientFlow()
+    scheme: Scheme = FLOW
     a: InitVar[Any] = ()
 
     kind: ClassVar[str] = "theory"
