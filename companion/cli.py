@@ -35,7 +35,7 @@ def _notebooks(arguments: argparse.Namespace) -> None:
 
     found = notebooks()
     if arguments.json:
-        print(json.dumps({"notebooks": [asdict(notebook) for notebook in found]}))
+        print(json.dumps({"notebooks": [notebook.described() for notebook in found]}))
         return
     for notebook in found:
         print(f"{notebook.name}\n  {notebook.title}")
