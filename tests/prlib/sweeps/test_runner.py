@@ -34,7 +34,6 @@ CONTRACT = (
     "loss alpha n start replica seed recovered abs_overlap energy time steps stopped_by "
     "abs_start_overlap rises sharpness time_limit hold scheme success dtype run"
 ).split()
-)
 
 
 @pytest.fixture(scope="module")

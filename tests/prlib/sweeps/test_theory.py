@@ -1,4 +1,4 @@
-"""Runs of the dynamical theory are a kind of sweep: kept, read again and refused like the others."""
+"""Runs of the dynamical theory are a kind of sweep: kept, read again and refused alike."""
 
 import pandas as pd
 import pytest
