@@ -9,10 +9,10 @@ from scipy.optimize import curve_fit
 from companion.claims.claim import Claim, Z, agrees, rises, within
 from companion.claims.typeset import rounded
 from companion.ensembles import mean_interval
-from prlib.evolution import crossings
 from prlib.losses import NormalizedIntensity
-from prlib.measures.threshold_state import solve_threshold_state
+from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_init, alpha_threshold, spectrum
+from prlib.transitions.time_dependent import crossings
 
 
 def transition_times(theory: pd.DataFrame) -> pd.DataFrame:

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from prlib.evolution import TOLERANCE, DynamicState, dynamics
 from prlib.losses import Loss
 from prlib.parameters import ParameterError, check
 from prlib.schemes import Scheme, as_scheme
 from prlib.sweeps.addresses import address
 from prlib.sweeps.descents import FLOW, listed, losses, plain, settings_of, shown
+from prlib.transitions.time_dependent import TOLERANCE, DynamicState, dynamics
 
 SCHEMA = pa.schema(
     [
@@ -23,7 +23,7 @@ SCHEMA = pa.schema(
         *(("paths", pa.int64()), ("batches", pa.int64()), ("tolerance", pa.float64())),
         *(("scheme", pa.string()), ("seed", pa.int64()), ("run", pa.string())),
         *(
-            ("edge_kind", pa.string()) if field.name == "edge" else (field.name, pa.float64())
+            (field.name, pa.string() if field.name == "edge_kind" else pa.float64())
             for field in fields(DynamicState)
         ),
     ]
@@ -96,9 +96,10 @@ class TheoryTask:
             batches=self.batches,
             tolerance=self.tolerance,
             seed=self.seed,
+            scheme=self.scheme,
         )
         shared = self.settings | {"run": self.run_ids[0]}
-        return [shared | asdict(state) | {"edge_kind": state.edge} for state in states]
+        return [shared | asdict(state) for state in states]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,7 +135,11 @@ def test_a_table_of_another_machine_may_hold_fewer_runs_but_no_others(
         table = table.slice(0, replicas)
     else:
         extra = table.slice(0, replicas - len(table))
-        more = (copy / "specs" / "unseen.toml").read_text().replace("24", f"{replicas}")
+        more = (
+            (copy / "specs" / "unseen.toml")
+            .read_text()
+            .replace("replicas = 24", f"replicas = {replicas}")
+        )
         renamed = pa.array(Sweep.from_table(tomllib.loads(more)).run_ids[len(table) :])
         at = table.schema.get_field_index("run")
         table = pa.concat_tables([table, extra.set_column(at, table.schema[at], [renamed])])
