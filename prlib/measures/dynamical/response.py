@@ -13,9 +13,14 @@ The backward sweep :math:`p_t = f_t, \; p_k = f_k \sum_{j=k+1}^{t} R_w(j,k)\, p_
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numpy.typing import NDArray
+
+from prlib.system import compiled_folder
 
 LANES = 64
 """Paths swept together: a row of 64 doubles fills whole vector registers and stays in cache."""
@@ -23,10 +28,22 @@ LANES = 64
 
 # Contraction and reassociation let the compiler fuse and vectorise the sums; their order is
 # still fixed once compiled, so a seed gives the same digits whatever the number of threads.
-_compiled = njit(nogil=True, cache=True, fastmath={"contract", "reassoc"})
+_compiled = partial(njit, nogil=True, fastmath={"contract", "reassoc"})
 
 
-@_compiled
+def _kept(function: Callable) -> Callable:
+    # Only this one is kept on disk, with what it calls inside: one kept function that is linked
+    # into another may be a stale one.
+    before, config.CACHE_DIR = config.CACHE_DIR, config.CACHE_DIR or compiled_folder()
+    try:
+        return _compiled(cache=True)(function)
+    except RuntimeError:  # no folder to write to
+        return _compiled()(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+@_compiled()
 def _gather(memory: NDArray, p: NDArray, k: int, t: int, total: NDArray) -> None:
     # sum over j in (k, t] of R(j, k) p_j. Four rows a pass: the running total is loaded and
     # stored a quarter as often.
@@ -45,7 +62,7 @@ def _gather(memory: NDArray, p: NDArray, k: int, t: int, total: NDArray) -> None
         j += 1
 
 
-@_compiled
+@_compiled()
 def _average(p: NDArray, share: NDArray, means: NDArray, squares: NDArray) -> None:
     for k in range(p.shape[0]):
         first = 0.0
@@ -58,7 +75,7 @@ def _average(p: NDArray, share: NDArray, means: NDArray, squares: NDArray) -> No
         squares[k] += second
 
 
-@_compiled
+@_kept
 def mean_response(
     curvature: NDArray, memory: NDArray, shares: NDArray, means: NDArray, scatter: NDArray
 ) -> None:
