@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prlib.losses import Loss
-from prlib.measures.dynamical.adjoint import LANES
+from prlib.measures.dynamical.blocks import LANES
 from prlib.measures.dynamical.flow import Flow, flow_step
 from prlib.measures.dynamical.paths import QUASI_DIMENSIONS, Paths, Sampling
 from prlib.measures.dynamical.solver import Solver, workers
@@ -235,7 +235,7 @@ def dynamical(
     with ThreadPoolExecutor(workers()) as pool:
         drawn = Paths(batches, size, seed, sampling, loss.scale)
         solver = Solver(loss, alpha, drawn, times, pool)
-        recorded = _run(solver, schedule, progress)
+        recorded, fields = _run(solver, schedule, progress)
     steps = schedule.steps if isinstance(schedule, Flow) else schedule
     return MeanField(
         loss,
@@ -243,7 +243,7 @@ def dynamical(
         np.concatenate([[0.0], np.cumsum(steps)]),
         solver.y,
         drawn.weights,
-        np.ascontiguousarray(np.moveaxis(solver.yhat[:, recorded], 1, 0)),
+        np.stack(fields),
         solver.energy[:, recorded],
         solver.mu[:, recorded],
         np.diagonal(solver.signal.covariance, axis1=1, axis2=2)[:, recorded],
@@ -286,9 +286,9 @@ def cost(paths: int, times: int, batches: int = BATCHES) -> Cost:
 
 def _run(
     solver: Solver, schedule: Flow | NDArray, progress: Callable[[int, int], None] | None
-) -> list[int]:
+) -> tuple[list[int], list[NDArray]]:
     steps = schedule.steps if isinstance(schedule, Flow) else schedule
-    recorded = [0]
+    recorded, fields = [0], [solver.yhat]
     for index, step in enumerate(steps):
         with np.errstate(over="ignore", invalid="ignore"):
             if isinstance(schedule, Flow):
@@ -297,9 +297,10 @@ def _run(
                 solver.advance([(solver.t, 1.0, step)], on_sphere=True)
         _refuse_if_diverged(solver, index, step)
         recorded.append(solver.t)
+        fields.append(solver.yhat)
         if progress is not None:
             progress(index + 1, len(steps))
-    return recorded
+    return recorded, fields
 
 
 def _refuse_if_diverged(solver: Solver, index: int, step: float) -> None:

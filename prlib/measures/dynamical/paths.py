@@ -131,7 +131,7 @@ class Noise:
         self._paths, self._batch = paths, batch
         self._times: list[int] = []
         self._factor = np.zeros((0, 0))
-        self._variables = np.zeros((0, paths.y.shape[1]))
+        self._fresh: NDArray | None = None
         self._coefficients = np.zeros((8, 8))
 
     @property
@@ -140,7 +140,7 @@ class Noise:
         return len(self._times)
 
     def next(self, covariance: NDArray) -> NDArray:
-        r"""Draw the noise at the next time.
+        r"""Write the noise at the next time as a combination of the variables drawn.
 
         Parameters
         ----------
@@ -149,8 +149,8 @@ class Noise:
 
         Returns
         -------
-        ndarray, shape (S,)
-            The noise of every path.
+        ndarray, shape (rank,)
+            Coefficient of each variable; `fresh` tells whether one more was drawn.
         """
         row = (
             solve_triangular(self._factor, covariance[self._times], lower=True, check_finite=False)
@@ -158,14 +158,19 @@ class Noise:
             else np.zeros(0)
         )
         left = covariance[-1] - row @ row
+        self._fresh = None
         if left > FRESH:
             row = np.append(row, np.sqrt(left))
             self._enter(row, len(covariance) - 1)
         self._remember(row, len(covariance) - 1)
-        return row @ self._variables
+        return row
+
+    def fresh(self) -> NDArray | None:
+        """Variable of every path that entered at the last time, shape (S,), if one did."""
+        return self._fresh
 
     def consistent(
-        self, response: NDArray, scatter: NDArray, products: NDArray
+        self, response: NDArray, scatter: NDArray, products: NDArray, noise: NDArray
     ) -> NDArray[np.float64]:
         r"""Reconcile a sampled response with the residuals that were sampled beside it.
 
@@ -185,8 +190,8 @@ class Noise:
             Sampled means of the derivative.
         scatter : ndarray, shape (t + 1,)
             Their variances.
-        products : ndarray, shape (S,)
-            Residuals times the paths' probabilities, and whatever factor the response carries.
+        products, noise : ndarray, shape (rank,)
+            Sampled means of the left side, and their variances.
 
         Returns
         -------
@@ -194,12 +199,10 @@ class Noise:
             The reconciled response.
         """
         X = self._coefficients[: len(response), : self.rank]
-        measured = self._variables @ products
-        noise = (self._variables**2) @ products**2
         weighted = X * scatter[:, None]
         normal = X.T @ weighted
         normal[np.diag_indices(self.rank)] += noise
-        return response + weighted @ np.linalg.solve(normal, measured - X.T @ response)
+        return response + weighted @ np.linalg.solve(normal, products - X.T @ response)
 
     def _remember(self, row: NDArray, time: int) -> None:
         times, columns = self._coefficients.shape
@@ -213,6 +216,5 @@ class Noise:
         factor[:rank, :rank] = self._factor
         factor[rank] = row
         self._factor = factor
-        variable = self._paths.gaussian(self._batch, rank)
-        self._variables = np.vstack([self._variables, variable])
+        self._fresh = self._paths.gaussian(self._batch, rank)
         self._times.append(time)

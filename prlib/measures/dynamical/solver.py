@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prlib.losses import Loss
-from prlib.measures.dynamical.adjoint import mean_response
+from prlib.measures.dynamical.blocks import BLOCK, Block, Sums
 from prlib.measures.dynamical.paths import Noise, Paths
 from prlib.measures.dynamical.recursion import Component, Term
 
@@ -32,7 +34,7 @@ class Solver:
     capacity : int
         Times that there is room for at first.
     pool : ThreadPoolExecutor
-        Where the batches are swept.
+        Where the blocks are advanced.
 
     Attributes
     ----------
@@ -40,8 +42,6 @@ class Solver:
         The last time evaluated.
     weights, signal : Component
         Two-time functions of a generic component of w and of the one along the signal.
-    yhat : ndarray, shape (B, capacity, S)
-        Fields of the paths.
     energy, mu : ndarray, shape (B, capacity)
         Energy per dimension and multiplier of the sphere.
     """
@@ -52,12 +52,14 @@ class Solver:
         self.loss, self.alpha, self.y, self._pool = loss, alpha, paths.y, pool
         batches, size = paths.y.shape
         self.weights, self.signal = Component(batches, capacity), Component(batches, capacity)
-        self.yhat, self._residual, self._curvature = (
-            np.zeros((batches, capacity, size)) for _ in range(3)
-        )
         self.energy, self.mu = np.zeros((batches, capacity)), np.zeros((batches, capacity))
-        self._noise = [Noise(paths, batch) for batch in range(batches)]
         self._shares = np.stack([paths.weights, paths.weights * paths.y**2], axis=1)
+        self._spans = [slice(at, at + BLOCK) for at in range(0, size, BLOCK)]
+        self._blocks = [
+            [Block(loss, y[span], alpha * shares[:, span], capacity) for span in self._spans]
+            for y, shares in zip(paths.y, self._shares, strict=True)
+        ]
+        self._noise = [Noise(paths, batch) for batch in range(batches)]
         self.t = 0
         self._evaluate()
 
@@ -67,9 +69,14 @@ class Solver:
         return [noise.rank for noise in self._noise]
 
     @property
+    def yhat(self) -> NDArray[np.float64]:
+        """Field of every path now, shape (B, S)."""
+        return self._now("yhat")
+
+    @property
     def curvature(self) -> NDArray[np.float64]:
         """Curvature of every path now, shape (B, S)."""
-        return self._curvature[:, self.t]
+        return self._now("curvature")
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
@@ -99,59 +106,44 @@ class Solver:
         self.t += 1
         self._evaluate()
 
+    def _now(self, name: str) -> NDArray:
+        return np.stack([np.concatenate([getattr(b, name) for b in row]) for row in self._blocks])
+
     def _evaluate(self) -> None:
         t, now = self.t, self.t + 1
-        covariance = self.weights.covariance[:, t, :now]
-        noise = np.stack([one.next(c) for one, c in zip(self._noise, covariance, strict=True)])
-        memory = self.weights.memory[:, None, :t, t] @ self._residual[:, :t]
-        yhat = noise + memory[:, 0]
-        residual = self.loss.derivative(self.y, yhat)
-        self.yhat[:, t], self._residual[:, t] = yhat, residual
-        self._curvature[:, t] = self.loss.curvature(self.y, yhat)
-        shares = self.alpha * self._shares[:, 0]
-        self.energy[:, t] = np.sum(shares * self.loss.value(self.y, yhat), axis=1)
-        self.mu[:, t] = np.sum(shares * residual * yhat, axis=1)
-        self._correlate(residual)
-        self._respond()
-
-    def _correlate(self, residual: NDArray) -> None:
-        t, now = self.t, self.t + 1
-        pair = np.swapaxes(self.alpha * self._shares * residual[:, None], 1, 2)
-        means = self._residual[:, :now] @ pair
-        for component, mean in zip(
-            (self.weights, self.signal), np.moveaxis(means, -1, 0), strict=True
-        ):
-            component.drive[:, t, :now] = component.drive[:, :now, t] = mean
-
-    def _respond(self) -> None:
-        t, now = self.t, self.t + 1
-
-        def sweep(batch: int) -> None:
-            means, scatter = np.empty((2, now)), np.empty((2, now))
-            shares = self.alpha * self._shares[batch]
-            mean_response(
-                self._curvature[batch, :now],
-                self.weights.memory[batch, :now, :now],
-                shares,
-                means,
-                scatter,
-            )
-            noise, residual = self._noise[batch], self._residual[batch, t]
+        tasks = []
+        for batch, noise in enumerate(self._noise):
+            row = noise.next(self.weights.covariance[batch, t, :now])
+            fresh = noise.fresh()
+            memory = np.ascontiguousarray(self.weights.memory[batch, :now, :now])
+            for block, span in zip(self._blocks[batch], self._spans, strict=True):
+                variable = None if fresh is None else fresh[span]
+                tasks.append((block, variable, row, memory))
+        found = list(self._pool.map(_advance, tasks))
+        for batch, noise in enumerate(self._noise):
+            sums = reduce(add, found[batch * len(self._spans) : (batch + 1) * len(self._spans)])
+            self.energy[batch, t], self.mu[batch, t] = sums.energy, sums.mu
+            scatter = sums.squares - sums.response**2 / self.y.shape[1]
             for row, component in enumerate((self.weights, self.signal)):
-                component.response[batch, t, :now] = noise.consistent(
-                    means[row], scatter[row], shares[row] * residual
+                drive, response = component.drive[batch], component.response[batch]
+                drive[t, :now] = drive[:now, t] = sums.drive[row]
+                response[t, :now] = noise.consistent(
+                    sums.response[row], scatter[row], sums.products[row], sums.product_squares[row]
                 )
-
-        list(self._pool.map(sweep, range(self.y.shape[0])))
 
     def _grow(self, capacity: int) -> None:
         self.weights.grow(capacity)
         self.signal.grow(capacity)
         more = capacity - self.mu.shape[1]
-        for name in ("yhat", "_residual", "_curvature"):
-            setattr(self, name, np.pad(getattr(self, name), ((0, 0), (0, more), (0, 0))))
         for name in ("energy", "mu"):
             setattr(self, name, np.pad(getattr(self, name), ((0, 0), (0, more))))
+
+
+def _advance(task: tuple[Block, NDArray | None, NDArray, NDArray]) -> Sums:
+    block, variable, noise, memory = task
+    if variable is not None:
+        block.enter(variable)
+    return block.advance(noise, memory)
 
 
 def workers() -> int:
