@@ -24,12 +24,14 @@ from machine import RESULTS, best, limit, machine, say, without_overrides, write
 from numba import njit, prange
 from peers import draw, seconds_a_step
 
-from prlib.descent import descend_instance
+from prlib.descent import descend_instance, products
 from prlib.descent.batch import RUNNING, Batch, Limits
-from prlib.descent.kernels import Workspace, _back, _curvature_bound, _fields, _fields_8x1, _place
+from prlib.descent.blocks import fields_block
+from prlib.descent.kernels import Workspace, _curvature_bound
 from prlib.losses import NormalizedIntensity
 from prlib.problem import Problem
-from prlib.sweeps import Spec, run_sweep
+from prlib.schemes import GradientFlow
+from prlib.sweeps import Sweep
 
 HERE = Path(__file__).parent
 THREADS = 2
@@ -45,12 +47,14 @@ def read_bandwidth(nbytes, seconds):
     n = 4096
     m = max(16, nbytes // (4 * n) // 16 * 16)
 
+    rows_8, place = fields_block(8, 1), products.place
+
     @njit(parallel=True, error_model="numpy")
     def read(X, w, Z):
         m, n = X.shape
         for t in prange(THREADS):
             for r in range(t * m // THREADS, (t + 1) * m // THREADS, 8):
-                _fields_8x1(_place(X, r * n), n, _place(w, 0), n, n, _place(Z, r), m)
+                rows_8(place(X, r * n), n, place(w, 0), n, n, place(Z, r), m)
 
     X, w, Z = (
         np.ones((m, n), np.float32),
@@ -88,7 +92,7 @@ def ours(n, count, seconds, threads, dtype=np.float32):
 
     def run(steps):
         batch.records["status"] = RUNNING
-        limits = Limits(0.5, 1.0, 2.0, 0.0, int(batch.records["steps"].max()) + steps)
+        limits = Limits(GradientFlow(), 2.0, 0.0, int(batch.records["steps"].max()) + steps)
         workspace.advance(batch, 1e18, limits)
 
     return seconds_a_step(run, seconds)
@@ -107,10 +111,10 @@ def profile(n, count, seconds):
         return best(lambda: [part(row) for row in range(0, m - rows + 1, rows)], seconds)
 
     def fields(row):
-        _fields(X, starts, count, row, row + rows, n, w.Z)
+        products.fields(X, starts, count, row, row + rows, n, w.Z)
 
     def back(row):
-        _back(X, w.Q[0], count, row, row + rows, n, 64, w.G[0])
+        products.back(X, w.Q[0], count, row, row + rows, n, 64, w.G[0])
 
     cached = 4 * rows * n * count
     return {
@@ -149,7 +153,7 @@ def recovery(seconds_left):
 def sweep_seconds(full):
     """Wall time of 3 starts x 200 replicas x 8 alphas at N = 512, time 100, on two cores."""
     replicas = 200 if full else 6
-    spec = Spec.from_table(
+    sweep = Sweep.from_table(
         {
             "a": 0.01,
             "alpha": [1.5, 2.0, 2.5, 2.75, 3.0, 3.25, 3.5, 4.0],
@@ -161,7 +165,7 @@ def sweep_seconds(full):
     )
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        result = run_sweep(spec, folder, jobs=THREADS, quiet=True)
+        result = sweep.run(folder, jobs=THREADS, quiet=True)
         wall = time.perf_counter() - began
     return {
         "replicas": replicas,

@@ -60,7 +60,7 @@ def _quadrature(name: str, loss: Loss) -> Claim:
     transition = alpha_init(loss)
     return within(
         f"{name}-alpha-init",
-        f"theory puts alpha_init at {transition.alpha:.4f}, with a {transition.edge} edge",
+        f"theory puts alpha_init at {transition.alpha:.4f}, with a {transition.edge_kind} edge",
         transition.error,
         0.0,
         5e-5,

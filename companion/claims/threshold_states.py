@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from companion.claims.claim import Claim, Z, agrees, rises, within
 from companion.ensembles import mean_interval
 from prlib.losses import Loss
-from prlib.measures.threshold_state import solve_threshold_state
+from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_threshold
 
 LATE = 0.1

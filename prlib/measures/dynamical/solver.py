@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from prlib.losses import Loss
 from prlib.measures.dynamical.blocks import BLOCK, Block, Sums
-from prlib.measures.dynamical.paths import Noise, Paths
+from prlib.measures.dynamical.paths import Noise, SamplePaths
 from prlib.measures.dynamical.recursion import Component, Term
+from prlib.measures.label_measure import LabelMeasure
 
 
 class Solver:
@@ -29,7 +30,7 @@ class Solver:
         The loss.
     alpha : float
         Measurements per dimension.
-    paths : Paths
+    paths : SamplePaths
         Labels and Gaussians.
     capacity : int
         Times that there is room for at first.
@@ -47,13 +48,14 @@ class Solver:
     """
 
     def __init__(
-        self, loss: Loss, alpha: float, paths: Paths, capacity: int, pool: ThreadPoolExecutor
+        self, loss: Loss, alpha: float, paths: SamplePaths, capacity: int, pool: ThreadPoolExecutor
     ) -> None:
-        self.loss, self.alpha, self.y, self._pool = loss, alpha, paths.y, pool
+        self.loss, self.alpha, self._pool = loss, alpha, pool
+        self.z, self.y = paths.z, paths.y
         batches, size = paths.y.shape
         self.weights, self.signal = Component(batches, capacity), Component(batches, capacity)
         self.energy, self.mu = np.zeros((batches, capacity)), np.zeros((batches, capacity))
-        self._shares = np.stack([paths.weights, paths.weights * paths.y**2], axis=1)
+        self._shares = np.stack([paths.weights, paths.weights * paths.z**2], axis=1)
         self._spans = [slice(at, at + BLOCK) for at in range(0, size, BLOCK)]
         self._blocks = [
             [Block(loss, y[span], alpha * shares[:, span], capacity) for span in self._spans]
@@ -71,17 +73,13 @@ class Solver:
     @property
     def yhat(self) -> NDArray[np.float64]:
         """Field of every path now, shape (B, S)."""
-        return self._now("yhat")
+        return np.stack([np.concatenate([block.yhat for block in row]) for row in self._blocks])
 
-    @property
-    def curvature(self) -> NDArray[np.float64]:
-        """Curvature of every path now, shape (B, S)."""
-        return self._now("curvature")
-
-    @property
-    def probabilities(self) -> NDArray[np.float64]:
-        """Probability of every path among those of all batches, shape (B, S)."""
-        return self._shares[:, 0] / len(self.y)
+    def measure(self) -> LabelMeasure:
+        """Law of labels and fields now, over all batches."""
+        weights = self._shares[:, 0] / len(self.y)
+        nodes = (each.ravel() for each in (self.z, self.y, self.yhat, weights))
+        return LabelMeasure(self.loss, self.alpha, *nodes, 0.0, self.loss.curvature_floor)
 
     def advance(self, terms: Sequence[tuple[int, float, float]], *, on_sphere: bool) -> None:
         r"""Take one step of a scheme, and average over the paths at the new time.
@@ -105,9 +103,6 @@ class Solver:
             self.signal.rescale(t + 1, np.sqrt(variance))
         self.t += 1
         self._evaluate()
-
-    def _now(self, name: str) -> NDArray:
-        return np.stack([np.concatenate([getattr(b, name) for b in row]) for row in self._blocks])
 
     def _evaluate(self) -> None:
         t, now = self.t, self.t + 1
@@ -143,7 +138,9 @@ def _advance(task: tuple[Block, NDArray | None, NDArray, NDArray]) -> Sums:
     block, variable, noise, memory = task
     if variable is not None:
         block.enter(variable)
-    return block.advance(noise, memory)
+    # A descent that diverges is refused by its energy.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return block.advance(noise, memory)
 
 
 def workers() -> int:

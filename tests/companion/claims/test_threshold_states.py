@@ -7,7 +7,7 @@ import pytest
 from companion.claims.threshold_states import relaxation, threshold_claims
 from companion.ensembles import constrained_descents, constrained_spectrum
 from prlib.losses import NormalizedIntensity
-from prlib.measures.threshold_state import solve_threshold_state
+from prlib.measures.threshold_states import solve_threshold_state
 
 LOSS = NormalizedIntensity(0.01)
 ALPHA = 6.0
