@@ -8,7 +8,8 @@ import pytest
 import prlib
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
 from prlib.parameters import ParameterError
-from prlib.transitions.landscape import alpha_minima, band, landscape
+from prlib.transitions.landscape import band, landscape
+from prlib.transitions.minima import alpha_minima
 from prlib.transitions.threshold_states import alpha_threshold, threshold_state
 
 
