@@ -2,7 +2,7 @@
 
     python benchmarks/descent.py [--peers PYTHON] [--out FOLDER] [--seconds S] [--full]
 
-writes every number to benchmarks/results/descent.json, which the book shows. PYTHON is an
+writes every number to benchmarks/results/PROCESSOR/descent.json, which the book shows. PYTHON is an
 interpreter with the packages of benchmarks/requirements.txt; without one JAX and PyTorch are left
 out and the file says so. --full runs the whole recovery sweep instead of a sample of it.
 
@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from machine import RESULTS, best, machine, say, write
+from machine import RESULTS, best, limit, machine, say, without_overrides, write
 from numba import njit, prange
 from peers import draw, seconds_a_step
 
@@ -28,6 +29,7 @@ from prlib.descent.batch import RUNNING, Batch, Limits
 from prlib.descent.kernels import Workspace, _back, _curvature_bound, _fields, _fields_8x1, _place
 from prlib.losses import NormalizedIntensity
 from prlib.problem import Problem
+from prlib.schemes import GradientFlow
 from prlib.sweeps import Spec, run_sweep
 
 HERE = Path(__file__).parent
@@ -59,15 +61,18 @@ def read_bandwidth(nbytes, seconds):
     return X.nbytes / best(lambda: read(X, w, Z), seconds)
 
 
-def sgemm_rate(n, count, seconds):
-    """Flops a second of BLAS: for a square product, and for the two products of a step."""
+def square_sgemm(seconds):
+    """Flops a second of BLAS for a square product."""
     square = np.ones((3000, 3000), np.float32)
     out = np.empty_like(square)
-    rate = 2 * 3000**3 / best(lambda: np.dot(square, square, out=out), seconds)
+    return 2 * 3000**3 / best(lambda: np.dot(square, square, out=out), seconds)
+
+
+def same_shape_sgemm(n, count, seconds):
+    """Flops a second of BLAS for the two products of a step."""
     X, W = np.ones((3 * n, n), np.float32), np.ones((count, n), np.float32)
     Z = W @ X.T
-    flops = 4 * X.size * count
-    return rate, flops / best(lambda: (W @ X.T, Z @ X), seconds)
+    return 4 * X.size * count / best(lambda: (W @ X.T, Z @ X), seconds)
 
 
 # --- the descent ----------------------------------------------------------------------------------
@@ -84,7 +89,7 @@ def ours(n, count, seconds, threads, dtype=np.float32):
 
     def run(steps):
         batch.records["status"] = RUNNING
-        limits = Limits(0.5, 1.0, 2.0, 0.0, int(batch.records["steps"].max()) + steps)
+        limits = Limits(GradientFlow(), 2.0, 0.0, int(batch.records["steps"].max()) + steps)
         workspace.advance(batch, 1e18, limits)
 
     return seconds_a_step(run, seconds)
@@ -207,15 +212,17 @@ def steps(python, seconds):
     """Step times of all, for each size and count, with their ratios."""
     rows = []
     for n in SIZES:
-        bandwidth = read_bandwidth(4 * 3 * n * n, seconds)
+        nbytes = 4 * 3 * n * n
         for count in COUNTS:
-            square, shaped = sgemm_rate(n, count, seconds)
             mine = min(ours(n, count, seconds, threads) for threads in (1, THREADS))
+            flops = nbytes * count
+            bandwidth = limit("reading X", partial(read_bandwidth, nbytes, seconds), nbytes / mine)
+            shaped = same_shape_sgemm(n, count, seconds)
+            square = limit("sgemm", partial(square_sgemm, seconds), max(shaped, flops / mine))
             times = {"numpy": peer(sys.executable, "numpy", n, count, seconds)}
             for library in ("jax", "torch"):
                 times[library] = peer(python, library, n, count, seconds) if python else None
             known = [t for name, t in times.items() if name != "numpy" and t]
-            nbytes, flops = 4 * 3 * n * n, 4 * 3 * n * n * count
             rows.append(
                 {
                     "n": n,
@@ -246,6 +253,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=4.0, help="for each time")
     parser.add_argument("--full", action="store_true", help="run the whole recovery sweep")
     arguments = parser.parse_args()
+    without_overrides()
     default = HERE / ".venv" / "bin" / "python"
     python = arguments.peers or (str(default) if default.exists() else None)
     if python is None:

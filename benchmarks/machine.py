@@ -3,12 +3,19 @@
 import json
 import os
 import platform
+import re
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_info
+
+OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Settings with which OpenBLAS takes another processor's kernels, and is slow."""
+
+ATTEMPTS = 5
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -26,6 +33,29 @@ def best(action, seconds, repeats=7):
             action()
         found = min(found, (time.perf_counter() - began) / times)
     return found
+
+
+def without_overrides():
+    """Begin this program again without settings that make NumPy look slower than it is."""
+    if any(name in os.environ for name in OVERRIDES):
+        kept = {name: value for name, value in os.environ.items() if name not in OVERRIDES}
+        os.execve(sys.executable, [sys.executable, *sys.argv], kept)  # noqa: S606 - this program
+
+
+def limit(name, measure, reached):
+    """Measure a limit of the machine until what was reached stays below it, or refuse.
+
+    A limit that is beaten is a failed measurement: something else was at work meanwhile.
+    """
+    found = measure()
+    for _ in range(ATTEMPTS):
+        if found >= reached:
+            return found
+        found = max(found, measure())
+    raise SystemExit(
+        f"{name} = {found:.3g} a second: measured {ATTEMPTS + 1} times, and a step reaches "
+        f"{reached:.3g}; nothing was written: run this on a quiet machine"
+    )
 
 
 def once(action):
@@ -54,11 +84,19 @@ def machine():
         "system": platform.system(),
         "python": platform.python_version(),
         "load_before": os.getloadavg()[0],
+        "blas": sorted(
+            {
+                f"{lib['internal_api']} {lib['architecture']}"
+                for lib in threadpool_info()
+                if lib["user_api"] == "blas"
+            }
+        ),
     }
 
 
 def write(name, results, folder=RESULTS):
-    """Write results as JSON, whole or not at all."""
+    """Write results as JSON, whole or not at all, into the folder of the processor."""
+    folder = folder / re.sub(r"[^a-z0-9]+", "-", results["machine"]["processor"].lower()).strip("-")
     results["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{name}.partial"

@@ -2,8 +2,8 @@
 
     python benchmarks/theory.py [--out FOLDER] [--seconds S]
 
-writes benchmarks/results/theory.json, which the book shows: each number with its time and the
-digits it can vouch for, beside the same by plain quadrature and by Monte Carlo; how long the
+writes benchmarks/results/PROCESSOR/theory.json, which the book shows: each number with its time and
+the digits it can vouch for, beside the same by plain quadrature and by Monte Carlo; how long the
 command line takes; and how the cost of the dynamical theory grows.
 """
 
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from machine import RESULTS, best, machine, once, say, write
+from machine import RESULTS, best, machine, once, say, without_overrides, write
 from plain import (
     alpha_init_monte_carlo,
     alpha_init_quadrature,
@@ -194,6 +194,7 @@ def main():
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each time")
     arguments = parser.parse_args()
+    without_overrides()
     write(
         "theory",
         {

@@ -287,7 +287,7 @@ def _descent_rows(
             "n": n,
             "replica": replica,
             "time": run.time,
-            "energy": run.energy / n,
+            "energy": run.energy,
             "mu": run.mu,
             "overlap": np.abs(run.overlap),
             "lowest": run.eigenvalues[:, 0],
@@ -362,7 +362,7 @@ def _constrained_rows(
         starting_point(problem, w, "constrained"),
         time=time,
         times=np.geomspace(1e-2 * time, time, points),
-        release=time,
+        hold=time,
         success=None,
         stationary=0.0,
         eigenpairs=1,
@@ -377,7 +377,7 @@ def _constrained_rows(
             "n": n,
             "replica": replica,
             "time": run.time,
-            "energy": run.energy / n,
+            "energy": run.energy,
             "mu": run.mu,
             "overlap": run.overlap,
             "lowest": run.eigenvalues[:, 0],
@@ -586,6 +586,6 @@ def constrained_spectrum(
     """
     problem, w = instance(loss, alpha, n, 0, seed)
     start = starting_point(problem, w, "constrained")
-    options = {"time": time, "release": time, "success": None, "stationary": 0.0}
+    options = {"time": time, "hold": time, "success": None, "stationary": 0.0}
     state = descend(problem, start, **options).w
     return eigvalsh(problem.dense_hessian(state)), empirical(problem, state)

@@ -177,6 +177,7 @@ PARAMETERS: dict[str, Parameter] = {
         _number_above_zero(
             "constrained_time", "flow time for which the constrained start keeps overlap zero"
         ),
+        _number_above_zero("hold", "flow time for which a start that holds keeps overlap zero"),
         _count("n", 2, "dimension N"),
         _count("sizes", 2, "dimensions N", many=True),
         _count("sizes_large", 2, "large dimensions N, where descents cost more", many=True),

@@ -22,7 +22,7 @@ from companion.figures.style import (
     points,
     sequence,
 )
-from prlib.descent.instance import CONSTRAINED_TIME
+from prlib.descent.instance import HOLD
 from prlib.descent.starts import STARTS
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
@@ -73,7 +73,7 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         f"{rows['replica'].nunique()} instances. Both panels show the same instances and random "
         f"points, until t = {rows['time'].max():g}, when the runs were stopped. Coloured: runs "
         "that recover the signal by then; grey: runs that do not. The constrained descent is held "
-        f"at overlap zero until t = {CONSTRAINED_TIME:g}. Lines join the times of observation."
+        f"at overlap zero until t = {HOLD:g}. Lines join the times of observation."
         f"{_still_rising(rows, starts)}",
         "Two panels of overlap against time. From a random start most runs rise to one early. The "
         "constrained runs stay at zero until they are set free; fewer of them reach one before the "

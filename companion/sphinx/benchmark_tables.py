@@ -20,12 +20,25 @@ LIBRARIES = {"numpy": "NumPy", "jax": "JAX", "torch": "PyTorch"}
 
 
 def tables(root: Path) -> dict[str, str]:
-    """Return every table and fact of the benchmark page under its name."""
-    theory, descent = (
-        json.loads((root / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    """Return every table and fact of the benchmark page under its name.
+
+    They are those of the newest run; what was measured on other processors stands beside them as
+    ratios.
+    """
+    runs = {
+        name: sorted(
+            (
+                json.loads(path.read_text(encoding="utf-8"))
+                for path in (root / "benchmarks" / "results").glob(f"*/{name}.json")
+            ),
+            key=lambda run: run["finished"],
+            reverse=True,
+        )
         for name in ("theory", "descent")
-    )
+    }
+    theory, descent = runs["theory"][0], runs["descent"][0]
     found = {**_theory(theory), **_dynamical(theory["dynamical"]), **_descent(descent)}
+    found["processors"] = _processors(runs["descent"])
     found["machine"] = "; ".join(
         f"{what}: {m['processor']}, {m['cores']} cores, {m['system']}, Python {m['python']}, "
         f"{results['finished'][:10]}"
@@ -33,6 +46,23 @@ def tables(root: Path) -> dict[str, str]:
         for m in [results["machine"]]
     )
     return {f"bench_{name}": text for name, text in found.items()}
+
+
+def _processors(runs: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        [
+            run["machine"]["processor"],
+            row["n"],
+            "not run" if row["times_best_peer"] is None else f"{row['times_best_peer']:.2g}",
+            f"{row['times_numpy']:.2g}",
+            f"{row['share_of_bandwidth']:.0%}",
+        ]
+        for run in runs
+        for row in run["steps"]
+        if row["count"] == 1
+    ]
+    header = ["processor", "N", "times the best peer", "times NumPy", "share of reading X once"]
+    return _table(header, rows)
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from prlib.schemes import Scheme
+
 RUNNING, RECOVERED, STATIONARY, STEPS, DIVERGED = range(5)
 """Codes of `Batch.status`."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a descent's steps end, one by one and altogether.
+    """How long steps are, and where they end.
 
     Attributes
     ----------
-    step : float
-        Largest step.
-    safety : float
-        Largest product of a step and the bound on the curvature.
+    scheme : Scheme
+        The step rule.
     success : float
         Modulus of the overlap that counts as recovery; above 1 none does.
     stationary : float
@@ -29,18 +29,18 @@ class Limits:
         Largest number of steps.
     """
 
-    step: float
-    safety: float
+    scheme: Scheme
     success: float
     stationary: float
     max_steps: int
 
     @property
-    def numbers(self) -> tuple[float, float, float, float, int]:
-        """The five in order, of the types that compiled code expects."""
+    def numbers(self) -> tuple[float, float, float, float, float, int]:
+        """All of it in numbers, of the types that compiled code expects."""
         return (
-            float(self.step),
-            float(self.safety),
+            float(self.scheme.step),
+            float(self.scheme.safety),
+            float(self.scheme.slack),
             float(self.success),
             float(self.stationary),
             int(self.max_steps),
@@ -49,7 +49,7 @@ class Limits:
 
 RECORD = np.dtype(
     [
-        *((name, np.float64) for name in ("release", "time", "energy", "mu", "overlap")),
+        *((name, np.float64) for name in ("hold", "time", "energy", "mu", "overlap")),
         *((name, np.float64) for name in ("gradient_norm", "rounding", "slope", "last_step")),
         *((name, np.float64) for name in ("smallest_step", "largest_step", "sharpness")),
         *((name, np.int64) for name in ("steps", "rises", "status")),
@@ -57,17 +57,18 @@ RECORD = np.dtype(
 )
 """What a descent carries beside its estimate.
 
-release: flow time until which an update has no component along the signal; 0 for a free descent.
-time, energy, mu, overlap, gradient_norm: observables of the estimate, as of the last advance.
-rounding: how far the energy may be off by rounding. slope: fall of the energy that the last step
-would have had on a straight line; last_step: that step. smallest_step, largest_step, sharpness,
-rises: see `prlib.descent.trajectory.StepRecord`. steps: steps taken. status: a code of this module.
+hold: flow time until which an update has no component along the signal; 0 for a free descent.
+time, energy, mu, overlap, gradient_norm: observables of the estimate, as of the last advance; the
+energy is per dimension, the overlap NaN where there is no signal. rounding: how far the energy may
+be off by rounding. slope: fall of the energy that the last step would have had on a straight line;
+last_step: that step. smallest_step, largest_step, sharpness, rises: see
+`prlib.descent.trajectory.StepRecord`. steps: steps taken. status: a code of this module.
 """
 
 
 @dataclass
 class Batch:
-    """Several descents over one instance, advanced in place by a kernel.
+    """Several descents over one instance, advanced in place.
 
     Attributes
     ----------
@@ -81,22 +82,9 @@ class Batch:
     records: NDArray
 
     @classmethod
-    def at(cls, W: NDArray, release: NDArray) -> Batch:
-        """Begin at given estimates.
-
-        Parameters
-        ----------
-        W : ndarray, shape (B, N)
-            Estimates; they are copied.
-        release : ndarray, shape (B,)
-            Times at which constrained updates end.
-
-        Returns
-        -------
-        Batch
-            At time zero.
-        """
+    def at(cls, W: NDArray, hold: NDArray) -> Batch:
+        """Begin at (copies of) given estimates, each held for a time."""
         records = np.zeros(len(W), RECORD)
-        records["release"] = release
+        records["hold"] = hold
         records["energy"] = records["smallest_step"] = np.inf
         return cls(np.array(W, order="C"), records)

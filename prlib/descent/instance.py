@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from threadpoolctl import threadpool_limits
 
-from prlib.descent.flow import descend_together
+from prlib.descent.simulate import descend_together
 from prlib.descent.starts import Start, as_start, starting_point
+from prlib.descent.threads import one_blas_thread
 from prlib.descent.trajectory import StoppedBy, Trajectory
-from prlib.losses import as_loss
-from prlib.parameters import check, check_measurements
+from prlib.losses import Loss, takes_loss
+from prlib.memory import check_memory
+from prlib.parameters import ParameterError, check, check_measurements
 from prlib.problem import Problem, random_on_sphere
 
-CONSTRAINED_TIME = 20.0
-"""Flow time for which the constrained start keeps its overlap at zero, by default."""
+HOLD = 20.0
+"""Flow time for which a start that holds is kept at overlap zero, by default."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,18 @@ class Descent:
     ----------
     recovered : bool
         Whether the signal was found.
-    overlap : float
-        Modulus of the overlap at the end.
+    overlap, abs_overlap : float
+        Overlap at the end, with its sign and without.
     energy : float
-        Energy at the end.
+        Energy per dimension at the end.
     steps : int
         Gradient steps taken.
     time : float
         Flow time at the end, the sum of the steps.
     stopped_by : {"recovered", "stationary", "time", "steps", "diverged"}
         Why it ended.
-    start_overlap : float
-        Modulus of the overlap at the start.
+    start_overlap, abs_start_overlap : float
+        Overlap at the start, with its sign and without.
     rises : int
         Steps that raised the energy.
     trajectory : Trajectory
@@ -48,43 +49,38 @@ class Descent:
 
     recovered: bool
     overlap: float
+    abs_overlap: float
     energy: float
     steps: int
     time: float
     stopped_by: StoppedBy
     start_overlap: float
+    abs_start_overlap: float
     rises: int
     trajectory: Trajectory = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, path: Trajectory) -> Descent:
-        """Summarise a trajectory.
-
-        Parameters
-        ----------
-        path : Trajectory
-            What was recorded.
-
-        Returns
-        -------
-        Descent
-            Its end.
-        """
+        """Summarise a trajectory."""
+        start, end = float(path.overlap[0]), float(path.overlap[-1])
         return cls(
             recovered=path.recovered,
-            overlap=abs(float(path.overlap[-1])),
+            overlap=end,
+            abs_overlap=abs(end),
             energy=float(path.energy[-1]),
             steps=path.steps,
             time=float(path.time[-1]),
             stopped_by=path.stopped_by,
-            start_overlap=abs(float(path.overlap[0])),
+            start_overlap=start,
+            abs_start_overlap=abs(start),
             rises=path.step.rises,
             trajectory=path,
         )
 
 
+@takes_loss
 def instance(
-    a: float | None, alpha: float, n: int, seed: int, *, dtype: DTypeLike = np.float32
+    loss: Loss, alpha: float, n: int, seed: int, dtype: DTypeLike = np.float32
 ) -> tuple[Problem, NDArray[np.float64]]:
     """Draw the instance and the random point that a seed stands for.
 
@@ -93,8 +89,8 @@ def instance(
 
     Parameters
     ----------
-    a : float or None
-        Normalisation > 0 of the loss; ``None`` for the un-normalised one.
+    loss : Loss, str or float
+        The loss, or what `prlib.losses.as_loss` reads.
     alpha : float
         Measurements per dimension.
     n : int
@@ -102,7 +98,7 @@ def instance(
     seed : int
         Seed >= 0.
     dtype : dtype
-        Precision of X.
+        Precision of X, float32 or float64.
 
     Returns
     -------
@@ -113,8 +109,8 @@ def instance(
 
     Raises
     ------
-    ValueError
-        If an argument is out of range.
+    ParameterError
+        If an argument is out of range, or X does not fit into memory.
 
     Examples
     --------
@@ -122,49 +118,48 @@ def instance(
     >>> problem.X.shape, round(float(point @ point), 6)
     ((120, 40), 40.0)
     """
-    loss = as_loss(a)
     n, alpha, seed = check("n", n), check("alpha", alpha), check("seed", seed)
+    dtype = _precision(dtype)
     m = check_measurements(n, alpha)
+    check_memory(f"n = {n}, alpha = {alpha:g}", m * n * dtype.itemsize)
     streams = np.random.SeedSequence([seed, n, m]).spawn(2)
     of_problem, of_point = (np.random.default_rng(stream) for stream in streams)
-    problem = Problem.random(loss, n=n, alpha=alpha, rng=of_problem, dtype=np.dtype(dtype))
+    problem = Problem.random(loss, n=n, alpha=alpha, rng=of_problem, dtype=dtype)
     return problem, random_on_sphere(n, of_point)
 
 
+def _precision(dtype: DTypeLike) -> np.dtype:
+    try:
+        precision = np.dtype(dtype)
+    except TypeError:
+        precision = None
+    if precision not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ParameterError(f"dtype = {dtype!r}: must be float32 or float64")
+    return precision
+
+
+@takes_loss
 def descend_instance(
-    a: float | None,
+    loss: Loss,
     alpha: float,
     n: int,
     start: str | Start = "random",
     time: float = 100.0,
     seed: int = 0,
-    *,
-    constrained_time: float = CONSTRAINED_TIME,
-    dtype: DTypeLike = np.float32,
     **options: object,
 ) -> Descent:
     """Descend over one random instance.
 
     Parameters
     ----------
-    a : float or None
-        Normalisation > 0 of the loss; ``None`` for the un-normalised one.
-    alpha : float
-        Measurements per dimension.
-    n : int
-        Dimension N.
+    loss, alpha, n, seed
+        See `instance`. Every start of one seed shares the instance and the random point.
     start : str or Start
         A name in `prlib.descent.starts.STARTS`, or the start.
     time : float
-        Flow time at which to stop. For the constrained start the constrained part counts.
-    seed : int
-        Seed >= 0. Every start of one seed shares the instance and the random point.
-    constrained_time : float
-        Flow time for which the constrained start keeps its overlap at zero.
-    dtype : dtype
-        Precision.
+        Flow time at which to stop. The time for which a start is held counts.
     **options
-        Passed on to `prlib.descent.flow.descend`.
+        See `descend_starts`.
 
     Returns
     -------
@@ -173,8 +168,8 @@ def descend_instance(
 
     Raises
     ------
-    ValueError
-        If an argument is out of range.
+    ParameterError
+        If an argument is out of range, or X does not fit into memory.
 
     Examples
     --------
@@ -182,20 +177,19 @@ def descend_instance(
     >>> end.recovered, end.stopped_by
     (True, 'recovered')
     """
-    return descend_starts(
-        a, alpha, n, [start], time, seed, constrained_time=constrained_time, dtype=dtype, **options
-    )[0]
+    return descend_starts(loss, alpha, n, [start], time, seed, **options)[0]
 
 
+@takes_loss
 def descend_starts(
-    a: float | None,
+    loss: Loss,
     alpha: float,
     n: int,
     starts: Sequence[str | Start],
     time: float,
     seed: int,
     *,
-    constrained_time: float = CONSTRAINED_TIME,
+    hold: float = HOLD,
     dtype: DTypeLike = np.float32,
     **options: object,
 ) -> list[Descent]:
@@ -203,10 +197,17 @@ def descend_starts(
 
     Parameters
     ----------
-    a, alpha, n, time, seed, constrained_time, dtype, **options
+    loss, alpha, n, time, seed
         See `descend_instance`.
     starts : sequence of str or Start
-        Names in `prlib.descent.starts.STARTS`, or the starts.
+        The starts.
+    hold : float
+        Flow time for which the starts that hold keep the overlap at zero.
+    dtype : dtype
+        Precision, float32 or float64.
+    **options
+        As `scheme`, `times`, `eigenpairs` and `success`: see
+        `prlib.descent.simulate.descend_together`.
 
     Returns
     -------
@@ -215,15 +216,15 @@ def descend_starts(
 
     Raises
     ------
-    ValueError
-        If an argument is out of range.
+    ParameterError
+        If an argument is out of range, or X does not fit into memory.
     """
     starts = [as_start(start) for start in starts]
-    time, constrained_time = check("time", time), check("constrained_time", constrained_time)
-    release = [min(constrained_time, time) if start.holds else 0.0 for start in starts]
-    # One thread of linear algebra: the rounding of a start must not depend on the machine's cores.
-    with threadpool_limits(1, user_api="blas"):
-        problem, point = instance(a, alpha, n, seed, dtype=dtype)
+    time, hold = check("time", time), check("hold", hold)
+    holds = [min(hold, time) if start.holds else 0.0 for start in starts]
+    # The rounding of a start must not depend on the machine's cores.
+    with one_blas_thread:
+        problem, point = instance(loss, alpha, n, seed, dtype)
         points = np.array([starting_point(problem, point, start) for start in starts])
-        paths = descend_together(problem, points, time=time, release=release, **options)
+        paths = descend_together(problem, points, time=time, hold=holds, **options)
     return [Descent.of(path) for path in paths]

@@ -298,24 +298,24 @@ def _largest(f):
 
 
 @njit(cache=True, forceinline=True, fastmath=_MATH, error_model="numpy")
-def _curvature_bound(y, yhat, f, n, overlap):
+def _curvature_bound(z, yhat, f, n, overlap):
     """See `prlib.descent.reference.curvature_bound`."""
     top = np.float64(_largest(f))
     if not top > 0:
         return 0.0
-    number = y.dtype.type
+    number = z.dtype.type
     m, scale = number(overlap), number(1 / np.sqrt(max(1 - overlap**2, 1e-6)))
     least = np.inf
     for fraction in TRIALS:
         chi = -fraction / top
         x, one = number(chi), number(1)
         total = k11 = k12 = k22 = number(0)
-        for i in range(len(y)):
+        for i in range(len(z)):
             weight = f[i] / (one + x * f[i])
-            across = (yhat[i] - m * y[i]) * scale
+            across = (yhat[i] - m * z[i]) * scale
             total += weight
-            k11 += weight * y[i] * y[i]
-            k12 += weight * y[i] * across
+            k11 += weight * z[i] * z[i]
+            k12 += weight * z[i] * across
             k22 += weight * across * across
         plane = (k11 + k22) / 2 + np.sqrt(((k11 - k22) / 2) ** 2 + k12**2)
         least = min(least, max(-1 / chi + total / n, plane / n))
@@ -335,7 +335,7 @@ def _observe(w, g, signal, free, record, sums, eps):
     """Turn a gradient into a direction along the sphere, and judge the step that led here."""
     n = len(w)
     mu = sums[1] / n
-    overlap = _dot(w, signal) / n
+    overlap = _dot(w, signal) / n if len(signal) else np.nan
     number = w.dtype.type
     pull = number(mu)
     for i in range(n):
@@ -344,8 +344,8 @@ def _observe(w, g, signal, free, record, sums, eps):
         along = number(_dot(g, signal) / n)
         for i in range(n):
             g[i] -= along * signal[i]
-    energy = sums[0]
-    rounding = ROUNDING * eps * (sums[2] + energy)
+    energy = sums[0] / n
+    rounding = ROUNDING * eps * (sums[2] / n + energy)
     if record["last_step"] > 0:
         fall = record["energy"] - energy
         doubt = rounding + record["rounding"]
@@ -371,13 +371,13 @@ def _judge(record, free, success, stationary):
 
 
 @njit(cache=True, forceinline=True, fastmath=_MATH, error_model="numpy")
-def _step(w, g, record, free, bound, until, step, safety):
-    goal = until if free else min(until, record["release"])
+def _step(w, g, record, free, bound, until, step, safety, slack):
+    goal = until if free else min(until, record["hold"])
     eta = step if step * bound <= safety else safety / bound
     record["smallest_step"] = min(record["smallest_step"], eta)
     record["largest_step"] = max(record["largest_step"], eta)
     left = goal - record["time"]
-    if eta >= left * (1 - 1e-9):
+    if eta >= left * (1 - slack):
         eta = left
         record["time"] = goal
     else:
@@ -390,7 +390,7 @@ def _step(w, g, record, free, bound, until, step, safety):
     for i in range(n):
         w[i] *= scale
     record["last_step"] = eta
-    record["slope"] = eta * n * record["gradient_norm"] ** 2
+    record["slope"] = eta * record["gradient_norm"] ** 2
     record["steps"] += 1
 
 
@@ -420,10 +420,10 @@ def _add_threads(G, sums, active):
 
 
 @njit(cache=True, forceinline=True, error_model="numpy")
-def _settle(y, signal, w, g, yhat, f, record, sums, until, limits, eps):
+def _settle(z, signal, w, g, yhat, f, record, sums, until, limits, eps):
     """Judge one descent where it is, and take its step; return whether it leaves instead."""
-    step, safety, success, stationary, max_steps = limits
-    free = record["time"] >= record["release"]
+    step, safety, slack, success, stationary, max_steps = limits
+    free = record["time"] >= record["hold"]
     _observe(w, g, signal, free, record, sums, eps)
     _judge(record, free, success, stationary)
     if record["status"] != RUNNING or record["time"] >= until:
@@ -431,14 +431,15 @@ def _settle(y, signal, w, g, yhat, f, record, sums, until, limits, eps):
     if record["steps"] >= max_steps:
         record["status"] = STEPS
         return True
-    bound = _curvature_bound(y, yhat, f, len(w), record["overlap"]) - min(record["mu"], 0.0)
-    _step(w, g, record, free, bound, until, step, safety)
+    overlap = record["overlap"] if len(signal) else 0.0
+    bound = _curvature_bound(z, yhat, f, len(w), overlap) - min(record["mu"], 0.0)
+    _step(w, g, record, free, bound, until, step, safety, slack)
     return False
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _advance(  # noqa: PLR0917 - compiled code takes arrays, not the objects that hold them
-    X, y, signal, states, records, until, limits, block, parameters, rows, lanes, eps,
+    X, y, z, signal, states, records, until, limits, block, parameters, rows, lanes, eps,
     W, order, Z, F, Q, G, sums,
 ):  # fmt: skip
     """Advance every running descent to a time, the running ones packed in the first rows of W."""
@@ -455,7 +456,7 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not the objects tha
         for k in range(active - 1, -1, -1):
             record = records[order[k]]
             if _settle(
-                y, signal, W[k], G[0, k], Z[k], F[k], record, sums[0, k], until, limits, eps
+                z, signal, W[k], G[0, k], Z[k], F[k], record, sums[0, k], until, limits, eps
             ):
                 states[order[k]] = W[k]
                 active -= 1
@@ -480,7 +481,9 @@ class Workspace:
         self.X = np.ascontiguousarray(problem.X)
         dtype = self.X.dtype
         self.y = np.ascontiguousarray(problem.y, dtype)
-        self.signal = np.ascontiguousarray(problem.signal, dtype)
+        known = problem.signal is not None
+        self.signal = np.ascontiguousarray(problem.signal if known else [], dtype)
+        self.z = np.ascontiguousarray(problem.z if known else np.zeros_like(self.y), dtype)
         m, n = self.X.shape
         self.rows = int(np.clip(BLOCK_BYTES // (n * dtype.itemsize) // 8 * 8, 16, 64))
         self.lanes = VECTOR_BYTES // dtype.itemsize
@@ -512,7 +515,7 @@ class Workspace:
             set_num_threads(min(self.threads, before))
         try:
             _advance(
-                self.X, self.y, self.signal, batch.W, batch.records, until, limits.numbers,
+                self.X, self.y, self.z, self.signal, batch.W, batch.records, until, limits.numbers,
                 self.block, self.parameters, self.rows, self.lanes,
                 float(np.finfo(self.X.dtype).eps), self.W, self.order, self.Z, self.F, self.Q,
                 self.G, self.sums,

@@ -26,7 +26,7 @@ TRIALS = (0.35, 0.55, 0.75, 0.88, 0.95)
 """Where the bound on the curvature is tried, as fractions of the pole at -1/max f."""
 
 
-def curvature_bound(y: NDArray, yhat: NDArray, f: NDArray, n: int, overlap: float) -> float:
+def curvature_bound(z: NDArray, yhat: NDArray, f: NDArray, n: int, overlap: float) -> float:
     r"""Bound the largest eigenvalue of :math:`X^T \mathrm{diag}(f) X` at large N, in O(M).
 
     For every :math:`\chi` in :math:`(-1/\max f, 0)` the right edge of the bulk lies below
@@ -38,8 +38,8 @@ def curvature_bound(y: NDArray, yhat: NDArray, f: NDArray, n: int, overlap: floa
 
     Parameters
     ----------
-    y, yhat, f : ndarray, shape (M,)
-        Labels, fields and curvatures.
+    z, yhat, f : ndarray, shape (M,)
+        Fields of the signal (zeros where it is not known), of the estimate, and curvatures.
     n : int
         Dimension N.
     overlap : float
@@ -69,12 +69,12 @@ def curvature_bound(y: NDArray, yhat: NDArray, f: NDArray, n: int, overlap: floa
         return 0.0
     # Components along the signal and along the part of the estimate orthogonal to it.
     rest = max(1 - overlap**2, 1e-6)
-    across = (yhat - overlap * y) / np.sqrt(rest)
+    across = (yhat - overlap * z) / np.sqrt(rest)
     least = np.inf
     for fraction in TRIALS:
         chi = -fraction / top
         weight = f / (1 + chi * f) / n
-        k11, k12, k22 = ((weight * u) @ v for u, v in ((y, y), (y, across), (across, across)))
+        k11, k12, k22 = ((weight * u) @ v for u, v in ((z, z), (z, across), (across, across)))
         plane = (k11 + k22) / 2 + np.hypot((k11 - k22) / 2, k12)
         least = min(least, max(-1 / chi + weight.sum(), plane))
     return float(least)
@@ -83,23 +83,13 @@ def curvature_bound(y: NDArray, yhat: NDArray, f: NDArray, n: int, overlap: floa
 def advance(problem: Problem, batch: Batch, until: float, limits: Limits) -> None:
     r"""Descend to a given time, in place: :math:`w \leftarrow w - \eta (g - \mu w)`, then rescale.
 
-    The step is :math:`\eta = \min(\eta_{max}, s / \lambda)`, with lambda the `curvature_bound` and
-    s the safety, shortened to end at the time asked for.
-
-    Parameters
-    ----------
-    problem : Problem
-        The instance.
-    batch : Batch
-        The descents; those that are still running when they get there can be advanced again.
-    until : float
-        Flow time.
-    limits : Limits
-        The step rule and the ends.
+    The step is `prlib.schemes.Scheme.length` of the `curvature_bound`, shortened to end at the time
+    asked for. Descents that are still running when they get there can be advanced again.
     """
+    z = np.zeros_like(problem.y) if problem.signal is None else problem.z
     for w, record in zip(batch.W, batch.records, strict=True):
         while record["status"] == RUNNING:
-            direction, bound = _observe(problem, w, record)
+            direction, bound = _observe(problem, z, w, record)
             _judge(record, limits)
             if record["status"] != RUNNING or record["time"] >= until:
                 break
@@ -109,17 +99,17 @@ def advance(problem: Problem, batch: Batch, until: float, limits: Limits) -> Non
             _step(w, record, direction, bound, until, limits)
 
 
-def _observe(problem: Problem, w: NDArray, record: np.void) -> tuple[NDArray, float]:
+def _observe(problem: Problem, z: NDArray, w: NDArray, record: np.void) -> tuple[NDArray, float]:
     loss, y, n = problem.loss, problem.y, problem.n
     yhat = problem.X @ w
     residual = loss.derivative(y, yhat)
     mu = float(residual @ yhat) / n
-    overlap = float(w @ problem.signal) / n
+    overlap = np.nan if problem.signal is None else float(w @ problem.signal) / n
     direction = problem.X.T @ residual - mu * w
-    if record["time"] < record["release"]:
+    if record["time"] < record["hold"]:
         direction -= (direction @ problem.signal / n) * problem.signal
-    energy = float(np.sum(loss.value(y, yhat), dtype=np.float64))
-    doubt = np.sum(np.abs(residual * yhat), dtype=np.float64) + energy
+    energy = float(np.sum(loss.value(y, yhat), dtype=np.float64)) / n
+    doubt = np.sum(np.abs(residual * yhat), dtype=np.float64) / n + energy
     rounding = ROUNDING * float(np.finfo(w.dtype).eps) * float(doubt)
     if record["last_step"] > 0:
         fall, doubt = record["energy"] - energy, rounding + record["rounding"]
@@ -132,14 +122,14 @@ def _observe(problem: Problem, w: NDArray, record: np.void) -> tuple[NDArray, fl
     record["energy"], record["rounding"] = energy, rounding
     record["mu"], record["overlap"] = mu, overlap
     record["gradient_norm"] = np.sqrt(float(direction @ direction) / n)
-    bound = curvature_bound(y, yhat, loss.curvature(y, yhat), n, overlap)
+    bound = curvature_bound(z, yhat, loss.curvature(y, yhat), n, np.nan_to_num(overlap))
     return direction, bound - min(mu, 0.0)
 
 
 def _judge(record: np.void, limits: Limits) -> None:
     if not (np.isfinite(record["energy"]) and np.isfinite(record["gradient_norm"])):
         record["status"] = DIVERGED
-    elif record["time"] >= record["release"]:
+    elif record["time"] >= record["hold"]:
         if abs(record["overlap"]) >= limits.success:
             record["status"] = RECOVERED
         elif record["gradient_norm"] < limits.stationary:
@@ -149,14 +139,14 @@ def _judge(record: np.void, limits: Limits) -> None:
 def _step(
     w: NDArray, record: np.void, direction: NDArray, bound: float, until: float, limits: Limits
 ) -> None:
-    constrained = record["time"] < record["release"]
-    goal = min(until, record["release"]) if constrained else until
-    eta = limits.step if limits.step * bound <= limits.safety else limits.safety / bound
+    held = record["time"] < record["hold"]
+    goal = min(until, record["hold"]) if held else until
+    eta = limits.scheme.length(bound)
     record["smallest_step"] = min(record["smallest_step"], eta)
     record["largest_step"] = max(record["largest_step"], eta)
     # Land on the goal exactly, and never a rounding error short of it.
     left = goal - record["time"]
-    if eta >= left * (1 - 1e-9):
+    if eta >= left * (1 - limits.scheme.slack):
         eta, record["time"] = left, goal
     else:
         record["time"] += eta
@@ -164,5 +154,5 @@ def _step(
     moved = w - eta * direction
     w[:] = moved * np.sqrt(n / float(moved @ moved))
     record["last_step"] = eta
-    record["slope"] = eta * n * record["gradient_norm"] ** 2
+    record["slope"] = eta * record["gradient_norm"] ** 2
     record["steps"] += 1

@@ -42,11 +42,11 @@ class Trajectory:
     time : ndarray, shape (T,)
         Flow time, the sum of the steps, from 0 to where the descent stopped.
     energy : ndarray, shape (T,)
-        Energy L(w).
+        Energy per dimension, L(w)/N.
     mu : ndarray, shape (T,)
         Multiplier of the sphere.
     overlap : ndarray, shape (T,)
-        Overlap with the signal, with its sign.
+        Overlap with the signal, with its sign; NaN without a signal.
     gradient_norm : ndarray, shape (T,)
         Norm of the gradient along the sphere, divided by the root of N.
     eigenvalues : ndarray, shape (T, k)
@@ -54,7 +54,7 @@ class Trajectory:
     signal_overlap2, start_overlap2, displacement_overlap2, gradient_overlap2 : ndarray
         Squared overlap of each eigenvector, shape (T, k): with the signal, with the lowest
         eigenvector at the start, with the displacement w(t) - w(0), and with the gradient; NaN
-        where there is no such direction (no displacement at time 0).
+        where there is no such direction (no displacement at time 0, no signal).
     states : ndarray, shape (T, N), or None
         The estimates themselves, if asked for.
     w : ndarray, shape (N,)

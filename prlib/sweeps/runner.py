@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from prlib.descent.instance import descend_starts, instance
+from prlib.schemes import GradientFlow
 from prlib.sweeps.executors import available_cores, check_executor, deferred_interrupt
 from prlib.sweeps.executors import executor as start_executor
 from prlib.sweeps.progress import Progress
@@ -90,10 +91,9 @@ def run_task(task: Task) -> list[dict[str, Any]]:
         task.starts,
         task.time,
         task.seed,
-        constrained_time=task.constrained_time,
+        hold=task.constrained_time,
         dtype=task.dtype,
-        step=task.step,
-        safety=task.safety,
+        scheme=GradientFlow(task.step, task.safety),
         success=task.success,
     )
     return [
@@ -105,12 +105,12 @@ def run_task(task: Task) -> list[dict[str, Any]]:
             "replica": task.replica,
             "seed": task.seed,
             "recovered": end.recovered,
-            "overlap": end.overlap,
-            "energy": end.energy,
+            "overlap": end.abs_overlap,
+            "energy": end.energy * task.n,
             "time": end.time,
             "steps": end.steps,
             "stopped_by": end.stopped_by,
-            "start_overlap": end.start_overlap,
+            "start_overlap": end.abs_start_overlap,
             "rises": end.rises,
             "sharpness": end.trajectory.step.sharpness,
             "time_limit": task.time,
@@ -138,10 +138,9 @@ def _observed_rows(task: Task) -> list[dict[str, Any]]:
         task.starts,
         task.observe[-1],
         task.seed,
-        constrained_time=task.constrained_time,
+        hold=task.constrained_time,
         dtype=task.dtype,
-        step=task.step,
-        safety=task.safety,
+        scheme=GradientFlow(task.step, task.safety),
         success=None,
         stationary=0.0,
         times=task.observe,
@@ -159,7 +158,7 @@ def _observed_rows(task: Task) -> list[dict[str, Any]]:
             "start": start,
             "replica": task.replica,
             "seed": task.seed,
-            "recovered": run.overlap >= task.success,
+            "recovered": run.abs_overlap >= task.success,
             "rises": run.rises,
             "stopped_by": run.stopped_by,
             "run": address,
@@ -172,7 +171,7 @@ def _observed_rows(task: Task) -> list[dict[str, Any]]:
                     **whole,
                     "time": path.time[i],
                     "overlap": abs(path.overlap[i]),
-                    "energy": path.energy[i] / task.n,
+                    "energy": path.energy[i],
                     "mu": path.mu[i],
                     "gradient_norm": path.gradient_norm[i],
                     "lowest": path.eigenvalues[i, 0],

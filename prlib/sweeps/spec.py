@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from prlib.descent.flow import SAFETY
-from prlib.descent.instance import CONSTRAINED_TIME
+from prlib.descent.instance import HOLD
 from prlib.descent.starts import as_start
 from prlib.parameters import ParameterError, check, check_measurements
 
@@ -159,9 +158,9 @@ class Grid:
     start: tuple[str, ...]
     replicas: int
     time: float
-    constrained_time: float = CONSTRAINED_TIME
+    constrained_time: float = HOLD
     step: float = 0.5
-    safety: float = SAFETY
+    safety: float = 1.0
     success: float = 0.99
     dtype: str = "float32"
     observe: tuple[float, ...] = ()

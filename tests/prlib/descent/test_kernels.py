@@ -12,8 +12,10 @@ from prlib.descent.batch import RUNNING, Batch, Limits
 from prlib.descent.kernels import Workspace
 from prlib.losses import Intensity, NormalizedIntensity
 from prlib.problem import Problem, random_on_sphere
+from prlib.schemes import GradientFlow
 
-LIMITS = Limits(step=0.5, safety=0.8, success=2.0, stationary=0.0, max_steps=10**9)
+CAREFUL = GradientFlow(safety=0.8)
+LIMITS = Limits(CAREFUL, success=2.0, stationary=0.0, max_steps=10**9)
 
 
 def instance(n, alpha, count, dtype=np.float64, loss=None):
@@ -24,15 +26,15 @@ def instance(n, alpha, count, dtype=np.float64, loss=None):
     return problem, np.array([random_on_sphere(n, rng) for _ in range(count)]).astype(dtype)
 
 
-def both(problem, starts, release, until, limits=LIMITS, threads=1):
-    compiled, plain = (Batch.at(starts, release) for _ in range(2))
+def both(problem, starts, hold, until, limits=LIMITS, threads=1):
+    compiled, plain = (Batch.at(starts, hold) for _ in range(2))
     Workspace(problem, len(starts), threads).advance(compiled, until, limits)
     reference.advance(problem, plain, until, limits)
     return compiled, plain
 
 
-def one_step_of(problem, starts, release, threads=1):
-    return both(problem, starts, release, np.inf, Limits(0.5, 0.8, 2.0, 0.0, max_steps=1), threads)
+def one_step_of(problem, starts, hold, threads=1):
+    return both(problem, starts, hold, np.inf, Limits(CAREFUL, 2.0, 0.0, max_steps=1), threads)
 
 
 # Sizes that fill vectors, blocks and tiles of rows, and sizes that fill none.
@@ -40,8 +42,8 @@ def one_step_of(problem, starts, release, threads=1):
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 7, 12])
 def test_one_step_agrees_to_rounding(n, alpha, count):
     problem, starts = instance(n, alpha, count)
-    release = np.where(np.arange(count) % 2, 1.0, 0.0)
-    compiled, plain = one_step_of(problem, starts, release)
+    hold = np.where(np.arange(count) % 2, 1.0, 0.0)
+    compiled, plain = one_step_of(problem, starts, hold)
     # Sums of N and M terms, multiplied by curvatures up to f: eps sqrt(N M) f with room for ten.
     scale = 10 * np.finfo(float).eps * np.sqrt(problem.n * problem.m) * 1e3
     assert np.allclose(compiled.W, plain.W, rtol=0, atol=scale)
@@ -88,7 +90,7 @@ def test_a_descent_does_not_depend_on_its_companions(count, dtype):
 def test_those_that_recover_leave_and_the_rest_go_on():
     problem, starts = instance(60, 6.0, 3)
     starts[1] = problem.signal
-    limits = Limits(0.5, 0.8, 0.99, 1e-9, 10**9)
+    limits = Limits(CAREFUL, 0.99, 1e-9, 10**9)
     batch = Batch.at(starts, np.zeros(3))
     Workspace(problem, 3, 1).advance(batch, 0.5, limits)
     assert batch.records["steps"][1] == 0

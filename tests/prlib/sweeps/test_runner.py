@@ -54,10 +54,12 @@ def test_the_table_has_a_row_a_run_and_the_columns_of_the_contract(undisturbed, 
 def test_a_row_is_what_descend_says_of_its_seed(undisturbed):
     for _, row in undisturbed.table.iloc[[0, 4, 50]].iterrows():
         a = None if np.isnan(row["a"]) else row["a"]
-        end = descend_instance(
-            a, row["alpha"], row["n"], row["start"], 5.0, row["seed"], constrained_time=1.0
+        end = descend_instance(a, row["alpha"], row["n"], row["start"], 5.0, row["seed"], hold=1.0)
+        assert (end.abs_overlap, end.energy * row["n"], end.steps) == (
+            row["overlap"],
+            row["energy"],
+            row["steps"],
         )
-        assert (end.overlap, end.energy, end.steps) == (row["overlap"], row["energy"], row["steps"])
 
 
 def test_starts_of_one_replica_share_the_instance(undisturbed):

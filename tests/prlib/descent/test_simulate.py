@@ -12,6 +12,7 @@ from prlib.descent.reference import advance, curvature_bound
 from prlib.losses import Intensity, NormalizedIntensity
 from prlib.parameters import ParameterError
 from prlib.problem import Problem, random_on_sphere
+from prlib.schemes import GradientFlow
 from prlib.spectra.numerical import eigenvalues
 
 
@@ -37,7 +38,7 @@ def test_what_is_recorded_is_what_the_problem_says_of_the_states(drawn):
     path = descend(problem, point, time=2.0, times=[0.1, 1.0], keep_states=True)
     assert path.time.tolist() == [0.0, 0.1, 1.0, 2.0]
     for i, w in enumerate(path.states):
-        assert np.isclose(path.energy[i], problem.energy(w) * problem.n)
+        assert np.isclose(path.energy[i], problem.energy(w))
         assert np.isclose(path.mu[i], problem.mu(w))
         assert np.isclose(path.overlap[i], problem.overlap(w))
         norm = np.linalg.norm(problem.gradient(w)) / np.sqrt(problem.n)
@@ -70,16 +71,16 @@ def test_each_way_to_end_is_named():
         assert descend(poor, np.array([1.0, 1.0, -1.0]), time=1.0).stopped_by == "diverged"
 
 
-def test_a_constrained_descent_stays_on_the_equator_until_its_release():
+def test_a_constrained_descent_stays_on_the_equator_until_its_hold_ends():
     path = descend_instance(
-        0.01, 3.0, 96, "constrained", 6.0, 2, constrained_time=4.0, times=[1, 2, 4, 6]
+        0.01, 3.0, 96, "constrained", 6.0, 2, hold=4.0, times=[1, 2, 4, 6]
     ).trajectory
     assert np.all(np.abs(path.overlap[path.time <= 4]) < 1e-6)
     assert abs(path.overlap[-1]) > 1e-4
 
 
 def test_the_orthogonal_start_is_the_constrained_one_never_held():
-    settings = {"constrained_time": 1.0, "times": [0.5, 6.0]}
+    settings = {"hold": 1.0, "times": [0.5, 6.0]}
     held, free = (
         descend_instance(0.01, 3.0, 96, start, 6.0, 2, **settings).trajectory
         for start in ("constrained", "orthogonal")
@@ -94,14 +95,14 @@ def test_starts_of_one_seed_are_paired():
     alone = descend_instance(0.01, 3.0, 64, "spectral", 1.0, 7)
     assert alone == ends[1]
     assert np.array_equal(alone.trajectory.w, ends[1].trajectory.w)
-    assert ends[2].start_overlap < 1e-6
+    assert ends[2].abs_start_overlap < 1e-6
     assert len({end.start_overlap for end in ends}) == 3
 
 
 def test_the_optimal_start_knows_more_than_the_spectral_one():
     overlaps = np.array(
         [
-            [end.start_overlap for end in descend_starts(0.01, 3.0, 200, names, 1e-3, seed)]
+            [end.abs_start_overlap for end in descend_starts(0.01, 3.0, 200, names, 1e-3, seed)]
             for seed in range(5)
             for names in [("random", "optimal")]
         ]
@@ -140,13 +141,13 @@ def test_the_curvature_stays_near_its_bound_along_a_descent(loss, n, alpha):
     [
         ({"time": -1}, r"time = -1: must be a finite number > 0"),
         ({"times": [0.5, 2.0]}, r"times: must be a list of numbers from 0 to time = 1"),
-        ({"step": 0}, r"step = 0: must be a finite number > 0"),
-        ({"safety": 2.5}, r"safety = 2.5: must be a number between 0 and 2"),
+        ({"scheme": "flow(step=0)"}, r"step = 0: must be a finite number > 0"),
+        ({"scheme": "flow(safety=2.5)"}, r"safety = 2.5: must be a number between 0 and 2"),
         ({"success": 1.5}, r"success = 1.5: must be a number in \(0, 1\]"),
         ({"stationary": -1}, r"stationary = -1: must be a finite number >= 0"),
         ({"max_steps": 0}, r"max_steps = 0: must be a whole number >= 1"),
         ({"eigenpairs": 97}, r"eigenpairs = 97: must be a whole number from 0 to N = 96"),
-        ({"release": -1.0}, r"release = \[-1.0\]: must be a finite time >= 0"),
+        ({"hold": -1.0}, r"hold = \[-1.0\]: must be a finite time >= 0"),
         ({"threads": 0}, r"threads = 0: must be a whole number >= 1"),
     ],
 )
@@ -174,7 +175,7 @@ def test_theory_alone_does_not_load_the_compiler():
 
 @pytest.mark.slow
 def test_compiled_and_plain_descents_recover_equally_often():
-    limits = Limits(0.5, 1.0, 0.99, 1e-6, 10**9)
+    limits = Limits(GradientFlow(), 0.99, 1e-6, 10**9)
     compiled, plain = [], []
     for seed in range(60):
         problem, point = instance(0.01, 2.5, 48, seed, dtype=np.float64)

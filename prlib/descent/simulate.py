@@ -1,10 +1,11 @@
-"""Gradient flow on the sphere: descend, record, and say how it ended."""
+"""Descend on the sphere, record on the way, and say how it ended."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,11 +14,8 @@ from prlib.descent.batch import DIVERGED, RECOVERED, RUNNING, STATIONARY, STEPS,
 from prlib.descent.trajectory import StepRecord, StoppedBy, Trajectory
 from prlib.parameters import ParameterError, check
 from prlib.problem import Problem
+from prlib.schemes import Scheme, as_scheme
 from prlib.spectra.numerical import lowest_eigenpairs
-
-SAFETY = 1.0
-"""Step times bounded curvature. The bound holds at large N; at N = 32 the curvature exceeds it by
-up to a fifth, and a step stays stable up to twice its inverse."""
 
 _ENDS: dict[int, StoppedBy] = {
     RUNNING: "time",
@@ -28,59 +26,24 @@ _ENDS: dict[int, StoppedBy] = {
 }
 
 
-def descend(
-    problem: Problem,
-    w0: NDArray,
-    *,
-    time: float,
-    times: ArrayLike | None = None,
-    release: float = 0.0,
-    eigenpairs: int = 0,
-    keep_states: bool = False,
-    step: float = 0.5,
-    safety: float = SAFETY,
-    success: float | None = 0.99,
-    stationary: float = 1e-6,
-    max_steps: int = 1_000_000,
-    threads: int = 1,
-) -> Trajectory:
+def descend(problem: Problem, w0: NDArray, *, hold: float = 0.0, **options: object) -> Trajectory:
     r"""Descend from one estimate along the sphere.
 
-    Each step is :math:`w \leftarrow w - \eta (g - \mu w)`, rescaled to squared norm N, and as large
-    as both `step` and the curvature allow: :math:`\eta = \min(\eta_{max}, s/\lambda)`, with
-    lambda a bound on the largest eigenvalue of the Hessian
-    (`prlib.descent.reference.curvature_bound`) and s the safety.
+    Each step is :math:`w \leftarrow w - \eta (g - \mu w)`, rescaled to squared norm N, with a step
+    that the scheme chooses from a bound on the largest eigenvalue of the Hessian
+    (`prlib.descent.reference.curvature_bound`).
 
     Parameters
     ----------
     problem : Problem
-        The instance. Its precision is the descent's.
+        The instance; its precision is the descent's. Without a signal overlaps are NaN and
+        nothing is ever recovered. Where X is no array, NumPy takes the steps.
     w0 : ndarray, shape (N,)
         Where to start; it is rescaled to squared norm N.
-    time : float
-        Flow time at which to stop, the sum of the steps.
-    times : array_like, optional
-        Flow times at which to record; 0 and the end are always among them. A step is shortened
-        to land on each.
-    release : float
-        Flow time until which an update has no component along the signal.
-    eigenpairs : int
-        How many of the lowest eigenpairs of the Hessian to record.
-    keep_states : bool
-        Whether to keep the estimates at the recorded times.
-    step : float
-        Largest step.
-    safety : float
-        Largest product of a step and the bounded curvature, in (0, 2).
-    success : float or None
-        Modulus of the overlap at which the signal counts as recovered, in (0, 1]; ``None`` to go
-        on regardless.
-    stationary : float
-        Norm of the gradient over the root of N below which to stop; 0 to go on regardless.
-    max_steps : int
-        Largest number of steps.
-    threads : int
-        Threads of the compiled step.
+    hold : float
+        Flow time for which an update has no component along the signal.
+    **options
+        See `descend_together`; `time` is needed.
 
     Returns
     -------
@@ -89,8 +52,10 @@ def descend(
 
     Raises
     ------
+    ParameterError
+        If an argument is out of range.
     ValueError
-        If an argument is out of range or shapes do not match.
+        If shapes do not match.
 
     Examples
     --------
@@ -102,21 +67,7 @@ def descend(
     >>> path.stopped_by, bool(abs(path.overlap[-1]) >= 0.99), path.step.rises
     ('recovered', True, 0)
     """
-    return descend_together(
-        problem,
-        np.asarray(w0)[None],
-        time=time,
-        times=times,
-        release=[release],
-        eigenpairs=eigenpairs,
-        keep_states=keep_states,
-        step=step,
-        safety=safety,
-        success=success,
-        stationary=stationary,
-        max_steps=max_steps,
-        threads=threads,
-    )[0]
+    return descend_together(problem, np.asarray(w0)[None], hold=[hold], **options)[0]
 
 
 def descend_together(
@@ -125,11 +76,10 @@ def descend_together(
     *,
     time: float,
     times: ArrayLike | None = None,
-    release: Sequence[float] | None = None,
+    hold: Sequence[float] | None = None,
     eigenpairs: int = 0,
     keep_states: bool = False,
-    step: float = 0.5,
-    safety: float = SAFETY,
+    scheme: str | Scheme = "flow",
     success: float | None = 0.99,
     stationary: float = 1e-6,
     max_steps: int = 1_000_000,
@@ -140,13 +90,32 @@ def descend_together(
     Parameters
     ----------
     problem : Problem
-        The instance.
+        See `descend`.
     starts : ndarray, shape (B, N)
         Where to start, one descent a row.
-    time, times, eigenpairs, keep_states, step, safety, success, stationary, max_steps, threads
-        See `descend`.
-    release : sequence of float, optional
+    time : float
+        Flow time at which to stop, the sum of the steps.
+    times : array_like, optional
+        Flow times at which to record; 0 and the end are always among them. `flow` shortens a step
+        to land on each; `descent` records after the step that is nearest.
+    hold : sequence of float, optional
         For each descent, see `descend`.
+    eigenpairs : int
+        How many of the lowest eigenpairs of the Hessian to record.
+    keep_states : bool
+        Whether to keep the estimates at the recorded times.
+    scheme : str or Scheme
+        How to step, see `prlib.schemes.as_scheme`.
+    success : float or None
+        Modulus of the overlap at which the signal counts as recovered, in (0, 1]; ``None`` to go
+        on regardless.
+    stationary : float
+        Norm of the gradient over the root of N below which to stop; 0 to go on regardless.
+    max_steps : int
+        Largest number of steps.
+    threads : int
+        Threads of the compiled step. A process that has used several must not be forked: the
+        child has none of them, and is refused any but one.
 
     Returns
     -------
@@ -155,16 +124,18 @@ def descend_together(
 
     Raises
     ------
+    ParameterError
+        If an argument is out of range.
     ValueError
-        If an argument is out of range or shapes do not match.
+        If shapes do not match.
     """
-    time = check("time", time)
-    limits = _limits(step, safety, success, stationary, max_steps)
+    scheme = as_scheme(scheme)
+    stops = _stops(scheme, times, check("time", time))
+    limits = _limits(scheme, success, stationary, max_steps)
     if threads < 1:
         raise ParameterError(f"threads = {threads!r}: must be a whole number >= 1")
-    stops = _stops(times, time)
     starts = _checked_starts(problem, starts)
-    batch = Batch.at(starts, _checked_release(release, len(starts)))
+    batch = Batch.at(starts, scheme.stops(_checked_hold(problem, hold, len(starts))))
     recorders = [_Recorder(problem, w, eigenpairs, keep_states) for w in batch.W]
     advance = _engine(problem, len(starts), threads)
     for stop in stops:
@@ -180,19 +151,16 @@ def descend_together(
 
 def _engine(problem: Problem, count: int, threads: int) -> Callable[[Batch, float, Limits], None]:
     # The compiler is loaded where a descent runs, so that theory alone starts at once.
+    if not isinstance(problem.X, np.ndarray):
+        from prlib.descent.reference import advance  # noqa: PLC0415
+
+        return partial(advance, problem)
     from prlib.descent.kernels import Workspace  # noqa: PLC0415
 
     return Workspace(problem, count, threads).advance
 
 
-def _limits(
-    step: float, safety: float, success: float | None, stationary: float, max_steps: int
-) -> Limits:
-    step = check("step", step)
-    if not 0 < safety < 2:
-        raise ParameterError(
-            f"safety = {safety!r}: must be a number between 0 and 2 (step times curvature)"
-        )
+def _limits(scheme: Scheme, success: float | None, stationary: float, max_steps: int) -> Limits:
     if success is not None and not 0 < success <= 1:
         raise ParameterError(
             f"success = {success!r}: must be a number in (0, 1], or None (overlap that counts)"
@@ -201,16 +169,17 @@ def _limits(
         raise ParameterError(f"stationary = {stationary!r}: must be a finite number >= 0")
     if max_steps < 1:
         raise ParameterError(f"max_steps = {max_steps!r}: must be a whole number >= 1")
-    return Limits(step, safety, math.inf if success is None else success, stationary, max_steps)
+    return Limits(scheme, math.inf if success is None else success, stationary, max_steps)
 
 
-def _stops(times: ArrayLike | None, time: float) -> list[float]:
-    if times is None:
-        return [0.0, time]
-    wanted = np.atleast_1d(np.asarray(times, dtype=float))
+def _stops(scheme: Scheme, times: ArrayLike | None, time: float) -> list[float]:
+    wanted = np.atleast_1d(np.asarray([] if times is None else times, dtype=float))
     if wanted.ndim != 1 or not np.all((wanted >= 0) & (wanted <= time)):
         raise ParameterError(f"times: must be a list of numbers from 0 to time = {time:g}")
-    return sorted({0.0, time, *wanted.tolist()})
+    last = float(scheme.stops(time))
+    if not last > 0:
+        raise ParameterError(f"time = {time:g}: must be at least one step of {scheme}")
+    return sorted({0.0, last, *scheme.stops(wanted).tolist()})
 
 
 def _checked_starts(problem: Problem, starts: NDArray) -> NDArray:
@@ -226,15 +195,19 @@ def _checked_starts(problem: Problem, starts: NDArray) -> NDArray:
     return (starts * (math.sqrt(problem.n) / norms)[:, None]).astype(problem.X.dtype)
 
 
-def _checked_release(release: Sequence[float] | None, count: int) -> NDArray[np.float64]:
-    if release is None:
-        return np.zeros(count)
-    release = np.asarray(release, dtype=float)
-    if release.shape != (count,) or not np.all(np.isfinite(release) & (release >= 0)):
+def _checked_hold(
+    problem: Problem, hold: Sequence[float] | None, count: int
+) -> NDArray[np.float64]:
+    times = np.zeros(count) if hold is None else np.asarray(hold, dtype=float)
+    if times.shape != (count,) or not np.all(np.isfinite(times) & (times >= 0)):
         raise ParameterError(
-            f"release = {release.tolist()}: must be a finite time >= 0 for each of {count} starts"
+            f"hold = {times.tolist()}: must be a finite time >= 0 for each of {count} starts"
         )
-    return release
+    if problem.signal is None and np.any(times > 0):
+        raise ParameterError(
+            f"hold = {times.max():g}: must be 0 where the problem has no signal to hold it from"
+        )
+    return times
 
 
 @dataclass
@@ -273,8 +246,9 @@ class _Recorder:
         self.last_vectors = pairs.vectors
         if self.first_vector is None:
             self.first_vector = pairs.vectors[0]
+        signal = self.problem.signal
         directions = (
-            self.problem.signal,
+            np.zeros(len(w)) if signal is None else signal,
             self.first_vector,
             w.astype(np.float64) - self.w0,
             self.problem.gradient(w),
