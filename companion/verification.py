@@ -17,8 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from companion.claims.claim import MIME, Verdict
-from companion.claims.constrained_vs_random import plateau_claim
+from companion.claims.claim import MIME, Kind
+from companion.claims.constrained_vs_random import plateau
+from companion.claims.verdicts import Verdict
 from companion.reexecution import FOLDER, notebooks
 from prlib.parameters import ParameterError
 from prlib.sweeps import Spec, SweepError
@@ -51,6 +52,8 @@ class Held:
         Whether it holds.
     quantity : str
         What the number is.
+    kind : {"physics", "check"}
+        Whether it is about the world, or about the code and the data.
     """
 
     id: str
@@ -61,6 +64,7 @@ class Held:
     source: str
     verdict: Verdict
     quantity: str = ""
+    kind: Kind = "physics"
 
 
 def verify(folder: Path = FOLDER, data: Path = DATA) -> tuple[Held, ...]:
@@ -126,7 +130,9 @@ def _tables(data: Path) -> list[Held]:
             rows, problem = None, f": {error}"
         verdict: Verdict = "FAIL" if problem else "PASS"
         id_ = f"data-{spec.name}"
-        found.append(Held(id_, statement + problem, rows, rows, rows, source, verdict, "rows"))
+        found.append(
+            Held(id_, statement + problem, rows, rows, rows, source, verdict, "rows", "check")
+        )
     return found
 
 
@@ -152,7 +158,7 @@ def _theory_tables(data: Path) -> list[Held]:
         verdict: Verdict = "FAIL" if problem else "PASS"
         text = f"{statement}: {problem}" if problem else statement
         id_ = f"data-{THEORY}-{spec.name}"
-        found.append(Held(id_, text, rows, rows, rows, source, verdict, "rows"))
+        found.append(Held(id_, text, rows, rows, rows, source, verdict, "rows", "check"))
     return found
 
 
@@ -169,15 +175,13 @@ def _elsewhere(data: Path) -> list[Held]:
             continue
         # A table that has grown since is compared in the runs that both have.
         base = ours[ours["run"].isin(again["run"])]
-        claim = plateau_claim(
-            id_,
+        statement = (
             f"no recovered fraction of data/{path.name} changes beyond its interval when "
             f"{len(again)} of its {len(ours)} runs are computed on {_machine(path)} instead of "
-            f"{_machine(data / path.name)}, where {_ended_otherwise(base, again)} end otherwise",
-            base,
-            again,
+            f"{_machine(data / path.name)}, where {_ended_otherwise(base, again)} end otherwise"
         )
-        found.append(Held(**asdict(claim), source=source))
+        finding = plateau(base, again)
+        found.append(Held(id_, statement, source=source, kind="check", **asdict(finding)))
     return found
 
 

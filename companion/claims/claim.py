@@ -118,7 +118,7 @@ class Claim:
         return f"{self.verdict}  {self.id}: {self.statement}"
 
 
-def evaluate(rows: Iterable[Row], **tables: Any) -> list[Claim]:
+def evaluate(rows: Iterable[Row], /, **tables: Any) -> list[Claim]:
     """Decide the claims of a chapter on its tables.
 
     Parameters

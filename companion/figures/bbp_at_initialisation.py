@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from companion.ensembles import mean_interval
+from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure
 from companion.figures.style import (
     COLOURS,

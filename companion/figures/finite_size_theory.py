@@ -9,10 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from companion.analysis.finite_size import Growth, recovery_probability
+from companion.analysis.finite_size import Growth, predicted_halves, recovery_probability
+from companion.analysis.intervals import mean_interval
 from companion.analysis.scaling import FORMS, Scaling
-from companion.claims.finite_size_theory import predicted_halves
-from companion.ensembles import mean_interval
 from companion.figures.export import BookFigure
 from companion.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
 from prlib.losses import NormalizedIntensity

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from companion.ensembles import mean_interval
+from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure
 from companion.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
 from prlib.losses import NormalizedIntensity

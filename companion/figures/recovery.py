@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.special import expit
 
-from companion.analysis.scaling import FORMS, REACH, Scaling, near_half
-from companion.ensembles import mean_interval
+from companion.analysis.half_points import REACH, near_half
+from companion.analysis.intervals import mean_interval
+from companion.analysis.scaling import FORMS, Scaling
 from companion.figures.export import BookFigure
 from companion.figures.style import (
     OPAQUE,

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from companion.claims.threshold_states import LATE, relaxation
-from companion.ensembles import mean_interval
+from companion.analysis.intervals import mean_interval
+from companion.analysis.runs import LATE, relaxation
 from companion.figures.export import BookFigure
 from companion.figures.style import (
     COLOURS,

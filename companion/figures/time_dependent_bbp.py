@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from companion.claims.time_dependent_bbp import transition_times
-from companion.ensembles import mean_interval
+from companion.analysis.dynamics import transition_times
+from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure
 from companion.figures.style import (
     COLOURS,
