@@ -24,9 +24,10 @@ from machine import RESULTS, best, limit, machine, say, without_overrides, write
 from numba import njit, prange
 from peers import draw, seconds_a_step
 
-from prlib.descent import descend_instance
+from prlib.descent import descend_instance, products
 from prlib.descent.batch import RUNNING, Batch, Limits
-from prlib.descent.kernels import Workspace, _back, _curvature_bound, _fields, _fields_8x1, _place
+from prlib.descent.blocks import fields_block
+from prlib.descent.kernels import Workspace, _curvature_bound
 from prlib.losses import NormalizedIntensity
 from prlib.problem import Problem
 from prlib.schemes import GradientFlow
@@ -46,12 +47,14 @@ def read_bandwidth(nbytes, seconds):
     n = 4096
     m = max(16, nbytes // (4 * n) // 16 * 16)
 
+    rows_8, place = fields_block(8, 1), products.place
+
     @njit(parallel=True, error_model="numpy")
     def read(X, w, Z):
         m, n = X.shape
         for t in prange(THREADS):
             for r in range(t * m // THREADS, (t + 1) * m // THREADS, 8):
-                _fields_8x1(_place(X, r * n), n, _place(w, 0), n, n, _place(Z, r), m)
+                rows_8(place(X, r * n), n, place(w, 0), n, n, place(Z, r), m)
 
     X, w, Z = (
         np.ones((m, n), np.float32),
@@ -108,10 +111,10 @@ def profile(n, count, seconds):
         return best(lambda: [part(row) for row in range(0, m - rows + 1, rows)], seconds)
 
     def fields(row):
-        _fields(X, starts, count, row, row + rows, n, w.Z)
+        products.fields(X, starts, count, row, row + rows, n, w.Z)
 
     def back(row):
-        _back(X, w.Q[0], count, row, row + rows, n, 64, w.G[0])
+        products.back(X, w.Q[0], count, row, row + rows, n, 64, w.G[0])
 
     cached = 4 * rows * n * count
     return {

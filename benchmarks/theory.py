@@ -24,12 +24,18 @@ from plain import (
     threshold_state_quadrature,
 )
 
-import prlib.transitions
 from companion.ensembles import in_parallel
 from prlib.losses import NormalizedIntensity
+from prlib.measures import random_start as measures_random_start
 from prlib.measures.dynamical import dynamical
-from prlib.measures.threshold_state import solve_threshold_state
-from prlib.transitions import alpha_init, alpha_threshold, thresholds
+from prlib.measures.threshold_states import branch, solve_threshold_state
+from prlib.transitions import (
+    alpha_init,
+    alpha_threshold,
+    random_start,
+    threshold_states,
+    thresholds,
+)
 
 STATE = (0.01, 4.0)
 BATCHES = 16
@@ -37,7 +43,8 @@ BATCHES = 16
 
 def uncached(function, *arguments):
     """Run a function of the theory with nothing remembered."""
-    for value in vars(prlib.transitions).values():
+    modules = (random_start, measures_random_start, branch, threshold_states)
+    for value in [value for module in modules for value in vars(module).values()]:
         if hasattr(value, "cache_clear"):
             value.cache_clear()
     return function(*arguments)

@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from prlib.cli import command, literal
+from prlib import cli
+from prlib.cli import harmless, literal
 from prlib.parameters import ParameterError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""Where the book lies beside its machinery."""
 
 
 def add_commands(commands: Any) -> None:
-    """Add the commands of the book to the command line; `prlib.cli` calls it by entry point.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        What `prlib.cli` adds its own to.
-    """
+    """Add the commands of the book to the command line; `prlib.cli` calls it by entry point."""
     _add_notebooks(commands)
     _add_rerun(commands)
     _add_figures(commands)
     _add_verify(commands)
+
+
+def command(commands: Any, name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
+    """Add a subcommand that needs the book."""
+
+    def run_in_checkout(arguments: argparse.Namespace) -> None:
+        if not (CHECKOUT / "notebooks").is_dir():
+            raise FileNotFoundError(
+                f"prlib {name} needs a checkout of the book's repository, and only the library is "
+                "installed here"
+            )
+        try:
+            run(arguments)
+        except ModuleNotFoundError as error:
+            raise RuntimeError(
+                f"prlib {name} needs the package {error.name}: `make setup` installs what the "
+                "book takes"
+            ) from None
+
+    return cli.command(commands, name, run_in_checkout, summary)
 
 
 def _add_notebooks(commands: Any) -> None:
@@ -35,13 +54,14 @@ def _notebooks(arguments: argparse.Namespace) -> None:
 
     found = notebooks()
     if arguments.json:
-        print(json.dumps({"notebooks": [asdict(notebook) for notebook in found]}))
+        print(json.dumps({"notebooks": [notebook.described() for notebook in found]}))
         return
     for notebook in found:
-        print(f"{notebook.name}\n  {notebook.title}")
+        print(harmless(f"{notebook.name}\n  {notebook.title}"))
         for parameter in notebook.parameters:
             default = json.dumps(parameter.default)
-            print(f"    {parameter.name:<10} {parameter.type:<16} {default:<24} {parameter.help}")
+            told = f"    {parameter.name:<10} {parameter.type:<16} {default:<24} {parameter.help}"
+            print(harmless(told))
         if notebook.quick:
             values = ", ".join(f"{name} {json.dumps(v)}" for name, v in notebook.quick.items())
             print(f"    --quick sets {values}")
@@ -96,7 +116,7 @@ def _rerun(arguments: argparse.Namespace) -> None:
             )
         )
         return
-    print(f"{verdict}\n\nwritten: {path}")
+    print(harmless(f"{verdict}\n\nwritten: {path}"))
 
 
 def _add_figures(commands: Any) -> None:
@@ -118,7 +138,7 @@ def _figures(arguments: argparse.Namespace) -> None:
         print(json.dumps({"figures": records}))
         return
     for figure in found:
-        print(f"{figure.id:<30} {figure.notebook:<28} {figure.title}")
+        print(harmless(f"{figure.id:<30} {figure.notebook:<28} {figure.title}"))
 
 
 def _figure(arguments: argparse.Namespace) -> None:

@@ -1,53 +1,44 @@
-"""The book's notebooks: what they are, their parameters, and running one with others.
+"""The book's notebooks: what they are, and running one with parameters of your own.
 
-papermill executes; what it lets pass (a parameter that no cell defines, a value of the wrong
-type or outside its range) is refused here before anything runs.
+papermill puts the parameters in; what it lets pass (one that no cell defines, a wrong type, a
+value out of range) is refused here before anything runs.
 """
 
 from __future__ import annotations
 
-import ast
 import html
-import io
 import os
 import re
+import signal
+import subprocess
 import sys
-import tokenize
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
 import nbformat
-import numpy as np
 
-from prlib.parameters import PARAMETERS, ParameterError, check, check_measurements
+from companion.parameters import NotebookParameter, checked, declared
+from prlib.parameters import ParameterError
+from prlib.sweeps.store import write_whole
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 """Where the notebooks of this checkout lie."""
 
+STEPS = (1, 2, 5)
+"""Seconds are told in these times a power of ten, so that a second run tells the same."""
 
-@dataclass(frozen=True)
-class NotebookParameter:
-    """One parameter of a notebook.
+PATIENCE = 10.0
+"""Seconds that an interrupted cell has to keep its results."""
 
-    Attributes
-    ----------
-    name : str
-        Its name, one of `prlib.parameters.PARAMETERS`.
-    type : str
-        "number", "integer", "text" or "flag", or "list of" one of these.
-    default : object
-        The value in the committed notebook.
-    help : str
-        What it is, from the comment beside it.
-    """
-
-    name: str
-    type: str
-    default: Any
-    help: str
+LONGEST_SOCKET = 80
+"""Longest folder of a socket: the whole name may have 104 bytes on some systems."""
 
 
 @dataclass(frozen=True)
@@ -62,47 +53,62 @@ class Notebook:
         Its first heading.
     parameters : tuple of NotebookParameter
         What can be set, in the order of its parameters cell.
-    quick : dict
+    quick : mapping
         Values of some of them with which it takes minutes even where ``data/`` holds nothing, from
         its metadata (``prlib``, ``quick``); empty if it does so anyway.
+    seconds : mapping of str to int
+        How long it took when last executed, at its own values (``book``) and the quick ones.
     """
 
     name: str
     title: str
     parameters: tuple[NotebookParameter, ...]
     quick: Mapping[str, Any]
+    seconds: Mapping[str, int]
+
+    def described(self) -> dict[str, Any]:
+        """Return what a reader sees of it."""
+        parameters = [parameter.described() for parameter in self.parameters]
+        return {"name": self.name, "title": self.title, "parameters": parameters} | {
+            key: dict(getattr(self, key)) for key in ("quick", "seconds")
+        }
 
 
 def notebooks(folder: Path = FOLDER) -> tuple[Notebook, ...]:
     """Return the notebooks of the book, in its order.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where they lie.
-
-    Returns
-    -------
-    tuple of Notebook
-        Name, title and parameters of each.
-
     Raises
     ------
     FileNotFoundError
-        If there is no notebook: prlib then runs outside its repository.
+        If there is none: only the library is installed, without the book.
 
     Examples
     --------
     >>> notebooks()[0].name
     '01-bbp-at-initialisation'
     """
-    paths = sorted(folder.glob("[0-9][0-9]-*.ipynb"))
-    if not paths:
-        raise FileNotFoundError(
-            f"no notebooks in {folder}: prlib finds them beside its package, so run it from a "
-            "checkout of the repository"
+    return tuple(_describe(path) for path in _paths(folder))
+
+
+def find(name: str, folder: Path = FOLDER) -> Notebook:
+    """Return one notebook, or raise a `ParameterError` with the names of all."""
+    known = {path.stem: path for path in _paths(folder)}
+    if name not in known:
+        raise ParameterError(
+            f"notebook {name!r}: must be the name of one (a name, not a path): " + ", ".join(known)
         )
-    return tuple(_describe(path) for path in paths)
+    return _describe(known[name])
+
+
+def expected_time(notebook: Notebook, values: Mapping[str, Any], *, quick: bool = False) -> str:
+    """Say how long a run takes, from how long the last one took; empty if that is not known."""
+    kind = "quick" if quick else "book"
+    if kind not in notebook.seconds:
+        return ""
+    told = f"{notebook.name}: took about {_told(notebook.seconds[kind])} on two cores"
+    where = "with --quick" if quick else "at the book's parameters"
+    more = "; other values may take longer: runs that are not kept in data/ are computed"
+    return f"{told} {where}{more if values else ''}"
 
 
 def rerun(
@@ -139,147 +145,54 @@ def rerun(
 
     Raises
     ------
-    ValueError
-        Before anything runs: an unknown name or parameter, a wrong type, a value out of range.
+    ParameterError
+        Before anything runs: an unknown name or parameter, a wrong type, a value out of range, an
+        output that cannot be written.
     FileExistsError
         If the output exists and must not be replaced.
     RuntimeError
         If a cell fails; nothing is written then.
+    KeyboardInterrupt
+        When interrupted, also by SIGTERM; nothing is written then, and no process is left.
     """
-    import papermill  # noqa: PLC0415 - slow to import, and only needed here
-
-    notebook = _find(name, folder)
-    values = checked(notebook, {**(notebook.quick if quick else {}), **(parameters or {})})
-    target = Path(output) if output is not None else Path(f"{notebook.name}.rerun.ipynb")
-    if target.is_dir() or not target.resolve().parent.is_dir():
-        raise ParameterError(f"output = {str(target)!r}: must be a file in a folder that exists")
-    if target.exists() and not overwrite:
-        raise FileExistsError(
-            f"output = {str(target)!r}: exists already; name another with -o, or replace it with "
-            "--overwrite"
-        )
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial.ipynb")
-    try:
-        papermill.execute_notebook(
-            str(folder / f"{notebook.name}.ipynb"),
-            str(partial),
-            parameters=values,
-            kernel_name="python3",
-            progress_bar={"desc": notebook.name, "leave": True},
-            # The bars of the cells themselves, as they move.
-            stderr_file=sys.stderr,
-        )
-        _keep_results(partial)
-        partial.replace(target)
-    except papermill.PapermillExecutionError as error:
-        raise RuntimeError(
-            f"{notebook.name}: cell {error.cell_index} failed with {error.ename}: {error.evalue}"
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)
+    notebook = find(name, folder)
+    values = checked(
+        notebook.parameters, {**(notebook.quick if quick else {}), **(parameters or {})}
+    )
+    target = _target(output, notebook, overwrite=overwrite)
+    node = nbformat.read(folder / f"{notebook.name}.ipynb", as_version=4)
+    if told := expected_time(notebook, values, quick=quick):
+        sys.stderr.write(f"prlib: {told}\n")
+    began = time.monotonic()
+    executed = _executed(node, notebook.name, values)
+    _keep_results(executed)
+    changed = _changed(notebook, values)
+    if not changed or changed.keys() == notebook.quick.keys() - (parameters or {}).keys():
+        kept = executed.metadata.setdefault("prlib", nbformat.NotebookNode())
+        took = {"quick" if changed else "book": _rounded(time.monotonic() - began)}
+        kept["seconds"] = {**kept.get("seconds", {}), **took}
+    if changed:
+        executed.cells.insert(0, _preface(notebook, changed))
+    write_whole(target, nbformat.writes(executed).encode())
     return target
 
 
-def checked(notebook: Notebook, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Check values for a notebook's parameters against its parameters cell and the registry.
-
-    Parameters
-    ----------
-    notebook : Notebook
-        The notebook.
-    parameters : mapping of str to object
-        Values that replace the defaults.
-
-    Returns
-    -------
-    dict
-        The values in their own types, ready for papermill.
-
-    Raises
-    ------
-    ValueError
-        In one line: what, the value, what is accepted.
-    """
-    known = {parameter.name: parameter.default for parameter in notebook.parameters}
-    for unknown in parameters.keys() - known.keys():
-        raise ParameterError(
-            f"parameter {unknown!r}: {notebook.name} has none of that name; it has "
-            + ", ".join(known)
-        )
-    values = {name: check(name, value) for name, value in parameters.items()}
-    _check_sizes({**known, **values})
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
-
-
-def _check_sizes(values: Mapping[str, Any]) -> None:
-    # The smallest size and the smallest alpha must leave a measurement.
-    def smallest(kinds: tuple[str, ...]) -> float:
-        chosen = [
-            value
-            for name, value in values.items()
-            if name.split("_")[0] in kinds and name != "alpha_factor"
-        ]
-        return min((np.min(value) for value in chosen if np.size(value)), default=np.inf)
-
-    n, alpha = smallest(("n", "sizes")), smallest(("alpha", "alphas"))
-    if np.isfinite(n) and np.isfinite(alpha):
-        check_measurements(int(n), float(alpha))
-
-
 def verdict_of(path: str | os.PathLike) -> str:
-    """Return the verdict that an executed notebook ends with.
-
-    Parameters
-    ----------
-    path : path
-        An executed notebook.
-
-    Returns
-    -------
-    str
-        The text of its verdict cell; empty if it has none.
-    """
-    cells = nbformat.read(path, as_version=4).cells
+    """Return the text of an executed notebook's verdict cell; empty if it has none."""
     return "".join(
         output.get("text", "") or output.get("data", {}).get("text/plain", "")
-        for cell in cells
+        for cell in nbformat.read(path, as_version=4).cells
         if "verdict" in cell.metadata.get("tags", [])
         for output in cell.get("outputs", [])
     ).strip()
 
 
-def _keep_results(path: Path) -> None:
-    """Drop what is no result: progress on standard error, and times and durations."""
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-        if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
-    parameters = notebook.metadata.pop("papermill", {}).get("parameters", {})
-    if parameters:
-        notebook.metadata["papermill"] = {"parameters": parameters}
-    nbformat.write(notebook, path)
-
-
 def figure_of(path: str | os.PathLike, figure: str) -> bytes:
-    """Return a figure of an executed notebook.
-
-    Parameters
-    ----------
-    path : path
-        An executed notebook.
-    figure : str
-        The figure's id, which starts with ``fig-``.
-
-    Returns
-    -------
-    bytes
-        The SVG file.
+    """Return a figure of an executed notebook, by its id, as SVG.
 
     Raises
     ------
-    ValueError
+    ParameterError
         If the notebook has no figure of that id.
     """
     shown = re.compile(
@@ -292,45 +205,215 @@ def figure_of(path: str | os.PathLike, figure: str) -> bytes:
     raise ParameterError(f"figure {figure!r}: {Path(path).name} must show it, and does not")
 
 
-def _find(name: str, folder: Path) -> Notebook:
-    known = {notebook.name: notebook for notebook in notebooks(folder)}
-    if name not in known:
-        raise ParameterError(
-            f"notebook {name!r}: must be the name of one (a name, not a path): " + ", ".join(known)
+def _paths(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("[0-9][0-9]-*.ipynb"))
+    if not paths:
+        raise FileNotFoundError(
+            f"no notebooks in {folder}: the commands of the book need a checkout of its repository "
+            "(the library's, as prlib thresholds, do not)"
         )
-    return known[name]
+    return paths
 
 
 def _describe(path: Path) -> Notebook:
-    notebook = nbformat.read(path, as_version=4)
-    cells = notebook.cells
-    title = next(
-        line.removeprefix("# ").strip()
-        for cell in cells
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (ValueError, OSError, KeyError, AttributeError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or "it is cut short or no notebook"
+        raise ParameterError(f"{path.name}: cannot be read: {reason}") from None
+    lines = (
+        line
+        for cell in notebook.cells
         if cell.cell_type == "markdown"
         for line in cell.source.splitlines()
-        if line.startswith("# ")
     )
-    sources = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
-    parameters = _read_parameters(sources[0] if sources else "")
-    quick = dict(notebook.metadata.get("prlib", {}).get("quick", {}))
-    return Notebook(path.stem, title, parameters, quick)
+    title = next((line[2:].strip() for line in lines if line.startswith("# ")), None)
+    if title is None:
+        raise ParameterError(f"{path.name}: must have a heading, a line of text such as '# Title'")
+    sources = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    kept = notebook.metadata.get("prlib", {})
+    try:
+        parameters = declared(sources[0] if sources else "", kept.get("parameters", {}))
+    except (ValueError, SyntaxError) as error:
+        raise ParameterError(f"{path.name}: {error}") from None
+    quick, seconds = dict(kept.get("quick", {})), dict(kept.get("seconds", {}))
+    return Notebook(path.stem, title, parameters, quick, seconds)
 
 
-def _read_parameters(source: str) -> tuple[NotebookParameter, ...]:
-    comments = {
-        token.start[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
-    found = []
-    for statement in ast.parse(source).body:
-        if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
-            continue
-        name = statement.targets[0].id
-        registered = PARAMETERS[name]
-        kind = f"list of {registered.kind}" if registered.many else registered.kind
-        default = ast.literal_eval(statement.value)
-        help_ = comments.get(statement.end_lineno or 0, registered.help)
-        found.append(NotebookParameter(name, kind, default, help_))
-    return tuple(found)
+def _target(output: str | os.PathLike | None, notebook: Notebook, *, overwrite: bool) -> Path:
+    target = Path(output) if output is not None else Path(f"{notebook.name}.rerun.ipynb")
+    folder = target.resolve().parent
+    if target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ParameterError(
+            f"output = {str(target)!r}: must be a file in a folder that exists and can be written; "
+            "name another with -o"
+        )
+    if target.exists() and not overwrite:
+        raise FileExistsError(
+            f"output = {str(target)!r}: exists already; name another with -o, or replace it with "
+            "--overwrite"
+        )
+    return target
+
+
+def _executed(
+    node: nbformat.NotebookNode, name: str, values: Mapping[str, Any]
+) -> nbformat.NotebookNode:
+    import papermill  # noqa: PLC0415 - slow to import, and only needed here
+
+    with _kernel() as kernel, _Interruption(kernel) as interruption:
+        try:
+            # A node and no path: papermill takes the braces of a path for its own.
+            return papermill.execute_notebook(
+                node,
+                None,
+                parameters=dict(values),
+                km=kernel,
+                progress_bar={"desc": name, "leave": True},
+                # The bars of the cells themselves, as they move.
+                stderr_file=interruption,
+            )
+        except (papermill.PapermillExecutionError, RuntimeError) as error:
+            if interruption.came:
+                raise KeyboardInterrupt(
+                    f"{name}: interrupted, nothing is written; finished runs are kept, and the "
+                    "same command goes on from there"
+                ) from None
+            if isinstance(error, RuntimeError):
+                raise
+            raise RuntimeError(
+                f"{name}: cell {error.cell_index} failed with {error.ename}: {error.evalue}"
+            ) from None
+
+
+@contextmanager
+def _kernel() -> Iterator[Any]:
+    """Offer a kernel of the running interpreter, whichever others are installed.
+
+    In the end it is shut down, and so is every process that it has left.
+    """
+    from jupyter_client.kernelspec import KernelSpec  # noqa: PLC0415
+    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
+    from jupyter_core.utils import run_sync  # noqa: PLC0415
+
+    with TemporaryDirectory(prefix="prlib-") as place:
+
+        class ThisInterpreter(AsyncKernelManager):
+            kernel_spec = KernelSpec(
+                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                display_name="Python 3",
+                language="python",
+                # Neither the reader's settings of IPython, nor a home that can be written.
+                env={"IPYTHONDIR": place},
+            )
+
+            def client(self, **options: Any) -> Any:
+                clients.append(super().client(**options))
+                return clients[-1]
+
+        clients: list[Any] = []
+
+        # Sockets of the file system, where their names are short enough, are heard by nobody else.
+        transport = "ipc" if len(place) < LONGEST_SOCKET else "tcp"
+        kernel = ThisInterpreter(connection_file=f"{place}/kernel.json", transport=transport)
+        try:
+            # What its workers write past it, as the tracebacks of interrupted ones, is for nobody.
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            run_sync(kernel.start_kernel)(**quiet)
+            yield kernel
+        finally:
+            group = _group(kernel)
+            for client in clients:
+                client.stop_channels()
+            if kernel.has_kernel:
+                run_sync(kernel.shutdown_kernel)()
+            if group is not None:
+                _end(group)
+
+
+def _group(kernel: Any) -> int | None:
+    return getattr(kernel.provisioner, "pgid", None)
+
+
+def _end(group: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+class _Interruption:
+    """Ctrl-C and SIGTERM go to the cell that runs, so that it keeps its results, and end it.
+
+    Standard error of the cells passes through here, up to the tracebacks of their workers.
+    """
+
+    def __init__(self, kernel: Any) -> None:
+        self.came = False
+        self._kernel = kernel
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            numbers = (signal.SIGINT, signal.SIGTERM)
+            self._before = {number: signal.signal(number, self._interrupt) for number in numbers}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _interrupt(self, *_: object) -> None:
+        group = _group(self._kernel)
+        if self.came or group is None:
+            raise KeyboardInterrupt
+        self.came = True
+        os.killpg(group, signal.SIGINT)
+        timer = threading.Timer(PATIENCE, _end, (group,))
+        timer.daemon = True
+        timer.start()
+
+    def write(self, text: str) -> None:
+        if not self.came:
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def _changed(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {parameter.name: parameter.default for parameter in notebook.parameters}
+    return {name: value for name, value in values.items() if value != defaults[name]}
+
+
+def _preface(notebook: Notebook, changed: Mapping[str, Any]) -> nbformat.NotebookNode:
+    defaults = {parameter.name: parameter.default for parameter in notebook.parameters}
+    told = ", ".join(
+        f"`{name} = {value}` (not {defaults[name]})" for name, value in changed.items()
+    )
+    text = f"**Executed with other parameters than the book's:** {told}."
+    return nbformat.v4.new_markdown_cell(text, id="other-parameters")
+
+
+def _keep_results(notebook: nbformat.NotebookNode) -> None:
+    """Drop what is no result: progress on standard error, and times and durations."""
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    parameters = notebook.metadata.pop("papermill", {}).get("parameters", {})
+    if parameters:
+        notebook.metadata["papermill"] = {"parameters": parameters}
+
+
+def _rounded(seconds: float) -> int:
+    """Round up to one, two or five times a power of ten."""
+    power = 1
+    while True:
+        for step in STEPS:
+            if seconds <= step * power:
+                return step * power
+        power *= 10
+
+
+def _told(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -18,8 +18,8 @@ _HOME = {
     "spectrum": "prlib.transitions:spectrum",
     "threshold_state": "prlib.transitions:threshold_state",
     "descend": "prlib.descent:descend_instance",
-    "dynamics": "prlib.evolution:dynamics",
-    "t_bbp": "prlib.evolution:t_bbp",
+    "dynamics": "prlib.transitions.time_dependent:dynamics",
+    "t_bbp": "prlib.transitions.time_dependent:t_bbp",
 }
 
 __all__ = [

@@ -10,22 +10,46 @@ import argparse
 import ast
 import json
 import math
+import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
+from prlib.losses import Loss, as_loss
 from prlib.parameters import PARAMETERS, ParameterError
+from prlib.schemes import as_scheme
 
 LONG_SECONDS = 10.0
 """A run that takes longer says so before it starts."""
 
 
+class _Once(argparse.Action):
+    """Store a value, and refuse a second one: the first would be lost without a word."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        del parser
+        given = namespace.__dict__.setdefault("given", set())
+        if option_string and self.dest in given:
+            raise ParameterError(f"{option_string}: must be given once")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
 class _Parser(argparse.ArgumentParser):
     later: Callable[[argparse.ArgumentParser], None] | None = None
     """Adds the options whose values are in a registry: read where the command is used."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
 
     def error(self, message: str) -> None:
         raise ParameterError(message)
@@ -50,29 +74,66 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or 2 for a bad argument, 1 for a run that failed, 130 when interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without Greek letters gets question marks instead.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
         arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone; leave it nothing to complain about.
+        _silence()
     except (ValueError, FileExistsError, FileNotFoundError) as error:
         return _fail(2, error)
+    except OSError as error:
+        if error.filename is None:
+            _silence()
+        return _fail(1, f"{error.filename or 'output'}: {error.strerror or error}")
     except RuntimeError as error:
         return _fail(1, error)
     except KeyboardInterrupt as interruption:
         return _fail(130, str(interruption) or "interrupted")
-    except BrokenPipeError:
-        # The reader of our output has gone; leave it nothing to complain about.
-        sys.stderr.close()
-        return 0
     return 0
 
 
+def _joined(argv: Sequence[str]) -> list[str]:
+    """Join an option and a negative number, which argparse would take for another option."""
+    joined: list[str] = []
+    for word in argv:
+        negative = re.match(r"-(\d|\.\d|inf|nan)", word)
+        if negative and joined and re.fullmatch(r"--[a-z_-]+", joined[-1]):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def _fail(status: int, error: object) -> int:
-    print("prlib:", " ".join(str(error).split()), file=sys.stderr)
+    print("prlib:", plain(error), file=sys.stderr)
     return status
+
+
+def _silence() -> None:
+    # What is left in the buffer would fail once more when the interpreter ends.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def plain(text: object) -> str:
+    """Return a text as one line, in which nothing can command a terminal."""
+    return harmless(" ".join(str(text).split()))
+
+
+def harmless(text: str) -> str:
+    """Return a text from a file with what could command a terminal made visible."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _parser() -> _Parser:
     parser = _Parser(prog="prlib", description="The Hessian of phase retrieval.")
+    parser.add_argument("--version", action="version", version=f"prlib {version('prlib')}")
     commands = parser.add_subparsers(
         title="commands", dest="command", required=True, parser_class=_Parser
     )
@@ -123,29 +184,50 @@ def literal(text: str) -> Any:
 
 
 def _add_loss(parser: argparse.ArgumentParser, **kwargs: Any) -> None:
-    loss = parser.add_mutually_exclusive_group(required=True)
-    _option(loss, "a", **kwargs)
-    loss.add_argument(
+    losses = parser.add_mutually_exclusive_group(required=True)
+    _option(losses, "a", **kwargs)
+    losses.add_argument(
+        "--loss",
+        type=lambda text: _told(as_loss, text),
+        help="any loss by its id, as 'amplitude(smoothing=0.3)'",
+        metavar="LOSS",
+        **kwargs,
+    )
+    losses.add_argument(
         "--unnormalized", action="store_true", help="the loss (ŷ² - y²)²/4, without normalisation"
     )
+
+
+def _loss(arguments: argparse.Namespace) -> Loss:
+    return as_loss(arguments.a) if arguments.loss is None else arguments.loss
 
 
 def _print_record(record: Any, *, as_json: bool) -> None:
     # Fields that a dataclass hides from its repr, as a whole trajectory, are not for the command.
     values = {f.name: getattr(record, f.name) for f in fields(record) if f.repr}
     if as_json:
-        print(json.dumps(values, allow_nan=False))
+        print(_json(values))
         return
     # A number with an error estimate shows the digits that it can vouch for, in place of both.
     errors = {key.removesuffix("_error"): values[key] for key in values if key.endswith("_error")}
     shown = {
         key: _shown(value, errors.get(key))
         for key, value in values.items()
-        if not key.endswith("_error")
+        if not key.endswith("_error") and (key != "a" or value is not None)
     }
     width = max(map(len, shown))
     for key, value in shown.items():
         print(f"{key:<{width}}  {value}")
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    """One JSON object: what is infinite is null there, and the kind of an edge has both names."""
+    finite = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in values.items()
+    }
+    former = {"edge": finite["edge_kind"]} if "edge_kind" in finite else {}
+    return json.dumps(finite | former, allow_nan=False)
 
 
 def _shown(value: object, error: float | None = None) -> str:
@@ -155,6 +237,8 @@ def _shown(value: object, error: float | None = None) -> str:
         return "yes" if value else "no"
     if not isinstance(value, float):
         return str(value)
+    if math.isinf(value):
+        return "infinite" if value > 0 else "minus infinity"
     if not error or not value:
         return f"{value:.6g}"
     return f"{value:.{min(10, max(1, math.floor(math.log10(abs(value) / error))))}g}"
@@ -170,10 +254,10 @@ def _add_thresholds(commands: Any) -> None:
 def _thresholds(arguments: argparse.Namespace) -> None:
     from prlib import thresholds  # noqa: PLC0415 - each command imports what it needs
 
-    for position, a in enumerate(arguments.a or [None]):
+    for position, loss in enumerate(arguments.loss or arguments.a or [None]):
         if position and not arguments.json:
             print()
-        _print_record(thresholds(a), as_json=arguments.json)
+        _print_record(thresholds(loss), as_json=arguments.json)
 
 
 def _add_spectrum(commands: Any) -> None:
@@ -187,7 +271,7 @@ def _add_spectrum(commands: Any) -> None:
 def _spectrum(arguments: argparse.Namespace) -> None:
     from prlib import spectrum  # noqa: PLC0415
 
-    _print_record(spectrum(arguments.a, arguments.alpha), as_json=arguments.json)
+    _print_record(spectrum(_loss(arguments), arguments.alpha), as_json=arguments.json)
 
 
 def _add_threshold_state(commands: Any) -> None:
@@ -201,7 +285,7 @@ def _add_threshold_state(commands: Any) -> None:
 def _threshold_state(arguments: argparse.Namespace) -> None:
     from prlib import threshold_state  # noqa: PLC0415
 
-    _print_record(threshold_state(arguments.a, arguments.alpha), as_json=arguments.json)
+    _print_record(threshold_state(_loss(arguments), arguments.alpha), as_json=arguments.json)
 
 
 def _add_dynamics(commands: Any) -> None:
@@ -212,25 +296,24 @@ def _add_dynamics(commands: Any) -> None:
     _option(parser, "alpha", required=True)
     _option(parser, "time", required=True)
     _option(parser, "seed", default=0)
+    parser.add_argument(
+        "--scheme",
+        type=lambda text: _told(as_scheme, text),
+        default="flow",
+        help="flow (default), in the limit of small steps; or descent(step=0.01), step by step",
+        metavar="SCHEME",
+    )
 
 
 def _dynamics(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm  # noqa: PLC0415
 
     from prlib import dynamics  # noqa: PLC0415
-    from prlib.evolution import PATHS, TOLERANCE  # noqa: PLC0415
-    from prlib.losses import as_loss  # noqa: PLC0415
-    from prlib.measures.dynamical import choose_flow, cost  # noqa: PLC0415
+    from prlib.transitions.time_dependent import TOLERANCE, schedule  # noqa: PLC0415
 
-    loss = as_loss(arguments.a)
-    flow = choose_flow(loss, arguments.alpha, arguments.time, tolerance=TOLERANCE)
-    needs = cost(PATHS, flow.times)
-    if needs.seconds > LONG_SECONDS:
-        print(
-            f"prlib: {flow.times} times of {PATHS} paths take about {needs.seconds:.0f} s on a "
-            f"quiet machine, and {needs.memory / 2**30:.1f} GiB of memory",
-            file=sys.stderr,
-        )
+    loss, scheme = _loss(arguments), as_scheme(arguments.scheme)
+    options = {"tolerance": TOLERANCE, "announce": _announce}
+    steps = schedule(loss, arguments.alpha, arguments.time, scheme, **options)
     with tqdm(unit="step", file=sys.stderr, leave=False) as bar:
 
         def progress(done: int, steps: int) -> None:
@@ -239,10 +322,10 @@ def _dynamics(arguments: argparse.Namespace) -> None:
 
         try:
             states = dynamics(
-                arguments.a,
+                loss,
                 arguments.alpha,
                 arguments.time,
-                steps=flow,
+                steps=steps,
                 seed=arguments.seed,
                 progress=progress,
             )
@@ -250,7 +333,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
             raise RuntimeError(str(error)) from None
     if arguments.json:
         for state in states:
-            print(json.dumps(asdict(state), allow_nan=False))
+            print(_json({"loss": loss.id, "a": getattr(loss, "a", None)} | asdict(state)))
         return
     names = ("t", "energy", "mu", "left_edge", "outlier", "overlap2", "variance")
     print("  ".join(f"{name:>10}" for name in names))
@@ -259,6 +342,19 @@ def _dynamics(arguments: argparse.Namespace) -> None:
             _shown(getattr(state, name), getattr(state, f"{name}_error", None)) for name in names
         )
         print("  ".join(f"{value:>10}" for value in values))
+
+
+def _announce(times: int) -> None:
+    from prlib.measures.dynamical import cost  # noqa: PLC0415
+    from prlib.transitions.time_dependent import PATHS  # noqa: PLC0415
+
+    needs = cost(PATHS, times)
+    if needs.seconds > LONG_SECONDS:
+        print(
+            f"prlib: about {times} times of {PATHS} sample paths take about {needs.seconds:.0f} s "
+            f"on a quiet machine, and {needs.memory / 2**30:.1f} GiB of memory",
+            file=sys.stderr,
+        )
 
 
 def _add_sweep(commands: Any) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from prlib.evolution import crossings
+from prlib.transitions.time_dependent import crossings
 
 
 def transition_times(theory: pd.DataFrame) -> pd.DataFrame:

@@ -27,7 +27,7 @@ Found = tuple[dict, Finding] | None
 
 
 def _quadrature(transition: InitialTransition) -> Found:
-    fields = {"alpha": transition.alpha, "edge": transition.edge}
+    fields = {"alpha": transition.alpha, "edge": transition.edge_kind}
     return fields, within(transition.error, 0.0, 5e-5, "error estimate of the quadrature")
 
 

@@ -85,7 +85,7 @@ def loss_table(losses: Mapping[str, Loss]) -> pd.DataFrame:
         bounded = np.isfinite(start.alpha)
         table[name] = {
             "alpha at the start": f"{start.alpha:.3f}" if bounded else "none at any alpha",
-            "edge at the start": start.edge if bounded else "no edge",
+            "edge at the start": start.edge_kind if bounded else "no edge",
             "alpha at threshold states": f"{end.alpha:.3f}",
             "informative window": f"{end.alpha - start.alpha:.2f}" if bounded else "none",
         }

@@ -13,7 +13,7 @@ from companion.claims.claim import Row
 from companion.claims.hessian_over_time import monotone
 from companion.claims.verdicts import Finding, agrees, rises, within
 from prlib.losses import Loss, takes_loss
-from prlib.measures.threshold_state import solve_threshold_state
+from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_threshold
 
 Found = Iterator[tuple[dict, Finding]]

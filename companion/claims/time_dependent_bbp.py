@@ -15,7 +15,7 @@ from companion.claims.typeset import rounded
 from companion.claims.verdicts import Finding, Z, agrees, rises, within
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
-from prlib.measures.threshold_state import solve_threshold_state
+from prlib.measures.threshold_states import solve_threshold_state
 from prlib.spectra.bulk import left_edge
 from prlib.transitions import alpha_init, alpha_threshold
 

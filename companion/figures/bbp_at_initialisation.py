@@ -181,12 +181,13 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
         left.legend(handles=left.get_lines()[:2], loc="upper left", **OPAQUE)
     counts = rows.groupby("n")["replica"].nunique()
     sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
-    rise, seen = _overlap_at(transition.edge, curve.overlap2[curve.alpha > transition.alpha])
+    rise, seen = _overlap_at(transition.edge_kind, curve.overlap2[curve.alpha > transition.alpha])
     return BookFigure(
         name,
         rf"The transition at a random start for {loss}. (a) Lowest eigenvalue of the Hessian "
-        rf"before its shift by \(\mu\), over the theoretical {transition.edge} edge and outlier. "
-        f"(b) Squared overlap of its eigenvector with the signal. Lines: infinite size{rise}. "
+        rf"before its shift by \(\mu\), over the theoretical {transition.edge_kind} edge and "
+        "outlier. (b) Squared overlap of its eigenvector with the signal. "
+        f"Lines: infinite size{rise}. "
         f"Points: means over Hessians ({sample}) with 95 % intervals. "
         "Dotted curves: edge and overlap predicted from the labels and fields of the largest "
         "states themselves, averaged. "

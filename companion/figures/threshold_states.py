@@ -22,7 +22,7 @@ from companion.figures.style import (
 )
 from prlib.losses import Loss
 from prlib.measures import LabelMeasure
-from prlib.measures.threshold_state import ThresholdState, solve_threshold_state
+from prlib.measures.threshold_states import ThresholdState, solve_threshold_state
 from prlib.spectra.bulk import Edge, density
 from prlib.spectra.outlier import Outlier, outlier
 from prlib.transitions import alpha_threshold

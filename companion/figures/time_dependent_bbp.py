@@ -20,7 +20,7 @@ from companion.figures.style import (
 )
 from prlib.losses import NormalizedIntensity
 from prlib.measures.dynamical import MeanField
-from prlib.measures.threshold_state import solve_threshold_state
+from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_init, alpha_threshold
 
 

@@ -1,9 +1,12 @@
 """Losses of one measurement, one a file, by the names of their text ids.
 
 The paper's family is `NormalizedIntensity`, with `Intensity` as its limit; `Amplitude`, `Poisson`
-and `PseudoHuber` are what practitioners minimise. To add one, define a subclass of `Loss`: its id
-then works wherever a loss is asked for.
+and `PseudoHuber` are what practitioners minimise. To add one, define a subclass of `Loss`, in a
+module of this package or anywhere: its id then works wherever a loss is asked for.
 """
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from prlib.losses.amplitude import Amplitude
 from prlib.losses.loss import LOSSES, Loss, as_loss, takes_loss
@@ -23,3 +26,6 @@ __all__ = [
     "as_loss",
     "takes_loss",
 ]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

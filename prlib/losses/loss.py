@@ -8,7 +8,6 @@ on NumPy arrays in the theory and compiled in the descent.
 
 from __future__ import annotations
 
-import ast
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -19,7 +18,8 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prlib.parameters import ParameterError, check_positive, short
+from prlib.identifiers import identifier, normalized, read_identifier
+from prlib.parameters import PARAMETERS, ParameterError, number_above_zero
 
 _DOUBLINGS, _HALVINGS = 60, 52
 """Doublings until a root is enclosed; halvings to float64 precision."""
@@ -77,14 +77,14 @@ class Loss(ABC):
     def __post_init__(self) -> None:
         """Check the numbers, and round them to what `id` tells."""
         for field in fields(self):
-            value = check_positive(field.name, getattr(self, field.name), f"of {self.name}")
+            parameter = PARAMETERS.get(field.name, number_above_zero(field.name, f"of {self.name}"))
+            value = normalized(parameter.check(getattr(self, field.name)))
             object.__setattr__(self, field.name, value)
 
     @property
     def id(self) -> str:
         """Text that `as_loss` reads back to an equal loss, such as ``normalized(a=0.01)``."""
-        numbers = ", ".join(f"{f.name}={short(getattr(self, f.name))}" for f in fields(self))
-        return self.name + (numbers and f"({numbers})")
+        return identifier(self.name, **{f.name: getattr(self, f.name) for f in fields(self)})
 
     @staticmethod
     @abstractmethod
@@ -205,25 +205,17 @@ def as_loss(value: Loss | str | float | None) -> Loss:
         return LOSSES["unnormalized"]()
     if not isinstance(value, str):
         return LOSSES["normalized"](value)
-    name, numbers = _read(value)
-    if name not in LOSSES:
-        raise ParameterError(f"loss = {value!r}: must be one of {', '.join(map(_form, LOSSES))}")
-    needed = {field.name for field in fields(LOSSES[name])}
-    if needed != numbers.keys():
-        raise ParameterError(f"loss = {value!r}: must be given as {_form(name)}")
-    return LOSSES[name](**numbers)
-
-
-def _read(text: str) -> tuple[str, dict[str, Any]]:
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        if isinstance(tree, ast.Name):
-            return tree.id, {}
-        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.args:
-            return tree.func.id, {k.arg or "": ast.literal_eval(k.value) for k in tree.keywords}
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        pass
-    return "", {}
+        name, numbers, named = read_identifier(value)
+        form = LOSSES[name]
+    except (KeyError, ValueError):
+        accepted = ", ".join(map(_form, LOSSES))
+        raise ParameterError(f"loss = {value!r}: must be one of {accepted}") from None
+    needed = [field.name for field in fields(form)]
+    given = dict(zip(needed, numbers, strict=False)) | named
+    if len(numbers) + len(named) != len(needed) or given.keys() != {*needed}:
+        raise ParameterError(f"loss = {value!r}: must be given as {_form(name)}")
+    return form(**given)
 
 
 def _form(name: str) -> str:

@@ -5,9 +5,9 @@ through the joint law of labels y and fields ŷ. `LabelMeasure` is that law; eac
 package is one source of it.
 """
 
-from prlib.measures.empirical import empirical
-from prlib.measures.initial import initial
+from prlib.measures.instance import empirical
 from prlib.measures.label_measure import LabelMeasure
-from prlib.measures.threshold_state import threshold_state
+from prlib.measures.random_start import initial
+from prlib.measures.threshold_states import threshold_state
 
 __all__ = ["LabelMeasure", "empirical", "initial", "threshold_state"]

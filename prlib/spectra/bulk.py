@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from prlib.measures import LabelMeasure
+if TYPE_CHECKING:
+    from prlib.measures import LabelMeasure
+
+
+_FRACTIONS = np.linspace(0.1, 0.9, 9)
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,30 @@ def left_edge(measure: LabelMeasure) -> Edge:
             upper *= 4
     if softness(measure, upper) < 1:
         return Edge(float(stieltjes_inverse(measure, upper)) - measure.mu, chi_max, "hard")
-    chi = brentq(lambda c: softness(measure, c) - 1, 0.0, upper, xtol=1e-15, rtol=1e-14)
+    chi = brentq(lambda c: softness(measure, c) - 1, 0.0, upper, xtol=1e-300, rtol=1e-14)
     return Edge(float(stieltjes_inverse(measure, chi)) - measure.mu, chi, "soft")
+
+
+def right_edge_bound(measure: LabelMeasure, fractions: ArrayLike = _FRACTIONS) -> float:
+    r"""Bound the right edge of the bulk from above: the least :math:`z(\chi)` over a few chi.
+
+    Any chi in :math:`(-1/\max f, 0)` gives a bound, and the best of them is the edge itself.
+
+    Parameters
+    ----------
+    fractions : array_like
+        Where to try, as fractions of the pole at -1/max f.
+
+    Returns
+    -------
+    float
+        The bound, before the shift by mu; zero without positive curvature.
+    """
+    top = float(measure.curvature.max())
+    if not top > 0:
+        return 0.0
+    tried = (stieltjes_inverse(measure, -fraction / top) for fraction in np.ravel(fractions))
+    return float(min(tried))
 
 
 def _last_before(chi_max: float) -> float:

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from prlib.measures import LabelMeasure
 from prlib.spectra.bulk import Edge, left_edge, stieltjes_inverse
+
+if TYPE_CHECKING:
+    from prlib.measures import LabelMeasure
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,9 @@ def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
     upper = edge.chi * (1 - 1e-12) if edge.kind == "hard" else edge.chi
     if math.isinf(upper):
         upper = 1e12
-    components = _components(measure)
 
     def gap(chi: float) -> float:
-        lowest = np.linalg.eigvalsh(_plane(measure, components, chi))[0]
-        return float(stieltjes_inverse(measure, chi) - lowest)
+        return float(stieltjes_inverse(measure, chi) - in_plane(measure, chi)[0])
 
     # z rises with chi up to the edge and the eigenvalues of K fall, so there is one root at most.
     if gap(upper) <= 0:
@@ -88,11 +89,11 @@ def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
     lower = upper
     while gap(lower) > 0:
         lower /= 2
-    chi = brentq(gap, lower, upper, xtol=1e-15, rtol=1e-14)
+    chi = brentq(gap, lower, upper, xtol=1e-300, rtol=1e-14)
     return Outlier(
         float(stieltjes_inverse(measure, chi)) - measure.mu,
         chi,
-        _squared_overlap(measure, components, chi),
+        squared_overlap(measure, chi),
     )
 
 
@@ -125,18 +126,26 @@ def _components(measure: LabelMeasure) -> NDArray:
     return np.array([measure.z, (measure.yhat - m * measure.z) / math.sqrt(1 - m * m)])
 
 
+def in_plane(measure: LabelMeasure, chi: float) -> NDArray:
+    r"""Eigenvalues of :math:`\Gamma^{-1} K(\chi)`, the lowest first: an outlier is where one is z.
+
+    At zero overlap it is the signal's alone, :math:`\alpha E[z^2 f/(1 + f\chi)]`.
+    """
+    return np.linalg.eigvalsh(_plane(measure, _components(measure), chi))
+
+
 def _plane(measure: LabelMeasure, components: NDArray, chi: float, power: int = 1) -> NDArray:
     f = measure.curvature
-    return (
-        measure.alpha
-        * (components * (measure.weights * (f / (1 + f * chi)) ** power))
-        @ (components.T)
-    )
+    weighted = components * (measure.weights * (f / (1 + f * chi)) ** power)
+    return measure.alpha * weighted @ components.T
 
 
-def _squared_overlap(measure: LabelMeasure, components: NDArray, chi: float) -> float:
-    f = measure.curvature
+def squared_overlap(measure: LabelMeasure, chi: float) -> float:
+    """Squared overlap with the signal of an outlier's eigenvector; 0 where the bulk begins."""
+    components, f = _components(measure), measure.curvature
     slope = 1 / chi**2 - measure.alpha * float(measure.mean((f / (1 + f * chi)) ** 2))
+    if not slope > 0:
+        return 0.0
     direction = np.linalg.eigh(_plane(measure, components, chi))[1][:, 0]
     # Residue of the resolvent: 1/(1 - dK/dz) along the direction, dK/dz = K'(chi)/z'(chi).
     fall = direction @ _plane(measure, components, chi, power=2) @ direction / slope

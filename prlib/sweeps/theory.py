@@ -23,22 +23,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from prlib.evolution import TOLERANCE, DynamicState, dynamics
 from prlib.parameters import ParameterError, check
 from prlib.sweeps.runner import DATA, provenance
 from prlib.sweeps.sources import note
 from prlib.sweeps.spec import UNNORMALIZED
 from prlib.sweeps.store import SweepError, keep_part, seconds_of, table_bytes, write_whole
+from prlib.transitions.time_dependent import TOLERANCE, DynamicState, dynamics
 
 FOLDER = "theory"
 """Folder of such tables in ``data/``."""
 
-_TEXT = {"edge"}
+_TEXT = {"edge_kind"}
+_COLUMN = {"edge_kind": "edge"}
 
 
 @dataclass(frozen=True)
 class Course:
-    """One run of `prlib.evolution.dynamics`.
+    """One run of `prlib.transitions.time_dependent.dynamics`.
 
     Attributes
     ----------
@@ -95,13 +96,16 @@ SCHEMA = pa.schema(
         *(("a", pa.float64()), ("alpha", pa.float64()), ("time", pa.float64())),
         *(("paths", pa.int64()), ("seed", pa.int64()), ("run", pa.string())),
         *(
-            (field.name, pa.string() if field.name in _TEXT else pa.float64())
+            (
+                _COLUMN.get(field.name, field.name),
+                pa.string() if field.name in _TEXT else pa.float64(),
+            )
             for field in fields(DynamicState)
         ),
     ]
 )
 """Columns: a is null for the un-normalised loss, time is where the run ends, and those from t on
-are the fields of `prlib.evolution.DynamicState`; null means that there is none."""
+are the fields of `prlib.transitions.time_dependent.DynamicState`; null means that there is none."""
 
 
 @dataclass(frozen=True)
@@ -336,7 +340,10 @@ def _rows(course: Course, title: str) -> pa.Table:
 
         states = dynamics(**asdict(course), progress=progress)
     shared = {name: getattr(course, name) for name in SCHEMA.names[:6]}
-    return pa.Table.from_pylist([shared | asdict(state) for state in states], schema=SCHEMA)
+    return pa.Table.from_pylist(
+        [shared | {_COLUMN.get(k, k): v for k, v in asdict(state).items()} for state in states],
+        schema=SCHEMA,
+    )
 
 
 def _read(path: Path) -> pa.Table:

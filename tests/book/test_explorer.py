@@ -44,7 +44,7 @@ def test_it_shows_what_prlib_computes(visit, a: float, alpha: float) -> None:
     values = {name: shown[name] for name in expected} | {"edge": edge}
     for name, value in (expected | {"edge": exact.left_edge}).items():
         assert float(values[name]) == pytest.approx(value, abs=last_digit(values[name])), name
-    assert kind == f"({exact.edge})"
+    assert kind == f"({exact.edge_kind})"
     if exact.outlier is None:
         assert shown["outlier"] == "none"
     else:

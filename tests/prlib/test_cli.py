@@ -43,7 +43,9 @@ def test_the_unnormalised_loss_has_no_initial_transition(capsys):
 def test_spectrum_gives_its_fields_and_null_for_no_outlier(capsys):
     _, out, _ = run(capsys, "spectrum", "--a", 0.01, "--alpha", 2, "--json")
     found = json.loads(out)
-    assert list(found) == ["a", "alpha", "mu", "left_edge", "edge", "outlier", "overlap2"]
+    assert list(found) == [
+        *("loss", "a", "alpha", "mu", "left_edge", "edge_kind", "outlier", "overlap2", "edge")
+    ]
     assert found["outlier"] is None
     assert found["overlap2"] == 0
     _, out, _ = run(capsys, "spectrum", "--a", 0.01, "--alpha", 4, "--json")
@@ -189,5 +191,5 @@ def test_dynamics_says_what_it_takes_and_that_it_diverged(capsys, monkeypatch):
     monkeypatch.setattr("prlib.cli.LONG_SECONDS", 0.0)
     status, out, err = run(capsys, "dynamics", "--a", 1, "--alpha", 3, "--time", 0.01)
     assert (status, out) == (1, "")
-    assert "paths take about" in err
+    assert "sample paths take about" in err
     assert err.splitlines()[-1] == "prlib: step 3 is too large for the curvature"

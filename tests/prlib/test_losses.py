@@ -155,6 +155,10 @@ def test_a_loss_reads_back_from_its_id(loss):
     assert as_loss(loss) is loss
 
 
+def test_the_numbers_of_a_loss_need_no_names():
+    assert as_loss("amplitude(0.3)") == Amplitude(0.3)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -162,7 +166,8 @@ def test_a_loss_reads_back_from_its_id(loss):
         ("normalized", r"must be given as normalized\(a=...\)"),
         ("normalized(b=1)", r"must be given as normalized\(a=...\)"),
         ("normalized(a=-1)", "a = -1: must be a finite number > 0"),
-        ("normalized(0.01)", "must be one of"),
+        ("normalized(0.01, 0.02)", r"must be given as normalized\(a=...\)"),
+        ("normalized(0.01, a=0.02)", r"must be given as normalized\(a=...\)"),
         ("__import__('os')", "must be one of"),
     ],
 )

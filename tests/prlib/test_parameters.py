@@ -1,6 +1,7 @@
 """What a bad parameter is told."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -21,10 +22,6 @@ from prlib.parameters import PARAMETERS, ParameterError, check, check_measuremen
         ("n", 1),
         ("n", 2.5),
         ("n", None),
-        ("sizes", 100),
-        ("sizes", []),
-        ("sizes", [100, 1]),
-        ("sizes", "100"),
         ("seed", -1),
         ("replicas", 0),
     ],
@@ -44,14 +41,22 @@ def test_a_bad_value_is_one_line_that_names_it_and_what_is_accepted(name, value)
     [
         ("alpha", 3, 3.0),
         ("n", 1e3, 1000),
-        ("sizes", [100, 200], (100, 200)),
-        ("alphas", (1, 2.5), (1.0, 2.5)),
     ],
 )
 def test_a_good_value_comes_back_in_its_own_type(name, value, expected):
     found = check(name, value)
     assert found == expected
     assert type(found) is type(expected)
+
+
+def test_a_list_takes_values_of_the_one_and_not_none():
+    sizes = replace(PARAMETERS["n"], name="sizes", many=True)
+    assert sizes.check([100, 2e2]) == (100, 200)
+    for value in (100, [], [100, 1], "100"):
+        with pytest.raises(
+            ParameterError, match=r"sizes = .*: must be a list, each a whole number"
+        ):
+            sizes.check(value)
 
 
 def test_a_long_value_is_cut_short_in_the_message():

@@ -14,6 +14,7 @@ Sommeijer, Shampine & Verwer, RKC: an explicit solver for parabolic PDEs, J. Com
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,9 +24,10 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from prlib.losses import Loss
-from prlib.measures.dynamical.paths import Paths
+from prlib.measures.dynamical.paths import SamplePaths
 from prlib.measures.dynamical.solver import Solver, workers
 from prlib.parameters import ParameterError, check
+from prlib.spectra.bulk import right_edge_bound
 
 PILOT_PATHS = 1024
 """Paths of the pilot run that chooses the steps."""
@@ -202,7 +204,13 @@ def flow_step(solver: Solver, step: float, least: int = 2) -> int:
 
 
 def choose_flow(
-    loss: Loss, alpha: float, time: float, *, tolerance: float = 1e-4, seed: int = 0
+    loss: Loss,
+    alpha: float,
+    time: float,
+    *,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+    announce: Callable[[int], None] | None = None,
 ) -> Flow:
     r"""Choose the steps of the gradient flow up to a time, with a pilot run of few paths.
 
@@ -221,6 +229,8 @@ def choose_flow(
         Local error of a step, relative to the norm of w.
     seed : int
         Seed of the pilot.
+    announce : callable, optional
+        Called once, as early as can be, with about how many times the flow will take.
 
     Returns
     -------
@@ -237,7 +247,9 @@ def choose_flow(
     stages: list[int] = []
     reached = [0]
     with ThreadPoolExecutor(workers()) as pool:
-        solver = Solver(loss, alpha, Paths(1, PILOT_PATHS, seed, "sobol", loss.scale), 128, pool)
+        solver = Solver(
+            loss, alpha, SamplePaths(1, PILOT_PATHS, seed, "sobol", loss.scale), 128, pool
+        )
         step = 0.1 / largest_curvature(solver)
         while (left := time - math.fsum(steps)) > 1e-9 * time:
             # Two equal last steps rather than a long one and a sliver.
@@ -246,14 +258,34 @@ def choose_flow(
             steps.append(step)
             stages.append(flow_step(solver, step))
             reached.append(solver.t)
-            if solver.t > MOST_TIMES:
+            expected = _expected(solver.t, steps, stages, time)
+            if expected > MOST_TIMES * _doubt(len(steps)):
                 raise ParameterError(
-                    f"time = {time:g}: takes more than {MOST_TIMES} gradients at alpha = "
-                    f"{alpha:g}; must be at most about {math.fsum(steps):.2g}"
+                    f"time = {time:g}: takes about {expected:.2g} gradients at alpha = {alpha:g}, "
+                    f"and at most {MOST_TIMES} are taken; must be less"
                 )
+            if announce is not None and len(steps) == _FORESEEN:
+                announce(int(expected))
             error = _error(solver, steps, reached)
             step *= min(GROWTH, 0.9 * (tolerance / max(error, 1e-30)) ** (1 / 3))
+    if announce is not None and len(steps) < _FORESEEN:
+        announce(solver.t + 1)
     return Flow(np.array(steps), np.array(stages))
+
+
+_FORESEEN = 25
+
+
+def _expected(reached: int, steps: list[float], stages: list[int], time: float) -> float:
+    """Return the times in all, if steps go on to grow as the root of time."""
+    done = math.fsum(steps)
+    rest = 4 / 3 * stages[-1] * done / steps[-1] * ((time / done) ** 0.75 - 1)
+    return reached + max(rest, 0.0)
+
+
+def _doubt(steps: int) -> float:
+    # Early steps grow faster than that: the first guesses are too high by up to these factors.
+    return 20.0 if steps < 10 else 8.0 if steps < _FORESEEN else 3.0 if steps < 50 else 1.0
 
 
 def _error(solver: Solver, steps: list[float], reached: list[int]) -> float:
@@ -268,25 +300,5 @@ def _error(solver: Solver, steps: list[float], reached: list[int]) -> float:
 
 
 def largest_curvature(solver: Solver) -> float:
-    r"""Bound on the largest curvature of the landscape now.
-
-    The right edge of the bulk is the least value over G in (0, 1/max f) of
-    :math:`1/G + \alpha E[f/(1 - fG)]`, less mu; any G gives a bound from above.
-
-    Parameters
-    ----------
-    solver : Solver
-        State of the theory.
-
-    Returns
-    -------
-    float
-        The bound, over the paths sampled; never below 1.
-    """
-    f, weights = solver.curvature.ravel(), solver.probabilities.ravel()
-    top = f.max()
-    if top <= 0:
-        return 1.0
-    grid = np.linspace(0.1, 0.9, 9) / top
-    edge = min(1 / G + solver.alpha * float(weights @ (f / (1 - f * G))) for G in grid)
-    return max(edge - float(solver.mu[:, solver.t].mean()), 1.0)
+    """Bound on the largest curvature of the landscape now, over the paths sampled; at least 1."""
+    return max(right_edge_bound(solver.measure()) - float(solver.mu[:, solver.t].mean()), 1.0)

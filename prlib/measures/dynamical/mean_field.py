@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prlib.losses import Loss
-from prlib.measures.dynamical.adjoint import LANES
 from prlib.measures.dynamical.flow import Flow, flow_step
-from prlib.measures.dynamical.paths import QUASI_DIMENSIONS, Paths, Sampling
+from prlib.measures.dynamical.paths import QUASI_DIMENSIONS, SamplePaths, Sampling
+from prlib.measures.dynamical.response import LANES
 from prlib.measures.dynamical.solver import Solver, workers
 from prlib.measures.label_measure import LabelMeasure
 from prlib.parameters import ParameterError, check
@@ -77,9 +77,9 @@ class MeanField:
         Measurements per dimension.
     times : ndarray, shape (T + 1,)
         Flow times, from 0.
-    y, weights : ndarray, shape (B, S)
-        Labels of the paths, and their probabilities in each batch; with the fields, one
-        quadrant of a law symmetric in both signs.
+    z, y, weights : ndarray, shape (B, S)
+        Signal's fields and labels of the paths, and their probabilities in each batch; with the
+        fields, one quadrant of a law symmetric in all signs.
     yhat : ndarray, shape (T + 1, B, S)
         Fields at each time.
     batch_energy, batch_mu : ndarray, shape (B, T + 1)
@@ -93,6 +93,7 @@ class MeanField:
     loss: Loss
     alpha: float
     times: NDArray[np.float64]
+    z: NDArray[np.float64]
     y: NDArray[np.float64]
     weights: NDArray[np.float64]
     yhat: NDArray[np.float64]
@@ -146,13 +147,13 @@ class MeanField:
         LabelMeasure
             One node a path. Its support is taken to be the whole plane, as at the start.
         """
-        y, yhat, weights = (x.ravel() for x in (self.y, self.yhat[index], self.weights))
-        weights = weights / len(self.y)
-        if batch is not None:
-            y, yhat, weights = self.y[batch], self.yhat[index, batch], self.weights[batch]
-        return LabelMeasure(
-            self.loss, self.alpha, y, y, yhat, weights, 0.0, self.loss.curvature_floor
-        )
+        nodes = [self.z, self.y, self.yhat[index], self.weights]
+        if batch is None:
+            nodes[-1] = self.weights / len(self.y)
+        else:
+            nodes = [each[batch] for each in nodes]
+        nodes = [each.ravel() for each in nodes]
+        return LabelMeasure(self.loss, self.alpha, *nodes, 0.0, self.loss.curvature_floor)
 
 
 def dynamical(
@@ -175,7 +176,7 @@ def dynamical(
     .. math:: C_r(t,s) = \alpha E[r_t r_s], \qquad
               R_r(t,s) = \alpha E\Big[\frac{dr_t}{d\omega_s}\Big] .
 
-    The component along the signal obeys the same recursion with y² inside both means, which gives
+    The component along the signal obeys the same recursion with z² inside both means, which gives
     the fluctuations of the overlap at finite size.
 
     Parameters
@@ -233,7 +234,7 @@ def dynamical(
     times = schedule.times if isinstance(schedule, Flow) else 1 + len(schedule)
     _refuse_if_too_large(paths, batches, times)
     with ThreadPoolExecutor(workers()) as pool:
-        drawn = Paths(batches, size, seed, sampling, loss.scale)
+        drawn = SamplePaths(batches, size, seed, sampling, loss.scale)
         solver = Solver(loss, alpha, drawn, times, pool)
         recorded = _run(solver, schedule, progress)
     steps = schedule.steps if isinstance(schedule, Flow) else schedule
@@ -241,6 +242,7 @@ def dynamical(
         loss,
         alpha,
         np.concatenate([[0.0], np.cumsum(steps)]),
+        solver.z,
         solver.y,
         drawn.weights,
         np.ascontiguousarray(np.moveaxis(solver.yhat[:, recorded], 1, 0)),

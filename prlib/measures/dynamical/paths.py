@@ -32,7 +32,7 @@ WIDENED = 1.2
 """Standard deviation with which the first Gaussian is drawn."""
 
 
-class Paths:
+class SamplePaths:
     r"""Labels and Gaussian variables of B independent batches of S paths.
 
     The law is symmetric in the sign of the label and in the joint sign of all Gaussians, and the
@@ -53,8 +53,9 @@ class Paths:
 
     Attributes
     ----------
-    y, weights : ndarray, shape (B, S)
-        Labels, >= 0, and the probabilities of the paths, which sum to one in each batch.
+    z, y, weights : ndarray, shape (B, S)
+        Signal's fields, labels, and the probabilities of the paths, which sum to one in each batch.
+        Without noise the label is the field, and >= 0.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Paths:
             start[:, 1], importance[1] = _widened(start[:, 1])
         weights = importance.prod(axis=0)
         self.weights = weights / weights.sum(axis=1, keepdims=True)
-        self.y = start[:, 0]
+        self.z = self.y = start[:, 0]
         self._gaussians = [list(batch[1:]) for batch in start]
 
     def _points(self, rng: np.random.Generator, sampling: Sampling) -> NDArray:
@@ -121,13 +122,13 @@ class Noise:
 
     Parameters
     ----------
-    paths : Paths
+    paths : SamplePaths
         Source of the variables.
     batch : int
         Which batch.
     """
 
-    def __init__(self, paths: Paths, batch: int) -> None:
+    def __init__(self, paths: SamplePaths, batch: int) -> None:
         self._paths, self._batch = paths, batch
         self._times: list[int] = []
         self._factor = np.zeros((0, 0))

@@ -41,7 +41,7 @@ class Component:
     r"""Covariance and response of the components of w in one direction.
 
     Two directions are of interest: a generic one, whose covariance is :math:`C_w`; and the
-    signal's, into which every residual enters with its label as a weight, hence means with y².
+    signal's, into which every residual enters with the signal's field z as a weight: means with z².
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ class Component:
         Response of w_t to a field added to g_s, at ``[:, s, t]``: the order in which the backward
         sweep reads it. Zero unless s < t.
     drive : ndarray, shape (B, capacity, capacity)
-        :math:`\alpha E[r_t r_s]`, or with y² inside.
+        :math:`\alpha E[r_t r_s]`, or with z² inside.
     response : ndarray, shape (B, capacity, capacity)
-        :math:`\alpha E[dr_t/d\omega_s]` at ``[:, t, s]``, or with y² inside. Zero unless s <= t.
+        :math:`\alpha E[dr_t/d\omega_s]` at ``[:, t, s]``, or with z² inside. Zero unless s <= t.
     gain : ndarray, shape (B, capacity)
         What a unit component at the start has become, without the noise.
     """

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prlib.losses import Loss
-from prlib.measures.dynamical.adjoint import mean_response
-from prlib.measures.dynamical.paths import Noise, Paths
+from prlib.measures.dynamical.paths import Noise, SamplePaths
 from prlib.measures.dynamical.recursion import Component, Term
+from prlib.measures.dynamical.response import mean_response
+from prlib.measures.label_measure import LabelMeasure
 
 
 class Solver:
@@ -27,7 +28,7 @@ class Solver:
         The loss.
     alpha : float
         Measurements per dimension.
-    paths : Paths
+    paths : SamplePaths
         Labels and Gaussians.
     capacity : int
         Times that there is room for at first.
@@ -47,9 +48,10 @@ class Solver:
     """
 
     def __init__(
-        self, loss: Loss, alpha: float, paths: Paths, capacity: int, pool: ThreadPoolExecutor
+        self, loss: Loss, alpha: float, paths: SamplePaths, capacity: int, pool: ThreadPoolExecutor
     ) -> None:
-        self.loss, self.alpha, self.y, self._pool = loss, alpha, paths.y, pool
+        self.loss, self.alpha, self._pool = loss, alpha, pool
+        self.z, self.y = paths.z, paths.y
         batches, size = paths.y.shape
         self.weights, self.signal = Component(batches, capacity), Component(batches, capacity)
         self.yhat, self._residual, self._curvature = (
@@ -57,7 +59,7 @@ class Solver:
         )
         self.energy, self.mu = np.zeros((batches, capacity)), np.zeros((batches, capacity))
         self._noise = [Noise(paths, batch) for batch in range(batches)]
-        self._shares = np.stack([paths.weights, paths.weights * paths.y**2], axis=1)
+        self._shares = np.stack([paths.weights, paths.weights * paths.z**2], axis=1)
         self.t = 0
         self._evaluate()
 
@@ -66,15 +68,11 @@ class Solver:
         """Gaussian variables in use, per batch."""
         return [noise.rank for noise in self._noise]
 
-    @property
-    def curvature(self) -> NDArray[np.float64]:
-        """Curvature of every path now, shape (B, S)."""
-        return self._curvature[:, self.t]
-
-    @property
-    def probabilities(self) -> NDArray[np.float64]:
-        """Probability of every path among those of all batches, shape (B, S)."""
-        return self._shares[:, 0] / len(self.y)
+    def measure(self) -> LabelMeasure:
+        """Law of labels and fields now, over all batches."""
+        weights = self._shares[:, 0] / len(self.y)
+        nodes = (each.ravel() for each in (self.z, self.y, self.yhat[:, self.t], weights))
+        return LabelMeasure(self.loss, self.alpha, *nodes, 0.0, self.loss.curvature_floor)
 
     def advance(self, terms: Sequence[tuple[int, float, float]], *, on_sphere: bool) -> None:
         r"""Take one step of a scheme, and average over the paths at the new time.

@@ -15,7 +15,7 @@ from companion.analysis.scaling import Scaling
 from companion.claims.claim import evaluate, registered
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
-from prlib.measures.threshold_state import solve_threshold_state
+from prlib.measures.threshold_states import solve_threshold_state
 from prlib.spectra.bulk import edge_scale, left_edge
 from prlib.spectra.outlier import outlier
 from prlib.transitions import alpha_init

@@ -13,9 +13,9 @@ from scipy.linalg import eigvalsh
 from prlib.losses import Loss, NormalizedIntensity
 from prlib.measures import empirical, initial
 from prlib.measures.dynamical import choose_flow, cost, dynamical
-from prlib.measures.dynamical.adjoint import mean_response
 from prlib.measures.dynamical.flow import scheme, stability
-from prlib.measures.dynamical.paths import FRESH, Noise, Paths
+from prlib.measures.dynamical.paths import FRESH, Noise, SamplePaths
+from prlib.measures.dynamical.response import mean_response
 from prlib.parameters import ParameterError
 from prlib.problem import Problem, random_on_sphere
 from prlib.spectra.bulk import left_edge
@@ -131,7 +131,7 @@ def test_the_noise_has_its_covariance_with_few_variables():
     run = dynamical(loss, 2.0, np.full(80, 0.02), paths=4096, batches=2)
     covariance = run.batch_correlation[0]
     times = len(covariance)
-    noise = Noise(Paths(1, 4096, 0, "plain"), 0)
+    noise = Noise(SamplePaths(1, 4096, 0, "plain"), 0)
     sample = np.array([noise.next(covariance[t, : t + 1]) for t in range(times)])
     assert noise.rank < times / 2
     exact = noise._coefficients[:times, : noise.rank]
@@ -140,7 +140,7 @@ def test_the_noise_has_its_covariance_with_few_variables():
 
 
 def test_weights_of_the_paths_give_the_moments_of_normal_labels():
-    paths = Paths(8, 2048, 0, "sobol", scale=0.1)
+    paths = SamplePaths(8, 2048, 0, "sobol", scale=0.1)
     y, z = paths.y, np.stack([paths.gaussian(batch, 0) for batch in range(8)])
     for values, exact in ((y**2, 1), (y**4, 3), (z**2, 1), (z**4, 3), (y**2 * z**2, 1)):
         means = (paths.weights * values).sum(axis=1)

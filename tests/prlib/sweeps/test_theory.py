@@ -7,10 +7,10 @@ import tomllib
 import pandas as pd
 import pytest
 
-from prlib.evolution import dynamics
 from prlib.parameters import ParameterError
 from prlib.sweeps import SweepError
 from prlib.sweeps.theory import Course, Courses, describes_theory, evolutions, problem_of, tabulate
+from prlib.transitions.time_dependent import dynamics
 
 TABLE = {"a": 1.0, "alpha": [2.0, 3.0], "time": 0.02, "paths": 1024, "batches": 4, "seed": 3}
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
-from prlib.measures.initial import initial
-from prlib.measures.threshold_state import (
+from prlib.measures.random_start import initial
+from prlib.measures.threshold_states import (
     solve_threshold_state,
     threshold_state,
     tilted_law,
@@ -186,7 +186,7 @@ def test_a_loss_that_breaks_the_assumption_is_refused():
 
 def test_the_internal_check_catches_a_wrong_law():
     state = solve_threshold_state(NormalizedIntensity(1.0), 7.0)
-    from prlib.measures.threshold_state import _require_consistent
+    from prlib.measures.threshold_states import _require_consistent
 
     _require_consistent(state, 0.0)
     with pytest.raises(RuntimeError, match="the quadrature failed"):

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prlib.losses import as_loss
+from prlib.losses import Loss, takes_loss
 from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
+from prlib.measures.dynamical.flow import MOST_TIMES
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
 from prlib.measures.label_measure import LabelMeasure
-from prlib.parameters import check
-from prlib.spectra.bulk import Edge, left_edge
-from prlib.spectra.outlier import bbp, outlier
+from prlib.parameters import ParameterError, check
+from prlib.schemes import GradientDescent, GradientFlow, Scheme, as_scheme
+from prlib.spectra.bulk import Edge, left_edge, softness, stieltjes_inverse
+from prlib.spectra.outlier import bbp, outlier, squared_overlap
 
 TOLERANCE = 5e-4
 """Local error of a step of the flow: far below the sampling error of any default run."""
@@ -38,7 +39,7 @@ class DynamicState:
         Multiplier of the sphere.
     left_edge, left_edge_error : float or None
         Left edge of the bulk, after the shift by mu; ``None`` if it extends to minus infinity.
-    edge : {"soft", "hard"}
+    edge_kind : {"soft", "hard"}
         Kind of that edge.
     outlier, outlier_error : float or None
         Eigenvalue that leaves the bulk toward the signal; ``None`` if there is none.
@@ -59,7 +60,7 @@ class DynamicState:
     mu_error: float
     left_edge: float | None
     left_edge_error: float | None
-    edge: Literal["soft", "hard"]
+    edge_kind: Literal["soft", "hard"]
     outlier: float | None
     outlier_error: float | None
     overlap2: float
@@ -89,11 +90,13 @@ class Crossing:
     event: Literal["appears", "disappears"]
 
 
+@takes_loss
 def dynamics(
-    a: float | None,
+    loss: Loss,
     alpha: float,
     time: float,
     *,
+    scheme: str | Scheme = "flow",
     steps: ArrayLike | Flow | None = None,
     paths: int = PATHS,
     batches: int = BATCHES,
@@ -105,20 +108,19 @@ def dynamics(
 
     Parameters
     ----------
-    a : float or None
-        Normalisation of the loss > 0; ``None`` for the un-normalised one.
-    alpha : float
-        Measurements per dimension > 0.
-    time : float
-        Flow time to reach, > 0.
+    loss, alpha, time
+        The loss, or its id, or ``a=``; measurements per dimension; flow time to reach.
+    scheme : str or Scheme
+        ``flow``, in the limit of small steps, or ``descent(step=0.01)``, step by step.
     steps : array_like or Flow, optional
-        Steps of a gradient descent to match, or of a flow already chosen; `time` is not used then.
+        Any steps of gradient descent, or those of a flow already chosen, in place of scheme and
+        time.
     paths, batches : int
         Sample paths in all, and the independent batches they form.
     tolerance : float
         Local error of a step of the flow.
     seed : int
-        Seed.
+        Seed; the same seed gives the same digits.
     progress : callable, optional
         Called with the steps done and the steps in all.
 
@@ -129,8 +131,10 @@ def dynamics(
 
     Raises
     ------
-    ValueError
+    ParameterError
         If an argument is not accepted, or the run does not fit into memory.
+    FloatingPointError
+        If the descent diverges: a step was too large for the curvature.
 
     Examples
     --------
@@ -138,77 +142,67 @@ def dynamics(
     >>> states[0].t, states[0].variance, states[-1].energy < states[0].energy
     (0.0, 1.0, True)
     """
-    loss, alpha = as_loss(a), check("alpha", alpha)
-    schedule = choose_flow(loss, alpha, time, tolerance=tolerance) if steps is None else steps
-    run = dynamical(
-        loss, alpha, schedule, paths=paths, batches=batches, seed=seed, progress=progress
-    )
+    alpha = check("alpha", alpha)
+    if steps is None:
+        steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance)
+    run = dynamical(loss, alpha, steps, paths=paths, batches=batches, seed=seed, progress=progress)
     return describe(run)
 
 
+def schedule(
+    loss: Loss,
+    alpha: float,
+    time: float,
+    scheme: Scheme,
+    *,
+    tolerance: float = TOLERANCE,
+    announce: Callable[[int], None] | None = None,
+) -> Flow | NDArray[np.float64]:
+    """Return the steps of a scheme up to a time, after announcing about how many there are."""
+    if isinstance(scheme, GradientFlow):
+        return choose_flow(loss, alpha, time, tolerance=tolerance, announce=announce)
+    if not isinstance(scheme, GradientDescent):
+        raise ParameterError(f"scheme = {scheme.id!r}: theory follows flow or descent(step=NUMBER)")
+    count = max(1, round(check("time", time) / scheme.step))
+    if count > MOST_TIMES:
+        raise ParameterError(
+            f"time = {time:g}: takes {count:.3g} steps of {scheme.step:g}; must be at most "
+            f"{MOST_TIMES} steps, so {MOST_TIMES * scheme.step:g}"
+        )
+    if announce is not None:
+        announce(count)
+    return np.full(count, scheme.step)
+
+
 def describe(run: MeanField) -> tuple[DynamicState, ...]:
-    """Describe a run of the dynamical theory at each of its times.
-
-    Parameters
-    ----------
-    run : MeanField
-        The run.
-
-    Returns
-    -------
-    tuple of DynamicState
-        One a recorded time.
-    """
+    """Describe a run of the dynamical theory at each of its recorded times."""
     return tuple(_state(run, index) for index in range(len(run)))
 
 
-def t_bbp(
-    a: float | None,
-    alpha: float,
-    *,
-    time: float = 10.0,
-    paths: int = PATHS,
-    batches: int = BATCHES,
-    tolerance: float = TOLERANCE,
-    seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[Crossing, ...]:
-    """Find the times at which the outlier toward the signal appears and disappears along the flow.
+@takes_loss
+def t_bbp(loss: Loss, alpha: float, *, time: float = 10.0, **options: Any) -> tuple[Crossing, ...]:
+    """Find the times at which the outlier toward the signal appears and disappears.
 
     Parameters
     ----------
-    a : float or None
-        Normalisation of the loss > 0; ``None`` for the un-normalised one.
-    alpha : float
-        Measurements per dimension > 0.
+    loss, alpha
+        See `dynamics`.
     time : float
         Flow time up to which to look.
-    paths, batches : int
-        Sample paths in all, and the independent batches they form.
-    tolerance : float
-        Local error of a step of the flow.
-    seed : int
-        Seed.
-    progress : callable, optional
-        Called with the steps done and the steps in all.
+    **options
+        See `dynamics`.
 
     Returns
     -------
     tuple of Crossing
         In order of time; empty if the outlier is there, or absent, all the time.
 
-    Raises
-    ------
-    ValueError
-        If an argument is not accepted, or the run does not fit into memory.
-
     Examples
     --------
     >>> t_bbp(a=1.0, alpha=3.0, time=0.02, paths=1024, batches=4)
     ()
     """
-    options = {"paths": paths, "batches": batches, "tolerance": tolerance, "seed": seed}
-    return crossings(dynamics(a, alpha, time, progress=progress, **options))
+    return crossings(dynamics(loss, alpha, time, **options))
 
 
 def crossings(states: Sequence[DynamicState]) -> tuple[Crossing, ...]:
@@ -216,16 +210,6 @@ def crossings(states: Sequence[DynamicState]) -> tuple[Crossing, ...]:
 
     A change counts once the condition differs from 1 by two standard errors on the new side, so
     that a curve that lingers at the transition does not flicker.
-
-    Parameters
-    ----------
-    states : sequence of DynamicState
-        In order of time.
-
-    Returns
-    -------
-    tuple of Crossing
-        In order of time.
     """
     known = [state for state in states if state.bbp is not None]
     times = np.array([state.t for state in known])
@@ -264,12 +248,13 @@ def _state(run: MeanField, index: int) -> DynamicState:
     position = condition = exit_ = (None, None)
     overlap2 = (0.0, 0.0)
     if math.isfinite(edge.position):
-        scatter = _Scatter(run, index)
-        position = (edge.position, _error(scatter.position(edge.chi)))
-        condition = (bbp(measure, edge.chi), _error(scatter.condition(edge)))
+        batches = [run.measure(index, batch) for batch in range(len(run.y))]
+        positions, conditions = _scatter_of_edge(measure, batches, edge)
+        position = (edge.position, _error(positions))
+        condition = (bbp(measure, edge.chi), _error(conditions))
         found = outlier(measure, edge)
         if found is not None:
-            positions, overlaps = scatter.outlier(found.chi)
+            positions, overlaps = _scatter_of_outlier(measure, batches, found.chi)
             exit_ = (found.position, _error(positions))
             overlap2 = (found.overlap2, _error(overlaps))
     return DynamicState(
@@ -290,53 +275,53 @@ def _error(batches: NDArray) -> float:
     return float(batches.std(ddof=1) / math.sqrt(len(batches)))
 
 
-@dataclass(frozen=True)
-class _Scatter:
-    # How each batch by itself would move a result, to first order about that of all batches:
-    # solving anew for each would cost as many root searches, and find no outlier in some.
-    run: MeanField
-    index: int
+# How each batch by itself would move a result, to first order about that of all batches: solving
+# anew for each would cost as many root searches, and find no outlier in some.
 
-    @cached_property
-    def _whole(self) -> LabelMeasure:
-        return self.run.measure(self.index)
 
-    @cached_property
-    def _f(self) -> NDArray:
-        return self._whole.curvature.reshape(self.run.y.shape)
+def _scatter_of_edge(
+    whole: LabelMeasure, batches: Sequence[LabelMeasure], edge: Edge
+) -> tuple[NDArray, NDArray]:
+    # dz/dchi vanishes at a soft edge, and a hard one has the same chi everywhere.
+    positions = _each(stieltjes_inverse, batches, edge.chi) - [batch.mu for batch in batches]
+    conditions = _each(bbp, batches, edge.chi)
+    if edge.kind == "soft":
+        shift = _shift(softness, whole, batches, edge.chi)
+        conditions += _slope(bbp, whole, edge.chi) * shift
+    return positions, conditions
 
-    @cached_property
-    def _mu(self) -> NDArray:
-        return self.run.batch_mu[:, self.index]
 
-    def _mean(self, values: NDArray) -> NDArray:
-        return self.run.alpha * np.sum(self.run.weights * values, axis=1)
+def _scatter_of_outlier(
+    whole: LabelMeasure, batches: Sequence[LabelMeasure], chi: float
+) -> tuple[NDArray, NDArray]:
+    # An outlier sits where z = S, which is bbp = 1: bbp - 1 = chi (z - S).
+    shift = _shift(bbp, whole, batches, chi)
+    positions = _each(stieltjes_inverse, batches, chi) - [batch.mu for batch in batches]
+    positions += _slope(stieltjes_inverse, whole, chi) * shift
+    # Near the transition a batch may have no outlier of its own: its overlap is then zero.
+    moved = zip(batches, chi + shift, strict=True)
+    return positions, np.array([squared_overlap(batch, at) for batch, at in moved])
 
-    def position(self, chi: float) -> NDArray:
-        # dz/dchi vanishes at a soft edge, and a hard one has the same chi everywhere.
-        return -1 / chi + self._mean(self._f / (1 + self._f * chi)) - self._mu
 
-    def condition(self, edge: Edge) -> NDArray:
-        x = self._f * edge.chi / (1 + self._f * edge.chi)
-        away = 1 - self.run.y**2
-        value = self._mean(away * x)
-        if edge.kind == "hard":
-            return value
-        soft = self._mean(x**2) - 1
-        # chi d/dchi of x is x(1 - x).
-        slope_soft = self._mean(2 * x**2 * (1 - x)).mean()
-        slope = self._mean(away * x * (1 - x)).mean()
-        return value - slope / slope_soft * soft
+def _each(
+    function: Callable[[LabelMeasure, float], float], batches: Sequence[LabelMeasure], chi: float
+) -> NDArray:
+    return np.array([function(batch, chi) for batch in batches])
 
-    def outlier(self, chi: float) -> tuple[NDArray, NDArray]:
-        y2, g = self.run.y**2, self._f / (1 + self._f * chi)
-        z, s = -1 / chi + self._mean(g), self._mean(y2 * g)
-        z_slope = 1 / chi**2 - self._mean(g**2).mean()
-        s_slope = -self._mean(y2 * g**2).mean()
-        shift = -(z - s) / (z_slope - s_slope)
-        moved = self._f / (1 + self._f * (chi + shift[:, None]))
-        z_moved = 1 / (chi + shift) ** 2 - self._mean(moved**2)
-        s_moved = -self._mean(y2 * moved**2)
-        # Near the transition a batch may have no outlier of its own: its overlap is then zero.
-        overlaps = np.where(z_moved > 0, z_moved / (z_moved - s_moved), 0.0)
-        return z + z_slope * shift - self._mu, overlaps
+
+def _slope(
+    function: Callable[[LabelMeasure, float], float], whole: LabelMeasure, chi: float
+) -> float:
+    # Backwards: beyond chi a pole may be near.
+    h = 1e-6 * chi
+    return (function(whole, chi) - function(whole, chi - h)) / h
+
+
+def _shift(
+    function: Callable[[LabelMeasure, float], float],
+    whole: LabelMeasure,
+    batches: Sequence[LabelMeasure],
+    chi: float,
+) -> NDArray:
+    """Shift in chi that brings a function to one in each batch."""
+    return (1 - _each(function, batches, chi)) / _slope(function, whole, chi)

@@ -62,7 +62,7 @@ def _average(p: NDArray, share: NDArray, means: NDArray, squares: NDArray) -> No
 def mean_response(
     curvature: NDArray, memory: NDArray, shares: NDArray, means: NDArray, scatter: NDArray
 ) -> None:
-    r"""Write the means of :math:`dr_t/d\omega_s` and :math:`y^2\,dr_t/d\omega_s` for all s <= t.
+    r"""Write the means of :math:`dr_t/d\omega_s` and :math:`z^2\,dr_t/d\omega_s` for all s <= t.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def mean_response(
     memory : ndarray, shape (t + 1, t + 1)
         Response of the weights, :math:`R_w(j,k)` at ``[k, j]``, for j > k.
     shares : ndarray, shape (2, S)
-        Probabilities of the paths, and those times the squared labels.
+        Probabilities of the paths, and those times the squares of the signal's field.
     means : ndarray, shape (2, t + 1)
         Overwritten with the two means over paths.
     scatter : ndarray, shape (2, t + 1)

@@ -4,11 +4,12 @@ A compiler vectorises a plain loop over one row well, but not several rows again
 estimates at once, where each number that is loaded should be used as often as registers allow. So
 these are written as explicit vector instructions, for one width and number type at a time:
 
-- `fields_tile`: :math:`Z_{cr} \mathrel{+}= \sum_i X_{ri} W_{ci}` for R rows and C estimates;
-- `back_tile`: :math:`G_{ci} \mathrel{+}= \sum_r Q_{cr} X_{ri}` for C estimates and U vectors of i;
-- `fused_tile`: both at once, on different rows.
+- `fields_block`: :math:`Z_{cr} \mathrel{+}= \sum_i X_{ri} W_{ci}` for R rows and C estimates;
+- `back_block`: :math:`G_{ci} \mathrel{+}= \sum_r Q_{cr} X_{ri}` for C estimates and U vectors of i;
+- `fused_block`: both at once, on different rows.
 
-All strides are counted in numbers, and all vectors are `lanes` numbers wide.
+Each returns an intrinsic for compiled code. All strides are counted in numbers, all vectors are
+`lanes` numbers wide, and the `count` of numbers is a positive multiple of that.
 """
 
 from __future__ import annotations
@@ -26,18 +27,7 @@ VECTOR_BYTES = 64
 
 
 def lanes(bits: int) -> int:
-    """Return how many numbers a vector holds.
-
-    Parameters
-    ----------
-    bits : int
-        Size of a number, 32 or 64.
-
-    Returns
-    -------
-    int
-        16 or 8.
-    """
+    """Return how many numbers of 32 or 64 bits a vector holds."""
     return VECTOR_BYTES * 8 // bits
 
 
@@ -123,7 +113,7 @@ class _Emitter:
     ) -> list[ir.Value]:
         """Carry values through ``for i in range(0, count, stride)``; count is at least one."""
         before = self.builder.block
-        block = self.builder.append_basic_block("tile")
+        block = self.builder.append_basic_block("block")
         after = self.builder.append_basic_block("done")
         self.builder.branch(block)
         self.builder.position_at_end(block)
@@ -144,22 +134,11 @@ class _Emitter:
 
 
 @cache
-def fields_tile(rows: int, columns: int) -> Any:
-    """Return the intrinsic ``(x, ldx, w, ldw, count, z, ldz)`` for R rows and C estimates.
-
-    Parameters
-    ----------
-    rows, columns : int
-        R and C; R C + R + C vectors should fit the registers.
-
-    Returns
-    -------
-    callable
-        For compiled code only. ``count`` is a positive multiple of `lanes`.
-    """
+def fields_block(rows: int, columns: int) -> Any:
+    """Return ``(x, ldx, w, ldw, count, z, ldz)``; R C + R + C vectors should fit the registers."""
 
     @intrinsic
-    def tile(typing_context, x, ldx, w, ldw, count, z, ldz):  # noqa: ARG001
+    def block(typing_context, x, ldx, w, ldw, count, z, ldz):  # noqa: ARG001
         def generate(context, builder, _signature, arguments):
             px, sx, pw, sw, n, pz, sz = arguments
             emit = _Emitter(builder, x.dtype)
@@ -182,26 +161,15 @@ def fields_tile(rows: int, columns: int) -> Any:
         size = types.int64
         return types.void(x, size, w, size, size, z, size), generate
 
-    return tile
+    return block
 
 
 @cache
-def back_tile(columns: int, vectors: int) -> Any:
-    """Return the intrinsic ``(q, ldq, x, ldx, rows, g, ldg)`` for C estimates and U vectors.
-
-    Parameters
-    ----------
-    columns, vectors : int
-        C and U; C U + U + 1 vectors should fit the registers.
-
-    Returns
-    -------
-    callable
-        For compiled code only. ``rows`` is positive.
-    """
+def back_block(columns: int, vectors: int) -> Any:
+    """Return ``(q, ldq, x, ldx, rows, g, ldg)``; C U + U + 1 vectors should fit the registers."""
 
     @intrinsic
-    def tile(typing_context, q, ldq, x, ldx, rows, g, ldg):  # noqa: ARG001
+    def block(typing_context, q, ldq, x, ldx, rows, g, ldg):  # noqa: ARG001
         def generate(context, builder, _signature, arguments):
             pq, sq, px, sx, count, pg, sg = arguments
             emit = _Emitter(builder, x.dtype)
@@ -232,30 +200,20 @@ def back_tile(columns: int, vectors: int) -> Any:
         size = types.int64
         return types.void(q, size, x, size, size, g, size), generate
 
-    return tile
+    return block
 
 
 @cache
-def fused_tile(rows: int, columns: int) -> Any:
-    """Return the intrinsic ``(x, ldx, w, ldw, count, z, ldz, q, ldq, old, g, ldg)``.
+def fused_block(rows: int, columns: int) -> Any:
+    """Return ``(x, ldx, w, ldw, count, z, ldz, q, ldq, old, g, ldg)``.
 
-    It is `fields_tile` on R new rows x together with the back-projection of R old ones, which are
+    It is `fields_block` on R new rows x together with the back-projection of R old ones, which are
     in the cache already: while the new rows come from memory, the old ones keep the arithmetic
-    busy.
-
-    Parameters
-    ----------
-    rows, columns : int
-        R and C; 2 R C + 2 C + 1 vectors should fit the registers.
-
-    Returns
-    -------
-    callable
-        For compiled code only. ``count`` is a positive multiple of `lanes`.
+    busy. 2 R C + 2 C + 1 vectors should fit the registers.
     """
 
     @intrinsic
-    def tile(typing_context, x, ldx, w, ldw, count, z, ldz, q, ldq, old, g, ldg):  # noqa: ARG001, PLR0917
+    def block(typing_context, x, ldx, w, ldw, count, z, ldz, q, ldq, old, g, ldg):  # noqa: ARG001, PLR0917
         def generate(context, builder, _signature, arguments):
             px, sx, pw, sw, n, pz, sz, pq, sq, po, pg, sg = arguments
             emit = _Emitter(builder, x.dtype)
@@ -292,4 +250,4 @@ def fused_tile(rows: int, columns: int) -> Any:
         signature = types.void(x, size, w, size, size, z, size, q, size, old, g, size)
         return signature, generate
 
-    return tile
+    return block

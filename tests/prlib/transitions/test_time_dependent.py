@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from prlib.evolution import crossings, dynamics, t_bbp
 from prlib.parameters import ParameterError
 from prlib.transitions import spectrum
+from prlib.transitions.time_dependent import crossings, dynamics, t_bbp
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def test_it_starts_at_the_spectrum_of_a_random_start(states):
     assert start.t == 0
     assert start.variance == start.amplification == 1
     assert start.mu == pytest.approx(exact.mu, abs=4 * start.mu_error)
-    assert start.edge == exact.edge
+    assert start.edge_kind == exact.edge_kind
     assert start.left_edge == pytest.approx(exact.left_edge, abs=4 * start.left_edge_error)
     assert start.outlier == pytest.approx(exact.outlier, abs=4 * start.outlier_error)
     assert start.overlap2 == pytest.approx(exact.overlap2, abs=4 * start.overlap2_error)

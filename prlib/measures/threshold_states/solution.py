@@ -1,0 +1,124 @@
+"""The threshold states of a loss at one alpha."""
+
+from __future__ import annotations
+
+import math
+
+from prlib.losses import Loss
+from prlib.measures.label_measure import LabelMeasure
+from prlib.measures.threshold_states.branch import (
+    ACCURACY,
+    COARSE,
+    FINE,
+    HIGHEST_ALPHA,
+    BranchEndError,
+    branch_of,
+)
+from prlib.measures.threshold_states.law import TiltedLaw
+from prlib.measures.threshold_states.state import ThresholdState
+from prlib.parameters import ParameterError, check
+from prlib.spectra.bulk import stieltjes_inverse
+
+
+def threshold_state(loss: Loss, alpha: float) -> LabelMeasure:
+    """Law of labels and fields at the threshold states of a loss.
+
+    Raises
+    ------
+    ParameterError
+        If there is none at this alpha; the message says where they end.
+
+    Examples
+    --------
+    >>> from prlib.losses import NormalizedIntensity
+    >>> law = threshold_state(NormalizedIntensity(0.01), 4.436)
+    >>> round(float(law.mean(law.y**2)), 9)
+    1.0
+    """
+    return solve_threshold_state(loss, alpha).measure
+
+
+def solve_threshold_state(
+    loss: Loss, alpha: float, *, orders: tuple[int, int] = (COARSE, FINE)
+) -> ThresholdState:
+    """Find order parameters and law of the threshold states of a loss.
+
+    Parameters
+    ----------
+    orders : pair of int
+        Orders of quadrature; the better one is reported, their difference is the error.
+
+    Raises
+    ------
+    ParameterError
+        If there is none at this alpha; the message says where they end.
+    RuntimeError
+        If an internal check fails: two ways to mu, two ways to the left edge.
+
+    Examples
+    --------
+    >>> from prlib.losses import NormalizedIntensity
+    >>> state = solve_threshold_state(NormalizedIntensity(0.01), 4.436)
+    >>> round(state.chi, 4), round(state.x, 4)
+    (0.3239, 0.7547)
+    """
+    alpha = check("alpha", alpha)
+    if alpha > HIGHEST_ALPHA:
+        raise ParameterError(
+            f"alpha = {alpha:g}: threshold states are followed up to alpha = {HIGHEST_ALPHA:g}, "
+            "where their law is that of a random start"
+        )
+    branch = branch_of(loss)
+    try:
+        coarse, fine = branch.laws(lambda law: math.log(alpha / law.alpha), orders)
+    except BranchEndError as end:
+        raise ParameterError(f"alpha = {alpha:g}: {end}") from None
+    return _described(fine, coarse, alpha)
+
+
+def _described(law: TiltedLaw, coarse: TiltedLaw, alpha: float) -> ThresholdState:
+    measure, rough = law.measure(alpha), coarse.measure(alpha)
+    state = ThresholdState(
+        measure=measure,
+        coarse=rough,
+        alpha=alpha,
+        chi=law.chi,
+        x=law.x,
+        energy=measure.energy,
+        mu=measure.mu,
+        gap=float(stieltjes_inverse(measure, law.chi)) - measure.mu,
+        complexity=_complexity(law, measure),
+        mixing=_mixing(law, alpha),
+        chi_error=_moved(law.chi, coarse.chi),
+        x_error=_moved(law.x, coarse.x),
+        energy_error=_moved(measure.energy, rough.energy),
+        mu_error=_moved(measure.mu, rough.mu, scale=1 / law.chi),
+    )
+    _require_consistent(state, alpha * law.jump)
+    return state
+
+
+def _complexity(law: TiltedLaw, measure: LabelMeasure) -> float:
+    # The Legendre transform S + x e, with e = -dS/dx the energy.
+    return math.log1p(law.x / law.chi) / 2 + measure.alpha * law.log_z + law.x * measure.energy
+
+
+def _mixing(law: TiltedLaw, alpha: float) -> float:
+    mass = law.weights.sum(axis=1)
+    square = (law.weights * (law.yhat + law.chi * law.force) ** 2).sum(axis=1) / mass
+    return float(alpha * mass @ (square - 1) ** 2 * (1 + law.chi / law.x) ** 2)
+
+
+def _moved(fine: float, coarse: float, *, scale: float = 0.0) -> float:
+    return abs(fine - coarse) + ACCURACY * max(abs(fine), scale)
+
+
+def _require_consistent(state: ThresholdState, jump: float) -> None:
+    # Integration by parts in h: the edge of the resolvent and the radial force agree but for the
+    # jump of the minimiser. It holds only at a solution, and only if the quadrature is good.
+    allowed = 100 * (state.mu_error + state.chi_error / state.chi**2)
+    if abs(state.gap - jump) > allowed:
+        raise RuntimeError(
+            f"{state.measure.loss} at alpha = {state.alpha:g}: left edge {state.gap:.3e} and jump "
+            f"{jump:.3e} differ by more than {allowed:.1e}: the quadrature failed"
+        )

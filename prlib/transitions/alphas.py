@@ -1,0 +1,70 @@
+"""The thresholds in alpha of a loss, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prlib.losses import Loss, takes_loss
+from prlib.transitions.random_start import alpha_init
+from prlib.transitions.threshold_states import alpha_threshold
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The thresholds of one loss.
+
+    Attributes
+    ----------
+    loss : str
+        Id of the loss.
+    a : float or None
+        Its normalisation, if it has one.
+    alpha_init : float
+        Measurements per dimension above which the Hessian of a random start has an informative
+        outlier; infinite if there is none at any alpha.
+    alpha_init_error : float
+        Estimated numerical error of alpha_init.
+    edge_init : {"soft", "hard"}
+        Kind of the left edge of the bulk there.
+    alpha_threshold : float
+        The same for threshold states.
+    alpha_threshold_error : float
+        Estimated numerical error of alpha_threshold.
+    chi, x : float
+        Response and breaking of the threshold states there.
+    """
+
+    loss: str
+    a: float | None
+    alpha_init: float
+    alpha_init_error: float
+    edge_init: Literal["soft", "hard"]
+    alpha_threshold: float
+    alpha_threshold_error: float
+    chi: float
+    x: float
+
+
+@takes_loss
+def thresholds(loss: Loss) -> Thresholds:
+    """Return the thresholds in alpha of a loss.
+
+    Examples
+    --------
+    >>> found = thresholds(a=0.01)
+    >>> round(found.alpha_init, 3), round(found.alpha_threshold, 3)
+    (2.851, 4.436)
+    """
+    start, end = alpha_init(loss), alpha_threshold(loss)
+    return Thresholds(
+        loss=loss.id,
+        a=getattr(loss, "a", None),
+        alpha_init=start.alpha,
+        alpha_init_error=start.error,
+        edge_init=start.edge_kind,
+        alpha_threshold=end.alpha,
+        alpha_threshold_error=end.error,
+        chi=end.chi,
+        x=end.x,
+    )

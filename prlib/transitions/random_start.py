@@ -1,0 +1,163 @@
+"""The Hessian of a random start: its spectrum, and the alpha at which an outlier appears."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Literal
+
+from scipy.optimize import brentq
+
+from prlib.losses import Loss, takes_loss
+from prlib.measures import initial
+from prlib.measures.random_start import ORDERS
+from prlib.parameters import ParameterError
+from prlib.spectra.bulk import left_edge, softness
+from prlib.spectra.outlier import bbp, outlier
+
+ENOUGH = 1e-8
+"""Relative change of alpha at which the quadrature is refined no further."""
+
+
+@dataclass(frozen=True)
+class InitialTransition:
+    """The transition at a random start.
+
+    Attributes
+    ----------
+    alpha : float
+        Measurements per dimension above which the Hessian of a random start has an outlier
+        toward the signal; ``inf`` if none has.
+    chi : float
+        The Stieltjes transform at the left edge there.
+    edge_kind : {"soft", "hard"}
+        Kind of that edge.
+    error : float
+        Estimated error of alpha: how far it moves when the quadrature is refined.
+    """
+
+    alpha: float
+    chi: float
+    edge_kind: Literal["soft", "hard"]
+    error: float
+
+
+@takes_loss
+def alpha_init(loss: Loss, *, orders: tuple[int, ...] = ORDERS) -> InitialTransition:
+    r"""Transition of Baik, Ben Arous and Péché in the Hessian of a random start.
+
+    The condition of the transition and of a soft edge are both linear in alpha, so their ratio
+    :math:`E[(f\chi/(1+f\chi))^2] = E[(1-z^2) f\chi/(1+f\chi)]` gives chi alone. Where it has no
+    root below :math:`\chi_{max} = -1/\inf f` the edge is hard and chi is that end.
+
+    Parameters
+    ----------
+    orders : tuple of int
+        Orders of quadrature, tried until two in a row agree; what moved last is the error.
+
+    Examples
+    --------
+    >>> transition = alpha_init(a=1.0)
+    >>> round(transition.alpha, 4), transition.edge_kind
+    (1.1349, 'soft')
+    """
+    if loss.curvature_floor == -math.inf:
+        return InitialTransition(math.inf, 0.0, "hard", 0.0)
+    moved = 0.0
+    for coarse, fine in pairwise(orders):
+        (rough, *_), found = _alpha_init(loss, coarse), _alpha_init(loss, fine)
+        # Two orders may agree by chance, three hardly.
+        before, moved = moved, abs(found[0] - rough)
+        if moved < ENOUGH * found[0]:
+            before = 0.0
+            break
+    return InitialTransition(*found, error=moved + before + 1e-12 * found[0])
+
+
+@lru_cache(maxsize=1024)
+def _alpha_init(loss: Loss, order: int) -> tuple[float, float, Literal["soft", "hard"]]:
+    if loss.curvature_floor >= 0:
+        raise ParameterError(
+            f"{loss}: its curvature is nowhere negative; alpha_init needs a loss with negative "
+            "curvature somewhere"
+        )
+    measure = initial(loss, 1.0, order=order)
+    chi_max = -1 / loss.curvature_floor
+
+    def gap(chi: float) -> float:
+        return softness(measure, chi) - bbp(measure, chi)
+
+    last = chi_max * (1 - 1e-13)
+    if gap(last) < 0:
+        return 1 / bbp(measure, last), chi_max, "hard"
+    lower = last / 2
+    while gap(lower) > 0:
+        lower /= 2
+    chi = brentq(gap, lower, last, xtol=1e-15 * chi_max, rtol=1e-14)
+    return 1 / softness(measure, chi), chi, "soft"
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """What theory says of the Hessian of a random start.
+
+    Attributes
+    ----------
+    loss : str
+        Id of the loss.
+    a : float or None
+        Its normalisation, if it has one.
+    alpha : float
+        Measurements per dimension.
+    mu : float
+        Multiplier of the sphere.
+    left_edge : float or None
+        Left edge of the bulk, after the shift by mu; ``None`` if it extends to minus infinity.
+    edge_kind : {"soft", "hard"}
+        Kind of that edge.
+    outlier : float or None
+        Eigenvalue that leaves the bulk toward the signal; ``None`` if there is none.
+    overlap2 : float
+        Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
+    """
+
+    loss: str
+    a: float | None
+    alpha: float
+    mu: float
+    left_edge: float | None
+    edge_kind: Literal["soft", "hard"]
+    outlier: float | None
+    overlap2: float
+
+
+@takes_loss
+def spectrum(loss: Loss, alpha: float) -> Spectrum:
+    """Describe the spectrum of the Hessian of a random start, at infinite size.
+
+    Raises
+    ------
+    ParameterError
+        If alpha is not a finite number > 0, or the loss changes too fast to be resolved.
+
+    Examples
+    --------
+    >>> state = spectrum(a=0.01, alpha=4.0)
+    >>> state.edge_kind, state.outlier < state.left_edge
+    ('soft', True)
+    """
+    measure = initial(loss, alpha)
+    edge = left_edge(measure)
+    found = outlier(measure, edge)
+    return Spectrum(
+        loss=loss.id,
+        a=getattr(loss, "a", None),
+        alpha=measure.alpha,
+        mu=measure.mu,
+        left_edge=None if math.isinf(edge.position) else edge.position,
+        edge_kind=edge.kind,
+        outlier=None if found is None else found.position,
+        overlap2=0.0 if found is None else found.overlap2,
+    )

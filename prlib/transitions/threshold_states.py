@@ -1,0 +1,195 @@
+"""The Hessian of threshold states: its spectrum, and the alpha at which an outlier appears."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+from prlib.losses import Loss, takes_loss
+from prlib.measures.threshold_states import (
+    BranchEndError,
+    NeverMetError,
+    branch_of,
+    solve_threshold_state,
+)
+from prlib.parameters import ParameterError
+from prlib.spectra.bulk import Edge
+from prlib.spectra.outlier import Outlier, outlier
+
+ORDERS = (7, 10)
+"""Orders of quadrature: the better one is reported, their difference is the error."""
+
+
+@dataclass(frozen=True)
+class ThresholdTransition:
+    """The transition at threshold states.
+
+    Attributes
+    ----------
+    alpha : float
+        Measurements per dimension above which the Hessian of a threshold state has an outlier
+        toward the signal; ``inf`` if none has.
+    chi, x : float
+        Response and breaking there; 0 if there is none.
+    error, chi_error, x_error : float
+        Estimated errors: how far each moves when the quadrature is refined.
+    """
+
+    alpha: float
+    chi: float
+    x: float
+    error: float
+    chi_error: float
+    x_error: float
+
+
+@takes_loss
+def alpha_threshold(loss: Loss, *, orders: tuple[int, int] = ORDERS) -> ThresholdTransition:
+    r"""Transition of Baik, Ben Arous and Péché in the Hessian of threshold states.
+
+    The saddle point, marginality and the condition of the transition are all linear in alpha:
+    two ratios give :math:`(\chi, x)`, and marginality then gives alpha.
+
+    Raises
+    ------
+    ParameterError
+        If even the last of the threshold states, at the smallest alpha, has an outlier.
+
+    References
+    ----------
+    Sarao Mannelli et al., arXiv:2006.06997, for the un-normalised loss.
+
+    Examples
+    --------
+    >>> round(alpha_threshold(None).alpha, 2)
+    13.8
+    """
+    return _alpha_threshold(loss, orders)
+
+
+@lru_cache(maxsize=1024)
+def _alpha_threshold(loss: Loss, orders: tuple[int, int]) -> ThresholdTransition:
+    try:
+        coarse, fine = branch_of(loss).laws(lambda law: law.stability, orders)
+    except NeverMetError:
+        return ThresholdTransition(math.inf, 0.0, 0.0, 0.0, 0.0, 0.0)
+    except BranchEndError as end:
+        raise ParameterError(f"alpha_threshold: all have an outlier, as {end}") from None
+    return ThresholdTransition(
+        alpha=fine.alpha,
+        chi=fine.chi,
+        x=fine.x,
+        error=_moved(fine.alpha, coarse.alpha),
+        chi_error=_moved(fine.chi, coarse.chi),
+        x_error=_moved(fine.x, coarse.x),
+    )
+
+
+def _moved(fine: float, coarse: float) -> float:
+    # The equations themselves are solved to about this relative accuracy.
+    return abs(fine - coarse) + 1e-10 * abs(fine)
+
+
+@dataclass(frozen=True)
+class ThresholdSpectrum:
+    r"""What theory says of threshold states and of their Hessian.
+
+    Attributes
+    ----------
+    loss : str
+        Id of the loss.
+    a : float or None
+        Its normalisation, if it has one.
+    alpha : float
+        Measurements per dimension.
+    chi, x : float
+        Response and breaking.
+    energy : float
+        Energy per dimension.
+    mu : float
+        Multiplier of the sphere.
+    left_edge : float
+        Left edge of the bulk, after the shift by mu: zero, but for the inconsistency of one-step
+        replica symmetry breaking where a proximal map jumps.
+    outlier : float or None
+        Eigenvalue that leaves the bulk toward the signal; ``None`` if there is none.
+    overlap2 : float
+        Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
+    complexity : float
+        Logarithm of the number of threshold states per dimension, in this approximation.
+    mixing : float
+        Above 1 the assumption that different states have zero overlap is unstable.
+    chi_error, x_error, energy_error, mu_error, outlier_error, overlap2_error : float
+        Estimated numerical errors; ``outlier_error`` is 0 where there is none.
+    """
+
+    loss: str
+    a: float | None
+    alpha: float
+    chi: float
+    x: float
+    energy: float
+    mu: float
+    left_edge: float
+    outlier: float | None
+    overlap2: float
+    complexity: float
+    mixing: float
+    chi_error: float
+    x_error: float
+    energy_error: float
+    mu_error: float
+    outlier_error: float
+    overlap2_error: float
+
+
+@takes_loss
+def threshold_state(loss: Loss, alpha: float) -> ThresholdSpectrum:
+    """Describe the threshold states of a loss, at infinite size.
+
+    Raises
+    ------
+    ParameterError
+        If there are no threshold states at this alpha; the message says where they end.
+
+    Examples
+    --------
+    >>> state = threshold_state(a=0.01, alpha=4.0)
+    >>> state.outlier is None, abs(state.left_edge) < 1e-8
+    (True, True)
+    >>> threshold_state(a=0.01, alpha=5.0).outlier < 0
+    True
+    >>> threshold_state(a=0.01, alpha=1.5)
+    Traceback (most recent call last):
+    ...
+    prlib.parameters.ParameterError: alpha = 1.5: threshold states of the normalised intensity loss
+    with a = 0.01 end at alpha = 1.618, where two kinds of them merge; must be larger
+    """
+    state = solve_threshold_state(loss, alpha)
+    edge = Edge(state.gap, state.chi, "soft")
+    found, rough = outlier(state.measure, edge), outlier(state.coarse, edge)
+    return ThresholdSpectrum(
+        loss=loss.id,
+        a=getattr(loss, "a", None),
+        alpha=state.alpha,
+        chi=state.chi,
+        x=state.x,
+        energy=state.energy,
+        mu=state.mu,
+        left_edge=state.gap,
+        outlier=None if found is None else found.position,
+        overlap2=_overlap2(found),
+        complexity=state.complexity,
+        mixing=state.mixing,
+        chi_error=state.chi_error,
+        x_error=state.x_error,
+        energy_error=state.energy_error,
+        mu_error=state.mu_error,
+        outlier_error=_moved(found.position, rough.position) if found and rough else 0.0,
+        overlap2_error=_moved(_overlap2(found), _overlap2(rough)),
+    )
+
+
+def _overlap2(found: Outlier | None) -> float:
+    return 0.0 if found is None else found.overlap2
