@@ -6,8 +6,10 @@ of workers, and a replica is the same instance wherever it is met.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -24,8 +26,11 @@ from prlib.measures import LabelMeasure, empirical
 from prlib.problem import Problem
 from prlib.spectra.bulk import left_edge
 from prlib.spectra.outlier import outlier
-from prlib.sweeps import Grid, Spec, results
-from prlib.sweeps.spec import replica_seed
+from prlib.sweeps import Grid, Sweep, TheoryGrid, results
+from prlib.sweeps.data import VARIABLE
+from prlib.sweeps.descents import replica_seed
+
+_DATA = Path(__file__).resolve().parent.parent / "data"
 
 MANY = 512
 """Largest dimension at which descents cost so little that one runs all that are asked for."""
@@ -35,6 +40,11 @@ OBSERVED_TIMES = (
     *(25.0, 40.0, 60.0, 100.0),
 )
 """Flow times at which the data of the book observe the Hessian."""
+
+
+def data_folder() -> Path:
+    """Return where results lie: the folder that PRLIB_DATA names, or ``data`` of this checkout."""
+    return Path(os.environ.get(VARIABLE) or _DATA)
 
 
 @takes_loss
@@ -70,7 +80,7 @@ def recovery(
     Returns
     -------
     pandas.DataFrame
-        One row a run, with the columns of `prlib.sweeps.store.SCHEMA`.
+        One row a run, with the columns of `prlib.sweeps.descents.SCHEMA`.
     """
     grids = tuple(
         _grid(
@@ -84,7 +94,7 @@ def recovery(
         )
         for n in sorted(sizes)
     )
-    return results(Spec(seed, grids, "recovery"))
+    return results(Sweep(grids, seed, "recovery"), data=data_folder())
 
 
 @takes_loss
@@ -104,17 +114,37 @@ def observations(
     Returns
     -------
     pandas.DataFrame
-        One row a run and time, with the columns of `prlib.sweeps.store.OBSERVED`; a run goes on to
-        the last of the times, whether it recovers or not.
+        One row a run and time, with the columns of `prlib.sweeps.descents.OBSERVED`; a run goes
+        on to the last of the times, whether it recovers or not.
     """
     observe = tuple(map(float, times))
     run = {"replicas": replicas, "time": observe[-1], "observe": observe}
-    return results(Spec(seed, (_grid(loss, alphas, n, starts, **run, **settings),), "observations"))
+    grid = _grid(loss, alphas, n, starts, **run, **settings)
+    return results(Sweep(grid, seed, "observations"), data=data_folder())
 
 
 def _grid(loss: Loss, alphas: Sequence[float], n: int, starts: Sequence[str], **run: Any) -> Grid:
-    a = getattr(loss, "a", None)
-    return Grid(a=a, alpha=tuple(sorted(alphas)), n=n, start=tuple(starts), **run)
+    return Grid(loss=loss, alpha=tuple(sorted(alphas)), n=n, start=tuple(starts), **run)
+
+
+@takes_loss
+def theory_runs(
+    loss: Loss, alphas: Sequence[float], time: float, paths: int, **settings: Any
+) -> pd.DataFrame:
+    """Run the dynamical theory at several alphas; what ``data/`` holds is read, not run.
+
+    Parameters
+    ----------
+    loss, alphas, time, paths, **settings
+        See `prlib.sweeps.TheoryGrid`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run and recorded time, with the columns of `prlib.sweeps.theory.SCHEMA`.
+    """
+    grid = TheoryGrid(loss=loss, alpha=tuple(alphas), time=time, paths=paths, **settings)
+    return results(Sweep(grid, name="dynamics"), data=data_folder())
 
 
 @takes_loss
@@ -208,9 +238,9 @@ def constrained_descents(
     -------
     pandas.DataFrame
         One row a run and time: ``alpha, n, replica, time``, energy per dimension (``energy``),
-        ``mu``, ``overlap``, lowest eigenvalue of the Hessian with the direction of the signal in
-        it (``lowest``), squared overlap of its eigenvector with the signal (``overlap2``); by the
-        state's own law of labels and fields, left edge of the bulk (``edge``), outlier and its
+        ``mu``, ``abs_overlap``, lowest eigenvalue of the Hessian with the direction of the signal
+        in it (``lowest``), squared overlap of its eigenvector with the signal (``overlap2``); by
+        the state's own law of labels and fields, left edge of the bulk (``edge``), outlier and its
         squared overlap (``outlier``, ``outlier_overlap2``: NaN and 0 where there is none); and
         ``rises``, the steps of the run that raised the energy.
     """
@@ -236,7 +266,7 @@ def _constrained_rows(
             "time": run.time,
             "energy": run.energy,
             "mu": run.mu,
-            "overlap": run.overlap,
+            "abs_overlap": np.abs(run.overlap),
             "lowest": run.eigenvalues[:, 0],
             "overlap2": run.signal_overlap2[:, 0],
             "edge": [edge.position for edge in edges],

@@ -361,12 +361,17 @@ def _add_sweep(commands: Any) -> None:
     parser = command(
         commands, "sweep", _sweep, "many descents, as a TOML file says; goes on where it stopped"
     )
-    parser.add_argument("spec", help="TOML file of grids in a, alpha, n, start, replicas, time")
+    parser.add_argument(
+        "spec", help="TOML file of grids in loss or a, alpha, n, start, replicas, time"
+    )
     parser.add_argument("--out", help="folder of the results; by default the spec's name, here")
-    parser.add_argument("--executor", default="processes", help="processes (default) or dask")
+    parser.add_argument(
+        "--executor", default="processes", help="processes (default), dask, or serial: no workers"
+    )
     parser.add_argument("--scheduler", help="address of a Dask scheduler, as tcp://host:8786")
     parser.add_argument("--jobs", type=int, help="worker processes; all cores by default")
     parser.add_argument(
+        "--reuse",
         "--known",
         action="append",
         default=[],
@@ -379,39 +384,30 @@ def _add_sweep(commands: Any) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    from prlib.sweeps import Spec, rates, run_sweep  # noqa: PLC0415
-    from prlib.sweeps.theory import Courses, describes_theory, tabulate  # noqa: PLC0415
+    from prlib.losses import as_loss  # noqa: PLC0415
+    from prlib.sweeps import Sweep, rates  # noqa: PLC0415
 
-    if describes_theory(arguments.spec):
-        spec = Courses.load(arguments.spec)
-        table = tabulate(spec, arguments.out or spec.name)
-        found = {"runs": len(spec.courses), "table": str(table)}
-        print(json.dumps(found) if arguments.json else f"{found['runs']} runs: {found['table']}")
-        return
-    result = run_sweep(
-        Spec.load(arguments.spec),
+    sweep = Sweep.load(arguments.spec)
+    result = sweep.run(
         arguments.out or Path(arguments.spec).stem,
         executor=arguments.executor,
         jobs=arguments.jobs,
         scheduler=arguments.scheduler,
-        known=arguments.known,
+        reuse=arguments.reuse,
     )
-    table = rates(result.table)
-    if not arguments.json:
-        print(table.to_string(index=False, float_format="{:.3g}".format))
-        print(f"\n{len(result.table)} runs, {result.computed} computed now: {result.path}")
+    found = {"runs": sweep.runs, "computed": result.computed}
+    found |= {"table": str(result.path), "record": str(result.record)}
+    table = None if sweep.kind == "theory" else rates(result.table)
+    if arguments.json:
+        if table is not None:
+            found["rates"] = json.loads(table.to_json(orient="records"))
+            for row in found["rates"]:  # the paper's family by its number, too
+                row["a"] = getattr(as_loss(row["loss"]), "a", None)
+        print(json.dumps(found))
         return
-    print(
-        json.dumps(
-            {
-                "runs": len(result.table),
-                "computed": result.computed,
-                "table": str(result.path),
-                "record": str(result.record),
-                "rates": json.loads(table.to_json(orient="records")),
-            }
-        )
-    )
+    if table is not None:
+        print(table.to_string(index=False, float_format="{:.3g}".format) + "\n")
+    print(f"{sweep.runs} runs, {result.computed} computed now: {result.path}")
 
 
 def _add_descend(commands: Any) -> None:

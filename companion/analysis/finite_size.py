@@ -47,7 +47,7 @@ class Growth:
     log_variance, error : ndarray, shape (K,)
         Logarithm of the largest V up to that time, and its standard error.
     sources : tuple
-        The tables that it was read from.
+        Names of the tables that it was read from.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Growth:
     alphas: NDArray[np.float64]
     log_variance: NDArray[np.float64]
     error: NDArray[np.float64]
-    sources: tuple = ()
+    sources: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, theory: pd.DataFrame, time: float) -> Growth:
@@ -77,7 +77,7 @@ class Growth:
             at = np.log(time)
             rows.append((alpha, np.interp(at, t, log_v), np.interp(at, t, relative)))
         alphas, log_variance, error = np.array(rows).T
-        return cls(time, alphas, log_variance, error, tuple(theory.attrs.get("sources", ())))
+        return cls(time, alphas, log_variance, error, _tables(theory))
 
     def variance(self, alpha: ArrayLike) -> NDArray[np.float64]:
         """Interpolate V, monotone and smooth in alpha; NaN outside the range of the runs."""
@@ -88,6 +88,10 @@ class Growth:
         """Draw a bootstrap copy, which differs within the errors."""
         noise = self.error * rng.standard_normal(len(self.error))
         return replace(self, log_variance=self.log_variance + noise)
+
+
+def _tables(theory: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(theory["source"].unique()) if "source" in theory else ()
 
 
 def recovery_probability(n: ArrayLike, variance: ArrayLike, constant: float) -> NDArray[np.float64]:
@@ -275,7 +279,7 @@ def small_fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> pd.DataF
         if not len(small):
             continue
         last = small[-1]
-        squares = found.assign(square=n * found["overlap"] ** 2)
+        squares = found.assign(square=n * found["abs_overlap"] ** 2)
         mean = mean_interval(squares, "time", "square").loc[times[last]]
         rows[alpha] = {
             "n": n,

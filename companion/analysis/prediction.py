@@ -9,7 +9,7 @@ from scipy.stats import mannwhitneyu, norm
 LEAST = 15
 """Runs of each fate that an area under the curve needs here."""
 
-PREDICTORS = ("overlap2", "overlap", "lowest")
+PREDICTORS = ("overlap2", "abs_overlap", "lowest")
 """What may tell early who recovers. A low eigenvalue counts as promising."""
 
 

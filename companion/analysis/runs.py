@@ -50,7 +50,7 @@ def lost_alignment(rows: pd.DataFrame) -> pd.Series:
         Squared overlap at the start less the last one near the equator, by replica: around the
         signal itself no direction is special.
     """
-    near = rows[rows["overlap"].abs() < EQUATOR].sort_values("time")
+    near = rows[rows["abs_overlap"] < EQUATOR].sort_values("time")
     ends = near.groupby("replica")["overlap2"].agg(["first", "last"])
     return ends["first"] - ends["last"]
 
@@ -65,10 +65,10 @@ def overlap_when_halved(rows: pd.DataFrame) -> dict[float, float]:
     """Return, of the runs that recover, the median |m| when the median alignment has halved."""
     found = {}
     for alpha, runs in rows[rows["recovered"]].groupby("alpha"):
-        medians = runs.groupby("time")[["overlap2", "overlap"]].median()
+        medians = runs.groupby("time")[["overlap2", "abs_overlap"]].median()
         low = medians[medians["overlap2"] < medians["overlap2"].iloc[0] / 2]
         if len(low):
-            found[alpha] = float(low["overlap"].iloc[0])
+            found[alpha] = float(low["abs_overlap"].iloc[0])
     return found
 
 

@@ -89,7 +89,7 @@ CLAIMS = (
         "overlap-tells-{alpha:g}",
         "at alpha = {alpha:g} the overlap |m| at t = 0, which is chance, tells who recovers, "
         "better than chance",
-        _tells("overlap"),
+        _tells("abs_overlap"),
     ),
     Row(
         "alignment-tells-little",

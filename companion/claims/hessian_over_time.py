@@ -109,7 +109,7 @@ def recovery_table(loss: Loss, rows: pd.DataFrame) -> pd.DataFrame:
             "95 % interval": f"{low:.2f} to {high:.2f}",
             "first time without outlier (failing runs)": _in_words(failing, ~failing["outlier"]),
             "time to |m| = 1/2 (recovering runs)": _in_words(
-                recovering, recovering["overlap"].abs() > 0.5
+                recovering, recovering["abs_overlap"] > 0.5
             ),
         }
     return pd.DataFrame(table).T.rename_axis("alpha")

@@ -38,7 +38,7 @@ def _fades(loss: Loss, table: pd.DataFrame, alpha: float) -> Finding | None:
     if alpha >= alpha_init(loss).alpha:
         return None
     at = table[(table["start"] == "spectral") & (table["alpha"] == alpha)]
-    squares = at.assign(square=at["start_overlap"] ** 2)
+    squares = at.assign(square=at["abs_start_overlap"] ** 2)
     return rises(*first_less_last(squares, "n", "square"))
 
 

@@ -20,7 +20,7 @@ Found = Iterator[tuple[dict, Finding]]
 
 
 def _equator(rows: pd.DataFrame) -> Finding:
-    return within(rows["overlap"].abs().max(), 0, 1e-9, "largest overlap")
+    return within(rows["abs_overlap"].max(), 0, 1e-9, "largest overlap")
 
 
 def _largest(rows: pd.DataFrame) -> pd.DataFrame:

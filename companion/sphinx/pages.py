@@ -23,6 +23,7 @@ from companion.claims.typeset import number, typeset
 from companion.reexecution import notebooks
 from companion.sphinx.benchmark_tables import tables
 from companion.verification import Held, verify
+from prlib.sweeps.data import facts
 
 API_MARK = re.compile(r"<!-- modules: ([\w ]+) -->")
 
@@ -157,11 +158,11 @@ def data_tables(root: Path) -> str:
         comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
         what = typeset(" ".join(line.lstrip("# ") for line in comment), "markdown")
         found = root / "data" / folder / path.name
-        record = tomllib.loads(found.read_text(encoding="utf-8"))
+        record, about = tomllib.loads(found.read_text(encoding="utf-8")), facts(found)
         rows.append(
             f"| `{(folder / path.stem).as_posix()}` | {what} | {record['rows']:,} | "
             f"{record['core_seconds'] / 60:.0f} min "
-            f"| {record['finished'][:10]}, commit `{record['commit'][:7]}` |"
+            f"| {about['finished'][:10]}, commit `{about['commit'][:7]}` |"
         )
     return "\n".join(rows)
 

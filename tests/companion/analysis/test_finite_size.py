@@ -85,10 +85,15 @@ def test_small_fluctuations_are_those_of_the_last_time_at_which_they_are_small(g
     theory = pd.DataFrame({"alpha": 2.0, "t": [0.0, 1.0, 10.0], "variance": [1.0, 2.0, 900.0]})
     rng = np.random.default_rng(0)
     observed = pd.DataFrame(
-        {"alpha": 2.0, "n": 1000, "time": t, "overlap": np.sqrt(v / 1000) * rng.normal(size=400)}
+        {
+            "alpha": 2.0,
+            "n": 1000,
+            "time": t,
+            "abs_overlap": np.sqrt(v / 1000) * rng.normal(size=400),
+        }
         for t, v in ((1.0, 2.0), (10.0, 900.0))
     )
-    observed = observed.explode("overlap").astype({"overlap": float})
+    observed = observed.explode("overlap").astype({"abs_overlap": float})
     row = small_fluctuations(theory.assign(variance_error=0.1), observed).loc[2.0]
     assert (row["time"], row["count"]) == (1.0, 400)
     assert abs(row["mean"] - 2.0) < 4 * row["error"]

@@ -38,7 +38,7 @@ def test_alignment_is_lost_near_the_equator_only():
         {
             "replica": [0, 0, 0],
             "time": [0.0, 1.0, 2.0],
-            "overlap": [0.1, 0.2, 0.9],
+            "abs_overlap": [0.1, 0.2, 0.9],
             "overlap2": [0.5, 0.4, 0.0],
         }
     )

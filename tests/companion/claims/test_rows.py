@@ -56,7 +56,7 @@ def fates(rates, *, alpha=2.0, sizes=(64, 256), replicas=200):
         for n in sizes
         for replica in range(replicas)
     ]
-    columns = ["start", "n", "alpha", "replica", "recovered", "start_overlap"]
+    columns = ["start", "n", "alpha", "replica", "recovered", "abs_start_overlap"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -130,7 +130,7 @@ def descents(*, alphas=(1.0, 3.5, 6.0), rises=0, shift=0.0, lift=0.0, kept=0.0, 
                         "time": time,
                         "lowest": lowest + shift + noise,
                         "mu": law.mu,
-                        "overlap": overlap,
+                        "abs_overlap": overlap,
                         "overlap2": (overlap2 + lift) * share + noise * (1 + share),
                         "start_overlap2": 0.9 + noise if not lift else 0.2 + noise,
                         "recovered": (alpha > 5) if fate is None else fate(alpha),
@@ -167,7 +167,7 @@ def held(*, energy=0.1, edge=0.0, turn=-0.5, alpha=6.0, replicas=40, n=(800,), *
     found = rows.assign(
         energy=solve_threshold_state(SOFT, alpha).energy + energy + 0.3 * t**-0.75 + wiggle,
         edge=edge + turn * (t**-1.0 - 0.1) + 1e-2 * rng.standard_normal(len(rows)),
-        overlap=0.0,
+        abs_overlap=0.0,
         rises=0,
         lowest=-1.0 + wiggle,
         outlier=-1.0,
@@ -181,7 +181,7 @@ def held(*, energy=0.1, edge=0.0, turn=-0.5, alpha=6.0, replicas=40, n=(800,), *
 def _(row):
     small = held(alpha=4.0, n=(200,))
     good, wrong = {
-        "threshold-equator": (held(), held(overlap=0.1)),
+        "threshold-equator": (held(), held(abs_overlap=0.1)),
         "threshold-monotone": (held(), held(rises=2)),
         "threshold-energy": (held(), held(energy=-0.1)),
         "threshold-edge-rises-{alpha:g}": (held(edge=-0.5), held(edge=-0.5, turn=0.5)),
@@ -248,8 +248,8 @@ def _(row):
     good, wrong = fates(rates), fates(other)
     if row == "spectral-overlap-fades":
         rng = np.random.default_rng(0)
-        good["start_overlap"] *= 1 + 0.1 * rng.standard_normal(len(good))
-        wrong = good.assign(start_overlap=0.1 / good["start_overlap"])
+        good["abs_start_overlap"] *= 1 + 0.1 * rng.standard_normal(len(good))
+        wrong = good.assign(start_overlap=0.1 / good["abs_start_overlap"])
     return either({"loss": SOFT, "alpha": 2.0}, table=(good, wrong), named=(good, wrong))
 
 
@@ -274,7 +274,7 @@ def _(row):
 def curve(areas, *, error=0.02):
     rows = [
         (alpha, time, predictor, area, area + 2 * error, error, 40, 60)
-        for predictor in ("overlap2", "overlap")
+        for predictor in ("overlap2", "abs_overlap")
         for alpha, area in enumerate(areas, 2)
         for time in (0.0, 1.0)
     ]
@@ -413,7 +413,7 @@ def _(row):
         for each in theory[theory["t"] == 1.0].itertuples()
         for _ in range(300)
     )
-    observed.columns = ["n", "alpha", "time", "overlap"]
+    observed.columns = ["n", "alpha", "time", "abs_overlap"]
     table = obeying(growth, {64: 0.7, 128: 0.7, 512: 0.7, 1024: 0.7})
     shared = {"theory": theory, "growth": growth, "table": table, "seen": [64, 128], "seed": 0}
     shared |= {"constant": (0.7, 0.02), "observed": observed}
@@ -426,7 +426,7 @@ def _(row):
         ),
         "finite-size-goes-on": either(shared, theory=(theory, ended)),
         "finite-size-variance-{alpha:g}": either(
-            shared, observed=(observed, observed.assign(overlap=2 * observed["overlap"]))
+            shared, observed=(observed, observed.assign(abs_overlap=2 * observed["abs_overlap"]))
         ),
         "finite-size-half-{n}": either(
             shared, table=(table, obeying(growth, {64: 0.7, 128: 0.7, 512: 1.6, 1024: 1.6}))
