@@ -215,7 +215,8 @@ def paired_difference_figure(
         "lines: the transitions at the start (dotted) and at threshold states (dashed), at "
         "infinite size. Points of one alpha are drawn side by side; thin lines join those of an N.",
         f"The fraction recovered from {as_start(one).phrase} less that from "
-        f"{as_start(other).phrase}, against alpha: a hump, of which the largest sizes cover a part.",
+        f"{as_start(other).phrase}, against alpha: a hump, of which the largest sizes cover a "
+        "part.",
         figure,
     )
 
