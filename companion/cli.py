@@ -23,6 +23,7 @@ def add_commands(commands: Any) -> None:
     _add_rerun(commands)
     _add_figures(commands)
     _add_verify(commands)
+    _add_where(commands)
 
 
 def command(commands: Any, name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
@@ -185,3 +186,20 @@ def _verify(arguments: argparse.Namespace) -> None:
     failed = [held.id for held in found if held.verdict == "FAIL"]
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(found)} claims fail: {', '.join(failed)}")
+
+
+def _add_where(commands: Any) -> None:
+    summary = "where a figure, claim, table or notebook comes from: function, cell, tables, tests"
+    parser = command(commands, "where", _where, summary)
+    parser.add_argument("id", help="id of any of them; figures, verify and notebooks list them")
+
+
+def _where(arguments: argparse.Namespace) -> None:
+    from companion.origins import where  # noqa: PLC0415
+
+    found = asdict(where(arguments.id))
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name:<9} {', '.join(value) if isinstance(value, tuple) else value}".rstrip())

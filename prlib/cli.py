@@ -202,6 +202,16 @@ def _loss(arguments: argparse.Namespace) -> Loss:
     return as_loss(arguments.a) if arguments.loss is None else arguments.loss
 
 
+def _add_scheme(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scheme",
+        type=lambda text: _told(as_scheme, text),
+        default=as_scheme("flow"),
+        help="flow (default): the gradient flow; or as descent(step=0.01): equal steps",
+        metavar="SCHEME",
+    )
+
+
 def _print_record(record: Any, *, as_json: bool) -> None:
     # Fields that a dataclass hides from its repr, as a whole trajectory, are not for the command.
     values = {f.name: getattr(record, f.name) for f in fields(record) if f.repr}
@@ -296,13 +306,7 @@ def _add_dynamics(commands: Any) -> None:
     _option(parser, "alpha", required=True)
     _option(parser, "time", required=True)
     _option(parser, "seed", default=0)
-    parser.add_argument(
-        "--scheme",
-        type=lambda text: _told(as_scheme, text),
-        default="flow",
-        help="flow (default), in the limit of small steps; or descent(step=0.01), step by step",
-        metavar="SCHEME",
-    )
+    _add_scheme(parser)
 
 
 def _dynamics(arguments: argparse.Namespace) -> None:
@@ -311,7 +315,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
     from prlib import dynamics  # noqa: PLC0415
     from prlib.transitions.time_dependent import TOLERANCE, schedule  # noqa: PLC0415
 
-    loss, scheme = _loss(arguments), as_scheme(arguments.scheme)
+    loss, scheme = _loss(arguments), arguments.scheme
     options = {"tolerance": TOLERANCE, "announce": _announce}
     steps = schedule(loss, arguments.alpha, arguments.time, scheme, **options)
     with tqdm(unit="step", file=sys.stderr, leave=False) as bar:
@@ -418,8 +422,16 @@ def _add_descend(commands: Any) -> None:
         ("n", None),
         ("time", 100.0),
         ("seed", 0),
+        ("hold", 20.0),
     ):
         _option(parser, name, default=default, required=default is None)
+    _add_scheme(parser)
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float64"),
+        default="float32",
+        help="precision of the numbers; float32 by default",
+    )
     parser.later = _add_start
 
 
@@ -438,7 +450,6 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
 def _descend(arguments: argparse.Namespace) -> None:
     from prlib import descend  # noqa: PLC0415
 
-    names = ("a", "alpha", "n", "start", "time", "seed")
-    _print_record(
-        descend(**{name: getattr(arguments, name) for name in names}), as_json=arguments.json
-    )
+    names = ("alpha", "n", "start", "time", "seed", "hold", "scheme", "dtype")
+    options = {name: getattr(arguments, name) for name in names}
+    _print_record(descend(_loss(arguments), **options), as_json=arguments.json)
