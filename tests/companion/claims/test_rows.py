@@ -249,7 +249,7 @@ def _(row):
     if row == "spectral-overlap-fades":
         rng = np.random.default_rng(0)
         good["abs_start_overlap"] *= 1 + 0.1 * rng.standard_normal(len(good))
-        wrong = good.assign(start_overlap=0.1 / good["abs_start_overlap"])
+        wrong = good.assign(abs_start_overlap=0.1 / good["abs_start_overlap"])
     return either({"loss": SOFT, "alpha": 2.0}, table=(good, wrong), named=(good, wrong))
 
 
