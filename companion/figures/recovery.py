@@ -67,10 +67,18 @@ def overlap_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         "that recover the signal by then; grey: runs that do not. The constrained descent is held "
         f"at overlap zero until t = {HOLD:g}. Lines join the times of observation."
         f"{_still_rising(rows, starts)}",
-        "Two panels of overlap against time. From a random start most runs rise to one early. The "
-        "constrained runs stay at zero until they are set free; fewer of them reach one before the "
-        "runs were stopped, and most of the others are still rising then.",
+        "Overlap against time, a panel a start. Constrained runs stay at zero until they are set "
+        f"free. Before the runs were stopped, {_ending(rows, starts)} reach one.",
         figure,
+    )
+
+
+def _ending(rows: pd.DataFrame, starts: Sequence[str]) -> str:
+    ends = rows.groupby(["start", "replica"])["recovered"].first().groupby("start")
+    counts = ends.agg(["sum", "size"])
+    return " and ".join(
+        f"{counts['sum'][start]} of {counts['size'][start]} runs from {as_start(start).phrase}"
+        for start in starts
     )
 
 
@@ -130,9 +138,7 @@ def recovery_figure(
         f"{alpha_init(loss).alpha:.3f}) "
         rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "
         "size.",
-        "Recovered fractions rise with alpha from zero towards one, the more steeply the larger N "
-        "is. From a random start larger N lie further right. The constrained start lies right of "
-        "the others, and hardly moves with N.",
+        f"Recovered fractions against alpha, one curve a size. {_halves(table, starts)}",
         figure,
     )
 
@@ -147,6 +153,24 @@ def _lacking(table: pd.DataFrame, starts: Sequence[str]) -> str:
         if len(by_start[start]) < every
     ]
     return f" Runs from {'; '.join(part)}.".replace("v1", r"\(v_1\)") if part else ""
+
+
+def _halves(table: pd.DataFrame, starts: Sequence[str]) -> str:
+    """Say at which alpha each start's curves pass one half at the smallest and largest size."""
+    told = []
+    for start in starts:
+        at = table[table["start"] == start]
+        places = {n: _place(found) for n, found in at.groupby("n")}
+        places = {n: place for n, place in places.items() if np.isfinite(place)}
+        if places:
+            ends = [f"{places[n]:.2f} at N = {n}" for n in {min(places): 0, max(places): 0}]
+            told.append(f"from {as_start(start).phrase} at alpha = {' and '.join(ends)}")
+    return f"One half is passed {'; '.join(told)}." if told else "None passes one half."
+
+
+def _place(found: pd.DataFrame) -> float:
+    near = near_half(found)
+    return half_point(near["alpha"], near["recovered"]).alpha if len(near) else np.nan
 
 
 def _thresholds(axis: Axes, loss: Loss) -> None:
@@ -215,10 +239,15 @@ def paired_difference_figure(
         "lines: the transitions at the start (dotted) and at threshold states (dashed), at "
         "infinite size. Points of one alpha are drawn side by side; thin lines join those of an N.",
         f"The fraction recovered from {as_start(one).phrase} less that from "
-        f"{as_start(other).phrase}, against alpha: a hump, of which the largest sizes cover a "
-        "part.",
+        f"{as_start(other).phrase}, against alpha. It is largest {_largest(differences)}.",
         figure,
     )
+
+
+def _largest(differences: pd.DataFrame) -> str:
+    best = differences.loc[differences.groupby("n")["mean"].idxmax()]
+    cells = best[["n", "alpha", "mean"]].itertuples(index=False, name=None)
+    return ", ".join(f"at alpha = {alpha:g} for N = {n}, {mean:.2f}" for n, alpha, mean in cells)
 
 
 @book_figure("fig-spectral-overlap", data=("recovery", "theory of infinite size"))
@@ -298,8 +327,7 @@ def starts_figure(loss: Loss, table: pd.DataFrame, sizes: Sequence[int]) -> Book
         f"{_runs(counted)}, on the same instances. Points: simulation, with 95 % Wilson "
         rf"intervals; curves: {_fits(table)}. Dotted: \(\alpha_\mathrm{{BBP}}\) at the start, "
         f"{alpha_init(loss).alpha:.3f}.{_lacking(table, starts)}",
-        "Recovered fractions against alpha for several starts. The optimal spectral start is far "
-        "left of all; then the lowest eigenvector of the Hessian; then the random start.",
+        f"Recovered fractions against alpha for several starts. {_halves(table, starts)}",
         figure,
     )
 
@@ -343,7 +371,16 @@ def half_points_figure(
         "intervals. "
         rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
         f"{alpha_threshold(loss).alpha:.3f} at threshold states.",
-        "Half points rise slowly with N for each start; the four forms lie on the points and part "
-        "beyond the largest size.",
+        f"Half points against N, and the four forms fitted to them. {_ends_of(half_points)}",
         figure,
     )
+
+
+def _ends_of(half_points: pd.DataFrame) -> str:
+    """Say where the half points of each start lie at its smallest and its largest size."""
+    told = [
+        f"{as_start(start).phrase}: {rows['half'].iloc[0]:.2f} at N = {rows['n'].iloc[0]}, "
+        f"{rows['half'].iloc[-1]:.2f} at N = {rows['n'].iloc[-1]}"
+        for start, rows in half_points.groupby("start", sort=False)
+    ]
+    return f"{'; '.join(told)}."
