@@ -56,6 +56,13 @@ class Observation:
 
         return left_edge(self.law)
 
+    @property
+    def bbp(self) -> float:
+        """The left side of the condition of the transition there: above 1 the signal is seen."""
+        from prlib.spectra.outlier import bbp  # noqa: PLC0415
+
+        return bbp(self.law, self.edge.chi)
+
     @cached_property
     def outlier(self) -> Any:
         """The outlier toward the signal that theory makes of that law, or ``None``."""
@@ -106,7 +113,8 @@ OBSERVABLES = (
     Observable("displacement_overlap2", pa.float64(), lambda seen: seen.pair["displacement"]),
     Observable("gradient_overlap2", pa.float64(), lambda seen: seen.pair["gradient"]),
     Observable("edge", pa.float64(), lambda seen: seen.edge.position),
+    Observable("bbp", pa.float64(), lambda seen: seen.bbp),
     Observable("outlier", pa.bool_(), lambda seen: seen.outlier is not None),
 )
 """The observables, in the order of their columns. Energies are those of a dimension, overlaps of
-the eigenvector squared; edge and outlier are what theory makes of the state's own law."""
+the eigenvector squared; edge, bbp and outlier are what theory makes of the state's own law."""

@@ -110,7 +110,7 @@ def test_an_instance_depends_on_seed_n_and_m_and_on_nothing_else():
         assert np.array_equal(other[1], point)
     # Fewer measurements of one seed are others, not the first of the same.
     for other in (instance(0.01, 2.0, 20, 1), instance(0.01, 3.0, 20, 2)):
-        assert not np.any(other[0].X == problem.X[: other[0].m])
+        assert not np.any(problem.X[: other[0].m] == other[0].X)
         assert not np.any(other[1] == point)
 
 
