@@ -160,17 +160,11 @@ def landscape(
     search = search_of(loss, labels)
     found = _most_numerous(search, alpha, overlap)
     if energy is not None:
-        energy = _checked_energy(energy)
+        energy = check("energy", energy)
         with refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}, energy = {energy:g}"):
             found = search.at_energy(found, energy)
     with refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
         return _described(search.minima(found, orders), labels)
-
-
-def _checked_energy(energy: float) -> float:
-    if not (isinstance(energy, (int, float)) and 0 < energy < math.inf):
-        raise ParameterError(f"energy = {energy!r}: must be a finite number > 0")
-    return float(energy)
 
 
 @contextmanager
@@ -190,9 +184,7 @@ def search_of(loss: Loss, labels: Labels) -> Search:
 
 
 def _most_numerous(search: Search, alpha: float, overlap: float = 0.0) -> Solution:
-    alpha = check("alpha", alpha)
-    if not (isinstance(overlap, (int, float)) and -1 < overlap < 1):
-        raise ParameterError(f"overlap = {overlap!r}: must be a number in (-1, 1)")
+    alpha, overlap = check("alpha", alpha), abs(check("overlap", overlap))
     if alpha < LOWEST_ALPHA:
         raise ParameterError(
             f"alpha = {alpha:g}: minima are followed down to alpha = {LOWEST_ALPHA:g}; towards 1 "
@@ -200,7 +192,7 @@ def _most_numerous(search: Search, alpha: float, overlap: float = 0.0) -> Soluti
         )
     with refused(search.loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
         found = _equator(search, alpha)
-        return found if overlap == 0 else search.at_overlap(found, abs(float(overlap)))
+        return found if overlap == 0 else search.at_overlap(found, overlap)
 
 
 @lru_cache(maxsize=64)
@@ -264,10 +256,10 @@ class Band:
 
     Attributes
     ----------
-    energy_low, energy_high : float
+    energy_low, energy_high : float or None
         Energies per dimension: of the lowest minima, whose complexity vanishes, and of the most
-        numerous.
-    bbp_low, bbp_high : float
+        numerous; ``None`` where there are none.
+    bbp_low, bbp_high : float or None
         Left side of the condition of Baik, Ben Arous and Péché for each.
     overlap_max : float or None
         Overlap beyond which no minimum is left; ``None`` if there is none.
@@ -275,10 +267,10 @@ class Band:
         Estimated numerical errors.
     """
 
-    energy_low: float
-    energy_high: float
-    bbp_low: float
-    bbp_high: float
+    energy_low: float | None
+    energy_high: float | None
+    bbp_low: float | None
+    bbp_high: float | None
     overlap_max: float | None
     energy_low_error: float
     energy_high_error: float
@@ -303,7 +295,7 @@ def band(
     Raises
     ------
     ParameterError
-        If a value is out of range, or there are no minima at this overlap.
+        If a value is out of range, or nothing is found.
 
     Examples
     --------
@@ -313,30 +305,21 @@ def band(
     """
     search = search_of(loss, labels)
     most = _most_numerous(search, alpha, overlap)
-    if most.law.complexity < 0:
-        raise ParameterError(
-            f"alpha = {alpha:g}, overlap = {overlap:g}: no minima of {loss} exist there; their "
-            f"complexity is {most.law.complexity:.3g}"
-        )
+    found: dict[str, float | None] = {}
     with refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
-        high = _described(search.minima(most, orders), labels)
-        low = _described(search.minima(search.lowest(most), orders), labels)
-        last = search.last(_equator(search, float(alpha)))
-        ends = None if last is None else search.minima(last, orders)
-    return Band(
-        energy_low=low.energy,
-        energy_high=high.energy,
-        bbp_low=low.bbp,
-        bbp_high=high.bbp,
-        overlap_max=None if ends is None else ends.point.overlap,
-        energy_low_error=low.energy_error,
-        energy_high_error=high.energy_error,
-        bbp_low_error=low.bbp_error,
-        bbp_high_error=high.bbp_error,
-        overlap_max_error=0.0
-        if ends is None
-        else abs(ends.point.overlap - ends.coarse.point.overlap) + ROUNDING,
-    )
+        exist = most.law.complexity > 0
+        kinds = {"low": search.lowest(most), "high": most} if exist else {"low": None, "high": None}
+        for end, kind in kinds.items():
+            described = kind and _described(search.minima(kind, orders), labels)
+            for name in ("energy", "bbp"):
+                found[f"{name}_{end}"] = described and getattr(described, name)
+                found[f"{name}_{end}_error"] = (
+                    getattr(described, f"{name}_error") if described else 0.0
+                )
+        last = search.last(_equator(search, most.point.alpha))
+        ends = last and search.minima(last, orders)
+    moved = abs(ends.point.overlap - ends.coarse.point.overlap) + ROUNDING if ends else 0.0
+    return Band(overlap_max=ends and ends.point.overlap, overlap_max_error=moved, **found)
 
 
 @dataclass(frozen=True, eq=False)
