@@ -19,15 +19,15 @@ from scipy.interpolate import BarycentricInterpolator
 from scipy.optimize import brentq, minimize_scalar, newton, root
 
 from prlib.losses import Loss
+from prlib.measures.computable import HIGHEST_ALPHA
 from prlib.measures.random_start import initial
 from prlib.measures.threshold_states.law import TiltedLaw, UnresolvedError, tilted_law
 
 SEARCH, COARSE, FINE = 4, 7, 10
 """Orders of quadrature: to follow the branch, to estimate errors, and to report."""
 
-LOWEST_ALPHA, HIGHEST_ALPHA = 1.2, 1e12
-"""Range followed: towards 1 the law turns into needles at the labels, chi into infinity; far above,
-it is that of a random start to all digits."""
+LOWEST_ALPHA = 1.2
+"""Least alpha followed: towards 1 the law turns into needles at the labels, chi into infinity."""
 
 ACCURACY = 1e-11
 """Relative accuracy to which the equations are solved, part of every error estimate."""
