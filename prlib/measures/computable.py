@@ -15,7 +15,7 @@ LOWEST_ALPHA, HIGHEST_ALPHA = 1e-6, 1e12
 SMALLEST_SCALE = 1e-5
 """Smallest label or field over which quadratures resolve a change of the curvature."""
 
-SHARPEST = 0.01
+SHARPEST = 0.03
 """Smallest part of a label's size over which the curvature may change with the field."""
 
 SMALLEST_CURVATURE, LARGEST_CURVATURE = 1e-100, 1e100
