@@ -31,7 +31,7 @@ from prlib.descent.kernels import Workspace, _curvature_bound
 from prlib.losses import NormalizedIntensity
 from prlib.problem import Problem
 from prlib.schemes import GradientFlow
-from prlib.sweeps import Spec, run_sweep
+from prlib.sweeps import Sweep
 
 HERE = Path(__file__).parent
 THREADS = 2
@@ -153,7 +153,7 @@ def recovery(seconds_left):
 def sweep_seconds(full):
     """Wall time of 3 starts x 200 replicas x 8 alphas at N = 512, time 100, on two cores."""
     replicas = 200 if full else 6
-    spec = Spec.from_table(
+    sweep = Sweep.from_table(
         {
             "a": 0.01,
             "alpha": [1.5, 2.0, 2.5, 2.75, 3.0, 3.25, 3.5, 4.0],
@@ -165,7 +165,7 @@ def sweep_seconds(full):
     )
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        result = run_sweep(spec, folder, jobs=THREADS, quiet=True)
+        result = sweep.run(folder, jobs=THREADS, quiet=True)
         wall = time.perf_counter() - began
     return {
         "replicas": replicas,

@@ -41,7 +41,7 @@ class Published:
     caption, alt : str
         What it shows, for those who see it and for those who do not.
     sources : tuple of dict
-        The tables of ``data/`` that the notebook had read; see `prlib.sweeps.sources`.
+        The tables of ``data/`` that it draws; see `prlib.sweeps.sources`.
     """
 
     id: str

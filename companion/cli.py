@@ -4,26 +4,46 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from prlib.cli import command, literal
+from prlib import cli
+from prlib.cli import harmless, literal
 from prlib.parameters import ParameterError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""Where the book lies beside its machinery."""
 
 
 def add_commands(commands: Any) -> None:
-    """Add the commands of the book to the command line; `prlib.cli` calls it by entry point.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        What `prlib.cli` adds its own to.
-    """
+    """Add the commands of the book to the command line; `prlib.cli` calls it by entry point."""
     _add_notebooks(commands)
     _add_rerun(commands)
     _add_figures(commands)
     _add_verify(commands)
+    _add_where(commands)
+
+
+def command(commands: Any, name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
+    """Add a subcommand that needs the book."""
+
+    def run_in_checkout(arguments: argparse.Namespace) -> None:
+        if not (CHECKOUT / "notebooks").is_dir():
+            raise FileNotFoundError(
+                f"prlib {name} needs a checkout of the book's repository, and only the library is "
+                "installed here"
+            )
+        try:
+            run(arguments)
+        except ModuleNotFoundError as error:
+            raise RuntimeError(
+                f"prlib {name} needs the package {error.name}: `make setup` installs what the "
+                "book takes"
+            ) from None
+
+    return cli.command(commands, name, run_in_checkout, summary)
 
 
 def _add_notebooks(commands: Any) -> None:
@@ -38,10 +58,11 @@ def _notebooks(arguments: argparse.Namespace) -> None:
         print(json.dumps({"notebooks": [notebook.described() for notebook in found]}))
         return
     for notebook in found:
-        print(f"{notebook.name}\n  {notebook.title}")
+        print(harmless(f"{notebook.name}\n  {notebook.title}"))
         for parameter in notebook.parameters:
             default = json.dumps(parameter.default)
-            print(f"    {parameter.name:<10} {parameter.type:<16} {default:<24} {parameter.help}")
+            told = f"    {parameter.name:<10} {parameter.type:<16} {default:<24} {parameter.help}"
+            print(harmless(told))
         if notebook.quick:
             values = ", ".join(f"{name} {json.dumps(v)}" for name, v in notebook.quick.items())
             print(f"    --quick sets {values}")
@@ -96,7 +117,7 @@ def _rerun(arguments: argparse.Namespace) -> None:
             )
         )
         return
-    print(f"{verdict}\n\nwritten: {path}")
+    print(harmless(f"{verdict}\n\nwritten: {path}"))
 
 
 def _add_figures(commands: Any) -> None:
@@ -118,7 +139,7 @@ def _figures(arguments: argparse.Namespace) -> None:
         print(json.dumps({"figures": records}))
         return
     for figure in found:
-        print(f"{figure.id:<30} {figure.notebook:<28} {figure.title}")
+        print(harmless(f"{figure.id:<30} {figure.notebook:<28} {figure.title}"))
 
 
 def _figure(arguments: argparse.Namespace) -> None:
@@ -165,3 +186,20 @@ def _verify(arguments: argparse.Namespace) -> None:
     failed = [held.id for held in found if held.verdict == "FAIL"]
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(found)} claims fail: {', '.join(failed)}")
+
+
+def _add_where(commands: Any) -> None:
+    summary = "where a figure, claim, table or notebook comes from: function, cell, tables, tests"
+    parser = command(commands, "where", _where, summary)
+    parser.add_argument("id", help="id of any of them; figures, verify and notebooks list them")
+
+
+def _where(arguments: argparse.Namespace) -> None:
+    from companion.origins import where  # noqa: PLC0415
+
+    found = asdict(where(arguments.id))
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name:<9} {', '.join(value) if isinstance(value, tuple) else value}".rstrip())

@@ -6,9 +6,11 @@ are the same for any number of workers.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -27,7 +29,16 @@ from prlib.measures import LabelMeasure, empirical
 from prlib.problem import Problem
 from prlib.spectra.bulk import left_edge
 from prlib.spectra.outlier import outlier
-from prlib.sweeps import Grid, Spec, results
+from prlib.sweeps import Grid, Sweep, TheoryGrid, results
+from prlib.sweeps.data import VARIABLE
+
+_DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+def data_folder() -> Path:
+    """Return where results lie: the folder that PRLIB_DATA names, or ``data`` of this checkout."""
+    return Path(os.environ.get(VARIABLE) or _DATA)
+
 
 RECOVERED = 0.99
 """Absolute overlap above which the signal counts as recovered."""
@@ -251,7 +262,7 @@ def descents(
     -------
     pandas.DataFrame
         One row a run and time: ``alpha, n, replica, time``, energy per dimension (``energy``),
-        ``mu``, absolute overlap (``overlap``), lowest eigenvalue of the Hessian (``lowest``), left
+        ``mu``, ``abs_overlap``, lowest eigenvalue of the Hessian (``lowest``), left
         edge of the bulk by the empirical law (``edge``), squared overlap of the lowest eigenvector
         with the signal (``overlap2``), whether the empirical law has an outlier toward the signal
         (``outlier``); and of the whole run ``recovered``, ``steps``, ``rises``, ``stopped_by``.
@@ -289,7 +300,7 @@ def _descent_rows(
             "time": run.time,
             "energy": run.energy,
             "mu": run.mu,
-            "overlap": np.abs(run.overlap),
+            "abs_overlap": np.abs(run.overlap),
             "lowest": run.eigenvalues[:, 0],
             "edge": [edge.position for edge in edges],
             "overlap2": run.signal_overlap2[:, 0],
@@ -498,7 +509,7 @@ def recovery(
     Returns
     -------
     pandas.DataFrame
-        One row a run, with the columns of `prlib.sweeps.store.SCHEMA`.
+        One row a run, with the columns of `prlib.sweeps.descents.SCHEMA`.
     """
     grids = tuple(
         Grid(
@@ -512,7 +523,7 @@ def recovery(
         )
         for n in sorted(sizes)
     )
-    return results(Spec(seed, grids, "recovery"))
+    return results(Sweep(grids, seed, "recovery"), data=data_folder())
 
 
 def observations(
@@ -544,7 +555,7 @@ def observations(
     Returns
     -------
     pandas.DataFrame
-        One row a run and time, with the columns of `prlib.sweeps.store.OBSERVED`.
+        One row a run and time, with the columns of `prlib.sweeps.descents.OBSERVED`.
     """
     grid = Grid(
         a=a,
@@ -556,7 +567,26 @@ def observations(
         observe=tuple(times),
         **settings,
     )
-    return results(Spec(seed, (grid,), "observations"))
+    return results(Sweep(grid, seed, "observations"), data=data_folder())
+
+
+def theory_runs(
+    a: float, alphas: Sequence[float], time: float, paths: int, **settings: Any
+) -> pd.DataFrame:
+    """Run the dynamical theory at several alphas; what ``data/`` holds is read, not run.
+
+    Parameters
+    ----------
+    a, alphas, time, paths, **settings
+        See `prlib.sweeps.TheoryGrid`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run and recorded time, with the columns of `prlib.sweeps.theory.SCHEMA`.
+    """
+    grid = TheoryGrid(a=a, alpha=tuple(alphas), time=time, paths=paths, **settings)
+    return results(Sweep(grid, name="dynamics"), data=data_folder())
 
 
 def constrained_spectrum(

@@ -7,27 +7,23 @@ the tables of ``data/`` that they rest on are checked against their records here
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from companion.claims.claim import MIME, Verdict
 from companion.claims.constrained_vs_random import plateau_claim
+from companion.ensembles import data_folder
 from companion.reexecution import FOLDER, notebooks
 from prlib.parameters import ParameterError
-from prlib.sweeps import Spec, SweepError
-from prlib.sweeps.runner import DATA
-from prlib.sweeps.store import Store
-from prlib.sweeps.theory import FOLDER as THEORY
-from prlib.sweeps.theory import Courses, problem_of
+from prlib.sweeps import Sweep, SweepError
+from prlib.sweeps.data import THEORY, facts
+from prlib.sweeps.store import Store, record_of
 
-ELSEWHERE = "elsewhere"
+OTHER_MACHINE = "other_machine"
 """Folder of ``data/`` with tables of the same specs, computed on other processors."""
 
 
@@ -63,15 +59,15 @@ class Held:
     quantity: str = ""
 
 
-def verify(folder: Path = FOLDER, data: Path = DATA) -> tuple[Held, ...]:
+def verify(folder: Path = FOLDER, data: Path | None = None) -> tuple[Held, ...]:
     """Gather the claims of all notebooks, and check the tables of results.
 
     Parameters
     ----------
     folder : pathlib.Path
         Where the executed notebooks lie.
-    data : pathlib.Path
-        Where the tables lie.
+    data : pathlib.Path, optional
+        Where the tables lie; see `companion.ensembles.data_folder`.
 
     Returns
     -------
@@ -84,7 +80,8 @@ def verify(folder: Path = FOLDER, data: Path = DATA) -> tuple[Held, ...]:
     >>> {held.verdict for held in verify()} <= {"PASS", "FAIL", "OPEN"}
     True
     """
-    return (*_claims(folder), *_tables(data), *_theory_tables(data), *_elsewhere(data))
+    data = data or data_folder()
+    return (*_claims(folder), *_tables(data), *_other_machine(data))
 
 
 def _claims(folder: Path) -> list[Held]:
@@ -115,54 +112,41 @@ def _as_recorded(source: str, spec: str) -> str:
 
 
 def _tables(data: Path) -> list[Held]:
-    found = []
-    for path in sorted((data / "specs").glob("*.toml")):
-        spec = Spec.load(path)
-        source = f"data/{spec.name}.parquet"
-        statement = _as_recorded(source, path.name)
+    found, specs = [], data / "specs"
+    for path in [*sorted(specs.glob("*.toml")), *sorted((specs / THEORY).glob("*.toml"))]:
+        spec = path.relative_to(specs)
+        source = f"data/{spec.with_suffix('.parquet').as_posix()}"
+        statement = (
+            f"{source} is as its record says, and holds the runs of data/specs/{spec.as_posix()}"
+        )
         try:
-            rows, problem = float(_finished(spec, data).num_rows), ""
-        except SweepError as error:
+            rows, problem = float(_finished(Sweep.load(path), (data / spec).parent).num_rows), ""
+        except (ParameterError, SweepError) as error:
             rows, problem = None, f": {error}"
         verdict: Verdict = "FAIL" if problem else "PASS"
-        id_ = f"data-{spec.name}"
+        id_ = "-".join(["data", *spec.with_suffix("").parts])
         found.append(Held(id_, statement + problem, rows, rows, rows, source, verdict, "rows"))
     return found
 
 
-def _finished(spec: Spec, folder: Path) -> pa.Table:
-    table = Store(spec, folder).finished()
-    if table is None:
+def _finished(sweep: Sweep, folder: Path) -> pa.Table:
+    """Return the table of a sweep, whose rows have the addresses of its spec in their order."""
+    done = Store(sweep, folder).finished()
+    if done is None:
         raise SweepError("it is not there; `make data` computes it")
-    return table
+    if tuple(dict.fromkeys(done.runs)) != sweep.run_ids:
+        raise SweepError("its rows have other addresses than the runs of its spec")
+    return done.table
 
 
-def _theory_tables(data: Path) -> list[Held]:
+def _other_machine(data: Path) -> list[Held]:
     found = []
-    for path in sorted((data / "specs" / THEORY).glob("*.toml")):
-        spec = Courses.load(path)
-        source = f"data/{THEORY}/{spec.name}.parquet"
-        statement = _as_recorded(source, f"{THEORY}/{path.name}")
-        problem = problem_of(spec, data / THEORY)
-        rows = (
-            None
-            if problem
-            else float(pq.read_metadata(data / THEORY / f"{spec.name}.parquet").num_rows)
-        )
-        verdict: Verdict = "FAIL" if problem else "PASS"
-        text = f"{statement}: {problem}" if problem else statement
-        id_ = f"data-{THEORY}-{spec.name}"
-        found.append(Held(id_, text, rows, rows, rows, source, verdict, "rows"))
-    return found
-
-
-def _elsewhere(data: Path) -> list[Held]:
-    found = []
-    for path in sorted((data / ELSEWHERE).glob("*.parquet")):
-        id_, source = f"{ELSEWHERE}-{path.stem}", f"data/{ELSEWHERE}/{path.name}"
+    for path in sorted((data / OTHER_MACHINE).glob("*.parquet")):
+        id_, source = f"other-machine-{path.stem}", f"data/{OTHER_MACHINE}/{path.name}"
         try:
-            ours = _finished(Spec.load(data / "specs" / f"{path.stem}.toml"), data).to_pandas()
+            ours = _finished(Sweep.load(data / "specs" / f"{path.stem}.toml"), data).to_pandas()
             again = _again(path, ours)
+            machines = [facts(one)["machine"].split(",")[0] for one in (path, data / path.name)]
         except (ParameterError, SweepError) as error:
             statement = f"{source} holds runs of data/{path.name}: {error}"
             found.append(Held(id_, statement, None, None, None, source, "FAIL"))
@@ -172,8 +156,8 @@ def _elsewhere(data: Path) -> list[Held]:
         claim = plateau_claim(
             id_,
             f"no recovered fraction of data/{path.name} changes beyond its interval when "
-            f"{len(again)} of its {len(ours)} runs are computed on {_machine(path)} instead of "
-            f"{_machine(data / path.name)}, where {_ended_otherwise(base, again)} end otherwise",
+            f"{len(again)} of its {len(ours)} runs are computed on {machines[0]} instead of "
+            f"{machines[1]}, where {_ended_otherwise(base, again)} end otherwise",
             base,
             again,
         )
@@ -182,8 +166,8 @@ def _elsewhere(data: Path) -> list[Held]:
 
 
 def _again(path: Path, ours: pd.DataFrame) -> pd.DataFrame:
-    spec = Spec.from_table(_provenance(path).get("spec", {}))
-    table = _finished(spec, path.parent).to_pandas()
+    sweep = Sweep.from_table(record_of(path)["spec"])
+    table = _finished(sweep, path.parent).to_pandas()
     if not table["run"].isin(ours["run"]).all():
         raise SweepError(f"it holds runs that data/{path.name} lacks")
     return table
@@ -192,15 +176,3 @@ def _again(path: Path, ours: pd.DataFrame) -> pd.DataFrame:
 def _ended_otherwise(base: pd.DataFrame, again: pd.DataFrame) -> int:
     both = base.merge(again, on="run", suffixes=("", "_again"), validate="one_to_one")
     return int((both["recovered"] != both["recovered_again"]).sum())
-
-
-def _machine(path: Path) -> str:
-    return _provenance(path)["machine"].split(",")[0]
-
-
-def _provenance(path: Path) -> dict[str, Any]:
-    record = path.with_suffix(".toml")
-    try:
-        return tomllib.loads(record.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError):
-        raise SweepError(f"{record.name} is missing or no record") from None

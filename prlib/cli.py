@@ -10,11 +10,13 @@ import argparse
 import ast
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +81,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
         arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone; leave it nothing to complain about.
+        _silence()
     except (ValueError, FileExistsError, FileNotFoundError) as error:
         return _fail(2, error)
+    except OSError as error:
+        if error.filename is None:
+            _silence()
+        return _fail(1, f"{error.filename or 'output'}: {error.strerror or error}")
     except RuntimeError as error:
         return _fail(1, error)
     except KeyboardInterrupt as interruption:
         return _fail(130, str(interruption) or "interrupted")
-    except BrokenPipeError:
-        # The reader of our output has gone; leave it nothing to complain about.
-        sys.stderr.close()
-        return 0
     return 0
 
 
@@ -105,12 +111,29 @@ def _joined(argv: Sequence[str]) -> list[str]:
 
 
 def _fail(status: int, error: object) -> int:
-    print("prlib:", " ".join(str(error).split()), file=sys.stderr)
+    print("prlib:", plain(error), file=sys.stderr)
     return status
+
+
+def _silence() -> None:
+    # What is left in the buffer would fail once more when the interpreter ends.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def plain(text: object) -> str:
+    """Return a text as one line, in which nothing can command a terminal."""
+    return harmless(" ".join(str(text).split()))
+
+
+def harmless(text: str) -> str:
+    """Return a text from a file with what could command a terminal made visible."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _parser() -> _Parser:
     parser = _Parser(prog="prlib", description="The Hessian of phase retrieval.")
+    parser.add_argument("--version", action="version", version=f"prlib {version('prlib')}")
     commands = parser.add_subparsers(
         title="commands", dest="command", required=True, parser_class=_Parser
     )
@@ -177,6 +200,16 @@ def _add_loss(parser: argparse.ArgumentParser, **kwargs: Any) -> None:
 
 def _loss(arguments: argparse.Namespace) -> Loss:
     return as_loss(arguments.a) if arguments.loss is None else arguments.loss
+
+
+def _add_scheme(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scheme",
+        type=lambda text: _told(as_scheme, text),
+        default=as_scheme("flow"),
+        help="flow (default): the gradient flow; or as descent(step=0.01): equal steps",
+        metavar="SCHEME",
+    )
 
 
 def _print_record(record: Any, *, as_json: bool) -> None:
@@ -273,13 +306,7 @@ def _add_dynamics(commands: Any) -> None:
     _option(parser, "alpha", required=True)
     _option(parser, "time", required=True)
     _option(parser, "seed", default=0)
-    parser.add_argument(
-        "--scheme",
-        type=lambda text: _told(as_scheme, text),
-        default="flow",
-        help="flow (default), in the limit of small steps; or descent(step=0.01), step by step",
-        metavar="SCHEME",
-    )
+    _add_scheme(parser)
 
 
 def _dynamics(arguments: argparse.Namespace) -> None:
@@ -288,7 +315,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
     from prlib import dynamics  # noqa: PLC0415
     from prlib.transitions.time_dependent import TOLERANCE, schedule  # noqa: PLC0415
 
-    loss, scheme = _loss(arguments), as_scheme(arguments.scheme)
+    loss, scheme = _loss(arguments), arguments.scheme
     options = {"tolerance": TOLERANCE, "announce": _announce}
     steps = schedule(loss, arguments.alpha, arguments.time, scheme, **options)
     with tqdm(unit="step", file=sys.stderr, leave=False) as bar:
@@ -338,12 +365,17 @@ def _add_sweep(commands: Any) -> None:
     parser = command(
         commands, "sweep", _sweep, "many descents, as a TOML file says; goes on where it stopped"
     )
-    parser.add_argument("spec", help="TOML file of grids in a, alpha, n, start, replicas, time")
+    parser.add_argument(
+        "spec", help="TOML file of grids in loss or a, alpha, n, start, replicas, time"
+    )
     parser.add_argument("--out", help="folder of the results; by default the spec's name, here")
-    parser.add_argument("--executor", default="processes", help="processes (default) or dask")
+    parser.add_argument(
+        "--executor", default="processes", help="processes (default), dask, or serial: no workers"
+    )
     parser.add_argument("--scheduler", help="address of a Dask scheduler, as tcp://host:8786")
     parser.add_argument("--jobs", type=int, help="worker processes; all cores by default")
     parser.add_argument(
+        "--reuse",
         "--known",
         action="append",
         default=[],
@@ -356,39 +388,30 @@ def _add_sweep(commands: Any) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    from prlib.sweeps import Spec, rates, run_sweep  # noqa: PLC0415
-    from prlib.sweeps.theory import Courses, describes_theory, tabulate  # noqa: PLC0415
+    from prlib.losses import as_loss  # noqa: PLC0415
+    from prlib.sweeps import Sweep, rates  # noqa: PLC0415
 
-    if describes_theory(arguments.spec):
-        spec = Courses.load(arguments.spec)
-        table = tabulate(spec, arguments.out or spec.name)
-        found = {"runs": len(spec.courses), "table": str(table)}
-        print(json.dumps(found) if arguments.json else f"{found['runs']} runs: {found['table']}")
-        return
-    result = run_sweep(
-        Spec.load(arguments.spec),
+    sweep = Sweep.load(arguments.spec)
+    result = sweep.run(
         arguments.out or Path(arguments.spec).stem,
         executor=arguments.executor,
         jobs=arguments.jobs,
         scheduler=arguments.scheduler,
-        known=arguments.known,
+        reuse=arguments.reuse,
     )
-    table = rates(result.table)
-    if not arguments.json:
-        print(table.to_string(index=False, float_format="{:.3g}".format))
-        print(f"\n{len(result.table)} runs, {result.computed} computed now: {result.path}")
+    found = {"runs": sweep.runs, "computed": result.computed}
+    found |= {"table": str(result.path), "record": str(result.record)}
+    table = None if sweep.kind == "theory" else rates(result.table)
+    if arguments.json:
+        if table is not None:
+            found["rates"] = json.loads(table.to_json(orient="records"))
+            for row in found["rates"]:  # the paper's family by its number, too
+                row["a"] = getattr(as_loss(row["loss"]), "a", None)
+        print(json.dumps(found))
         return
-    print(
-        json.dumps(
-            {
-                "runs": len(result.table),
-                "computed": result.computed,
-                "table": str(result.path),
-                "record": str(result.record),
-                "rates": json.loads(table.to_json(orient="records")),
-            }
-        )
-    )
+    if table is not None:
+        print(table.to_string(index=False, float_format="{:.3g}".format) + "\n")
+    print(f"{sweep.runs} runs, {result.computed} computed now: {result.path}")
 
 
 def _add_descend(commands: Any) -> None:
@@ -399,8 +422,16 @@ def _add_descend(commands: Any) -> None:
         ("n", None),
         ("time", 100.0),
         ("seed", 0),
+        ("hold", 20.0),
     ):
         _option(parser, name, default=default, required=default is None)
+    _add_scheme(parser)
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float64"),
+        default="float32",
+        help="precision of the numbers; float32 by default",
+    )
     parser.later = _add_start
 
 
@@ -419,7 +450,6 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
 def _descend(arguments: argparse.Namespace) -> None:
     from prlib import descend  # noqa: PLC0415
 
-    names = ("a", "alpha", "n", "start", "time", "seed")
-    _print_record(
-        descend(**{name: getattr(arguments, name) for name in names}), as_json=arguments.json
-    )
+    names = ("alpha", "n", "start", "time", "seed", "hold", "scheme", "dtype")
+    options = {name: getattr(arguments, name) for name in names}
+    _print_record(descend(_loss(arguments), **options), as_json=arguments.json)

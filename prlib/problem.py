@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,24 @@ from prlib.losses import Loss
 from prlib.parameters import ParameterError, check, check_measurements
 
 _ROWS = 64
+
+_OFF_SPHERE = 1e-3
+"""By how much the norm of a signal may be off, relatively: more than rounding, no other units."""
+
+
+def _real(name: str, values: Any) -> Any:
+    """Return real floating-point values; an operator and ``None`` as they are."""
+    if values is None:
+        return None
+    if not hasattr(values, "dtype"):
+        values = np.asarray(values)
+    kind = np.dtype(values.dtype).kind
+    if kind not in "biuf":
+        what = "complex numbers" if kind == "c" else f"values of type {values.dtype}"
+        raise ParameterError(f"{name} holds {what}: must be real numbers")
+    if isinstance(values, np.ndarray) and values.dtype not in (np.float32, np.float64):
+        return values.astype(np.float64)
+    return values
 
 
 def random_on_sphere(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -64,7 +83,8 @@ class Problem:
     Raises
     ------
     ParameterError
-        If the shapes do not match or a value is not finite.
+        If the shapes do not match, a value is not finite or not real, or the norm of the signal is
+        not the root of N. Whole numbers are converted.
 
     Examples
     --------
@@ -82,6 +102,8 @@ class Problem:
 
     def __post_init__(self) -> None:
         """Check shapes and values."""
+        for name in ("X", "y", "signal"):
+            object.__setattr__(self, name, _real(name, getattr(self, name)))
         if len(self.X.shape) != 2 or min(self.X.shape) < 1:
             raise ParameterError(
                 f"X has shape {self.X.shape}: must be (M, N), one measurement vector a row"
@@ -99,6 +121,13 @@ class Problem:
                 np.isfinite([values.min(), values.max()])
             ):
                 raise ParameterError(f"{name} holds NaN or infinite values: all must be finite")
+        if self.signal is not None:
+            norm, root = float(np.linalg.norm(self.signal)), float(np.sqrt(self.n))
+            if abs(norm / root - 1) > _OFF_SPHERE:
+                raise ParameterError(
+                    f"signal has norm {norm:.6g}: must be the root of N = {self.n}, {root:.6g} "
+                    "(rescale it, and the labels with it)"
+                )
 
     @classmethod
     def random(

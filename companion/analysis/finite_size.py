@@ -54,7 +54,7 @@ class Growth:
         Parameters
         ----------
         theory : pandas.DataFrame
-            From `prlib.sweeps.theory.evolutions`; runs that end earlier are left out.
+            From `companion.ensembles.theory_runs`; runs that end earlier are left out.
         time : float
             Flow time.
 

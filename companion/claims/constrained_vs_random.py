@@ -275,7 +275,7 @@ def starts_table(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
                 "start": start,
                 "recovered": f"{rate['recovered']:.0f} of {rate['runs']:.0f}",
                 "95 % interval": f"{rate['low']:.2f} to {rate['high']:.2f}",
-                "median initial |m|": f"{found['start_overlap'].median():.3f}",
+                "median initial |m|": f"{found['abs_start_overlap'].median():.3f}",
                 "median time to recover": "none did" if times.empty else f"{times.median():.1f}",
             }
         )

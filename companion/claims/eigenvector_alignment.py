@@ -17,7 +17,7 @@ from prlib.transitions import alpha_threshold
 LEAST = 15
 """Runs of each fate that an area under the curve needs here."""
 
-PREDICTORS = ("overlap2", "overlap", "lowest")
+PREDICTORS = ("overlap2", "abs_overlap", "lowest")
 """What may tell early who recovers. A low eigenvalue counts as promising."""
 
 
@@ -140,7 +140,7 @@ def alignment_claims(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> list[
         )
     for predictor, id_, what in (
         ("overlap2", "alignment", "alignment of v1 at t = 0"),
-        ("overlap", "overlap", "overlap |m| at t = 0, which is chance,"),
+        ("abs_overlap", "overlap", "overlap |m| at t = 0, which is chance,"),
     ):
         for alpha, found in curve[curve["predictor"] == predictor].groupby("alpha"):
             start = found.sort_values("time").iloc[0]

@@ -124,7 +124,7 @@ def finite_size_claims(
     Parameters
     ----------
     theory : pandas.DataFrame
-        From `prlib.sweeps.theory.evolutions`.
+        From `companion.ensembles.theory_runs`.
     growth : Growth
         V at the time by which runs of `table` count as recovered.
     table : pandas.DataFrame
@@ -194,7 +194,7 @@ def after_the_outlier(theory: pd.DataFrame, time: float) -> pd.DataFrame:
     Parameters
     ----------
     theory : pandas.DataFrame
-        From `prlib.sweeps.theory.evolutions`.
+        From `companion.ensembles.theory_runs`.
     time : float
         Flow time until which to look.
 
@@ -231,7 +231,7 @@ def growth_table(theory: pd.DataFrame, growth: Growth, early: Sequence[float]) -
     Parameters
     ----------
     theory : pandas.DataFrame
-        From `prlib.sweeps.theory.evolutions`.
+        From `companion.ensembles.theory_runs`.
     growth : Growth
         V at a late time.
     early : sequence of float
@@ -295,7 +295,7 @@ def _fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> list[Claim]:
         times = np.array(sorted(t for t in rows["time"].unique() if 0 < t <= course["t"].max()))
         value, error = at_times(course, "variance", times)
         last = int(np.flatnonzero(value < LINEAR * size)[-1])
-        squares = size * rows.loc[rows["time"] == times[last], "overlap"] ** 2
+        squares = size * rows.loc[rows["time"] == times[last], "abs_overlap"] ** 2
         claims.append(
             agrees(
                 f"finite-size-variance-{alpha:g}",

@@ -107,7 +107,7 @@ def lost_alignment(rows: pd.DataFrame) -> pd.Series:
         Squared overlap at the start less the last one near the equator, by replica: around the
         signal itself no direction is special.
     """
-    near = rows[rows["overlap"] < EQUATOR].sort_values("time")
+    near = rows[rows["abs_overlap"] < EQUATOR].sort_values("time")
     ends = near.groupby("replica")["overlap2"].agg(["first", "last"])
     return ends["first"] - ends["last"]
 
@@ -164,7 +164,7 @@ def recovery_table(loss: Loss, rows: pd.DataFrame) -> pd.DataFrame:
             "95 % interval": f"{low:.2f} to {high:.2f}",
             "first time without outlier (failing runs)": _median_time(failing, ~failing["outlier"]),
             "time to |m| = 1/2 (recovering runs)": _median_time(
-                recovering, recovering["overlap"] > 0.5
+                recovering, recovering["abs_overlap"] > 0.5
             ),
         }
     return pd.DataFrame(table).T.rename_axis("alpha")

@@ -78,7 +78,9 @@ def _direction(at: pd.DataFrame) -> Claim:
 
 
 def _fades(at: pd.DataFrame, alpha: float) -> Claim:
-    squares = at[at["start"] == "spectral"].assign(square=lambda rows: rows["start_overlap"] ** 2)
+    squares = at[at["start"] == "spectral"].assign(
+        square=lambda rows: rows["abs_start_overlap"] ** 2
+    )
     by_size = squares.groupby("n")["square"].agg(["mean", "sem"])
     first, last = by_size.iloc[0], by_size.iloc[-1]
     return rises(

@@ -21,7 +21,7 @@ def transition_times(theory: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     theory : pandas.DataFrame
-        From `prlib.sweeps.theory.evolutions`.
+        From `companion.ensembles.theory_runs`.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def at_times(theory: pd.DataFrame, column: str, times: np.ndarray) -> tuple[np.n
     Parameters
     ----------
     theory : pandas.DataFrame
-        One run, from `prlib.sweeps.theory.evolutions`.
+        One run, from `companion.ensembles.theory_runs`.
     column : str
         The quantity.
     times : array_like
@@ -68,7 +68,7 @@ def evolution_claims(
     a : float
         Normalisation of the loss.
     theory : pandas.DataFrame
-        From `prlib.sweeps.theory.evolutions`.
+        From `companion.ensembles.theory_runs`.
     simulated : pandas.DataFrame
         From `companion.ensembles.observations`, with the theory's alphas or some of them.
     compare : float
@@ -121,8 +121,8 @@ def convergence(base: pd.DataFrame, finer: pd.DataFrame, more: pd.DataFrame) -> 
     Parameters
     ----------
     base, finer, more : pandas.DataFrame
-        Runs of the same alphas and times, from `prlib.sweeps.theory.evolutions`: one, the same with
-        shorter steps, and one with more paths of another seed.
+        Runs of the same alphas and times, from `companion.ensembles.theory_runs`: one, the same
+        with shorter steps, and one with more paths of another seed.
 
     Returns
     -------
@@ -238,7 +238,7 @@ def batch_bias(few: pd.DataFrame, many: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     few, many : pandas.DataFrame
-        Runs of the same alphas and times, from `prlib.sweeps.theory.evolutions`.
+        Runs of the same alphas and times, from `companion.ensembles.theory_runs`.
 
     Returns
     -------
@@ -389,7 +389,7 @@ def late_table(a: float, theory: pd.DataFrame) -> pd.DataFrame:
     a : float
         Normalisation of the loss.
     theory : pandas.DataFrame
-        From `prlib.sweeps.theory.evolutions`.
+        From `companion.ensembles.theory_runs`.
 
     Returns
     -------

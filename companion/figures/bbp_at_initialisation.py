@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure
+from companion.figures.export import BookFigure, sourced
 from companion.figures.style import (
     COLOURS,
     OPAQUE,
@@ -29,6 +29,7 @@ from prlib.spectra.outlier import outlier
 from prlib.transitions import alpha_init
 
 
+@sourced
 def start_spectra_figure(
     loss: Loss, spectra: Sequence[tuple[float, NDArray]], name: str = "fig-bbp-spectra"
 ) -> BookFigure:
@@ -132,6 +133,7 @@ def _theory(loss: Loss, alphas: NDArray) -> _TheoryCurve:
     return _TheoryCurve(alphas, np.array(edges), np.array(outliers), np.array(overlaps))
 
 
+@sourced
 def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFigure:
     """Outlier, edge and squared overlap against alpha, theory under simulation at several sizes.
 

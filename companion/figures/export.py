@@ -6,20 +6,23 @@ import base64
 import html
 import io
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import wraps
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from companion.ensembles import data_folder
 from companion.figures.plotted import as_csv
 from companion.figures.style import PAGE, RC
-from prlib.sweeps.sources import sources
+from prlib.sweeps import sources
 
 MIME = "application/vnd.prlib.figure+json"
 """Under which a notebook keeps a figure's files, for `companion.catalogue`."""
@@ -39,12 +42,15 @@ class BookFigure:
         The same for a reader who cannot see it: what is drawn and what it shows.
     figure : matplotlib.figure.Figure
         The figure.
+    sources : tuple of mapping
+        The tables of results that it draws; see `prlib.sweeps.sources`.
     """
 
     id: str
     caption: str
     alt: str
     figure: Figure
+    sources: tuple[Mapping[str, str], ...] = ()
 
     def svg(self) -> bytes:
         """Render as SVG; the same figure gives the same bytes.
@@ -98,7 +104,7 @@ class BookFigure:
 
     @property
     def _source(self) -> str:
-        return source_line(sources())
+        return source_line(self.sources)
 
     def _saved(self, kind: str, metadata: dict[str, Any], **options: Any) -> bytes:
         buffer = io.BytesIO()
@@ -124,7 +130,7 @@ class BookFigure:
             "id": self.id,
             "caption": self.caption,
             "alt": self.alt,
-            "sources": list(sources()),
+            "sources": list(self.sources),
             "csv": self.csv(),
             "pdf": base64.b64encode(self.pdf()).decode(),
             "png": base64.b64encode(self.png()).decode(),
@@ -134,6 +140,17 @@ class BookFigure:
     def __repr__(self) -> str:
         """Return the words that stand for it in a terminal."""
         return f"{self.id}: {self.alt}"
+
+
+def sourced(draw: Callable[..., BookFigure]) -> Callable[..., BookFigure]:
+    """Let a figure name the tables that the rows it is given come from, and no others."""
+
+    @wraps(draw)
+    def drawing(*args: Any, **kwargs: Any) -> BookFigure:
+        frames = [given for given in (*args, *kwargs.values()) if isinstance(given, pd.DataFrame)]
+        return replace(draw(*args, **kwargs), sources=sources(*frames, data=data_folder()))
+
+    return drawing
 
 
 def source_line(tables: Iterable[Mapping[str, str]]) -> str:

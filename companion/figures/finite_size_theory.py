@@ -13,7 +13,7 @@ from companion.analysis.finite_size import Growth, recovery_probability
 from companion.analysis.scaling import FORMS, Scaling
 from companion.claims.finite_size_theory import predicted_halves
 from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure
+from companion.figures.export import BookFigure, sourced
 from companion.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
 from prlib.losses import NormalizedIntensity
 from prlib.transitions import alpha_init, alpha_threshold
@@ -28,6 +28,7 @@ DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2))
 """Line styles of the fitted forms."""
 
 
+@sourced
 def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
     """N times the variance of the overlap against time, theory under simulation.
 
@@ -36,7 +37,7 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
     a : float
         Normalisation of the loss.
     theory : pandas.DataFrame
-        From `prlib.sweeps.theory.evolutions`.
+        From `companion.ensembles.theory_runs`.
     observed : pandas.DataFrame
         From `companion.ensembles.observations`, of random starts and one size.
 
@@ -49,7 +50,7 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
     both = sorted({*all_alphas} & {*observed["alpha"]}) or all_alphas
     chosen = np.linspace(0, len(both) - 1, min(MOST_LINES, len(both)))
     alphas = [both[i] for i in sorted({*np.round(chosen).astype(int)})]
-    observed = observed.assign(square=n * observed["overlap"] ** 2)
+    observed = observed.assign(square=n * observed["abs_overlap"] ** 2)
     with panels(height=3.6, width=5.6) as (figure, (axis,)):
         for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
             course = theory[(theory["alpha"] == alpha) & (theory["t"] > 0)]
@@ -83,6 +84,7 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
     )
 
 
+@sourced
 def predicted_recovery_figure(
     a: float,
     growth: Growth,
@@ -138,6 +140,7 @@ def predicted_recovery_figure(
     )
 
 
+@sourced
 def predicted_half_points_figure(
     a: float,
     growths: Sequence[Growth],

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.figures.export import BookFigure
+from companion.figures.export import BookFigure, sourced
 from companion.figures.style import (
     COLOURS,
     heading,
@@ -35,6 +35,7 @@ SINGLE = 0.7
 """Width of the line of a single run, which is no median."""
 
 
+@sourced
 def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     """Lowest eigenvalue, left edge of the bulk and the gap between them, one column an alpha.
 
@@ -94,6 +95,7 @@ def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     )
 
 
+@sourced
 def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     """Alignment of the lowest eigenvector, gap to the bulk, overlap and energy against time.
 
@@ -114,7 +116,7 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     quantities = (
         ("overlap2", "squared overlap of $v_1$\nwith the signal", "alignment"),
         ("gap", "edge minus lowest\neigenvalue", "gap"),
-        ("overlap", "overlap |m|", "overlap"),
+        ("abs_overlap", "overlap |m|", "overlap"),
         ("energy", "energy per dimension", "energy"),
     )
     with panels(2, 2, height=2.6, sharex=True) as (figure, axes):
@@ -161,6 +163,7 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     )
 
 
+@sourced
 def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
     """Overlap of the lowest eigenvector with four directions against time.
 
@@ -250,6 +253,7 @@ def _turned(drawn: Iterable[tuple[float, pd.DataFrame]]) -> str:
     return f"The overlap in (b) is below one half {places}. "
 
 
+@sourced
 def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> BookFigure:
     """How well alignment, overlap and lowest eigenvalue tell at each time who will recover.
 
@@ -270,7 +274,7 @@ def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> Book
     alphas = sorted(curve["alpha"].unique()) if len(curve) else []
     looks = {
         "overlap2": (COLOURS[0], "$v_1$ and signal"),
-        "overlap": (COLOURS[1], "overlap |m|"),
+        "abs_overlap": (COLOURS[1], "overlap |m|"),
         "lowest": (COLOURS[7], "lowest eigenvalue"),
     }
     with panels(1, max(1, len(alphas)), height=2.9, sharey=True, sharex=True) as (figure, axes):
@@ -339,10 +343,10 @@ def _halved(rows: pd.DataFrame) -> dict[float, float]:
     """Return, of the runs that recover, the median |m| when the median alignment has halved."""
     found = {}
     for alpha, runs in rows[rows["recovered"]].groupby("alpha"):
-        medians = runs.groupby("time")[["overlap2", "overlap"]].median()
+        medians = runs.groupby("time")[["overlap2", "abs_overlap"]].median()
         low = medians[medians["overlap2"] < medians["overlap2"].iloc[0] / 2]
         if len(low):
-            found[alpha] = float(low["overlap"].iloc[0])
+            found[alpha] = float(low["abs_overlap"].iloc[0])
     return found
 
 

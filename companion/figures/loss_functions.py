@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure
+from companion.figures.export import BookFigure, sourced
 from companion.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
@@ -24,6 +24,7 @@ FULL_RECOVERY = 1.0
 """Measurements per dimension above which the labels determine the signal."""
 
 
+@sourced
 def phase_diagram_figure(found: Sequence[Thresholds]) -> BookFigure:
     """Both thresholds in the plane of alpha and a, with the regimes that they part.
 
@@ -107,6 +108,7 @@ def _regimes(axis: Axes, a: np.ndarray, start: np.ndarray, end: np.ndarray) -> N
     axis.fill_betweenx(a, end, 1e3, color=COLOURS[3], alpha=0.15, linewidth=0)
 
 
+@sourced
 def start_overlap_figure(rows: pd.DataFrame) -> BookFigure:
     """Squared overlap at the start against alpha for several losses, theory under simulation.
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from companion.analysis.scaling import FORMS, REACH, Scaling, near_half
 from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure
+from companion.figures.export import BookFigure, sourced
 from companion.figures.style import (
     OPAQUE,
     PALETTE,
@@ -31,6 +31,7 @@ from prlib.sweeps import half_point, paired, rates
 from prlib.transitions import alpha_init, alpha_threshold
 
 
+@sourced
 def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
     """Absolute overlap against time of paired random and constrained starts.
 
@@ -53,7 +54,7 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
             for _, run in found.groupby("replica"):
                 axis.plot(
                     run["time"],
-                    run["overlap"],
+                    run["abs_overlap"],
                     color=PALETTE[STARTS[start].colour] if run["recovered"].iloc[0] else "0.6",
                     alpha=0.3,
                     linewidth=0.7,
@@ -88,7 +89,7 @@ def _still_rising(rows: pd.DataFrame, starts: Sequence[str]) -> str:
     failing = rows[~rows["recovered"]]
     if failing.empty:
         return ""
-    overlaps = failing.pivot_table(index=["start", "replica"], columns="time", values="overlap")
+    overlaps = failing.pivot_table(index=["start", "replica"], columns="time", values="abs_overlap")
     counts = (overlaps[last] > overlaps[before]).groupby("start").agg(["sum", "size"])
     found = " and ".join(
         f"{counts['sum'][start]} of the {counts['size'][start]} grey runs in ({letter})"
@@ -101,6 +102,7 @@ def _still_rising(rows: pd.DataFrame, starts: Sequence[str]) -> str:
     )
 
 
+@sourced
 def recovery_figure(
     a: float, table: pd.DataFrame, starts: Sequence[str], name: str = "fig-recovery"
 ) -> BookFigure:
@@ -189,6 +191,7 @@ def _in_caption(start: str) -> str:
     return STARTS[start].phrase.replace("v1", r"\(v_1\)")
 
 
+@sourced
 def paired_difference_figure(
     a: float, table: pd.DataFrame, one: str, other: str, name: str
 ) -> BookFigure:
@@ -239,6 +242,7 @@ def paired_difference_figure(
     )
 
 
+@sourced
 def start_overlap_figure(a: float, table: pd.DataFrame) -> BookFigure:
     """Squared overlap of v1 with the signal at the start, against alpha and against N.
 
@@ -255,7 +259,7 @@ def start_overlap_figure(a: float, table: pd.DataFrame) -> BookFigure:
         The figure.
     """
     loss, spectral = NormalizedIntensity(a), table[table["start"] == "spectral"]
-    spectral = spectral.assign(square=spectral["start_overlap"] ** 2)
+    spectral = spectral.assign(square=spectral["abs_start_overlap"] ** 2)
     sizes = sorted(spectral["n"].unique())
     chosen = _spread(sorted(spectral["alpha"].unique()), 4)
     with panels(1, 2, height=3.0) as (figure, (left, right)):
@@ -300,6 +304,7 @@ def _spread(values: Sequence[float], count: int) -> list[float]:
     return [values[i] for i in places]
 
 
+@sourced
 def starts_figure(a: float, table: pd.DataFrame, sizes: Sequence[int]) -> BookFigure:
     """Recovered fraction against alpha of all starts, one panel a size.
 
@@ -353,6 +358,7 @@ def starts_figure(a: float, table: pd.DataFrame, sizes: Sequence[int]) -> BookFi
     )
 
 
+@sourced
 def half_points_figure(
     a: float,
     half_points: pd.DataFrame,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from companion.claims.threshold_states import LATE, relaxation
 from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure
+from companion.figures.export import BookFigure, sourced
 from companion.figures.style import (
     COLOURS,
     THEORY,
@@ -31,6 +31,7 @@ REACH = 2.5
 """Largest label and field in the picture of their law."""
 
 
+@sourced
 def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float) -> BookFigure:
     """Law of labels and fields, by theory and at the end of a constrained descent.
 
@@ -101,6 +102,7 @@ def _theory_picture(state: ThresholdState, bins: NDArray, finer: int = 8) -> NDA
     return density[:, : y.size].reshape(size, finer, size, finer).mean(axis=(1, 3))
 
 
+@sourced
 def threshold_spectrum_figure(
     loss: Loss, alpha: float, eigenvalues: NDArray, law: LabelMeasure, time: float
 ) -> BookFigure:
@@ -166,6 +168,7 @@ def threshold_spectrum_figure(
     )
 
 
+@sourced
 def relaxation_figure(loss: Loss, rows: pd.DataFrame, alpha: float) -> BookFigure:
     """Energy, multiplier and edge against time at one alpha, and the energies that they reach.
 
@@ -252,6 +255,7 @@ def _extrapolated(axis: Axes, loss: Loss, rows: pd.DataFrame, sizes: list[int]) 
     axis.set(xlabel=r"measurements per dimension $\alpha$", ylabel="extrapolated energy")
 
 
+@sourced
 def threshold_transition_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     """Lowest eigenvalue and its squared overlap at the end of constrained descents.
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from companion.claims.time_dependent_bbp import transition_times
 from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure
+from companion.figures.export import BookFigure, sourced
 from companion.figures.style import (
     COLOURS,
     THEORY,
@@ -24,6 +24,7 @@ from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_init, alpha_threshold
 
 
+@sourced
 def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataFrame) -> BookFigure:
     """Lowest eigenvalue and its eigenvector's overlap against time, theory under simulation.
 
@@ -32,7 +33,7 @@ def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataF
     a : float
         Normalisation of the loss.
     theory : pandas.DataFrame
-        From `prlib.sweeps.theory.evolutions`, with the alphas of the simulation.
+        From `companion.ensembles.theory_runs`, with the alphas of the simulation.
     simulated : pandas.DataFrame
         From `companion.ensembles.observations`, of several sizes.
 
@@ -98,6 +99,7 @@ def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
     )
 
 
+@sourced
 def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
     """Draw where an informative direction exists, in the plane of alpha and time.
 
@@ -106,7 +108,7 @@ def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
     a : float
         Normalisation of the loss.
     theory : pandas.DataFrame
-        From `prlib.sweeps.theory.evolutions`, of many alphas.
+        From `companion.ensembles.theory_runs`, of many alphas.
 
     Returns
     -------
@@ -209,6 +211,7 @@ def _border(alphas: np.ndarray, condition: np.ndarray) -> np.ndarray:
     return np.where(last == len(alphas) - 1, alphas[-1], border)
 
 
+@sourced
 def ageing_figure(
     run: MeanField, correlations: pd.DataFrame, theory: pd.DataFrame, constrained: pd.DataFrame
 ) -> BookFigure:
@@ -221,7 +224,7 @@ def ageing_figure(
     correlations : pandas.DataFrame
         From `companion.ensembles.correlations`, at the theory's times.
     theory : pandas.DataFrame
-        One long run of the same alpha, from `prlib.sweeps.theory.evolutions`.
+        One long run of the same alpha, from `companion.ensembles.theory_runs`.
     constrained : pandas.DataFrame
         Observations of constrained descents of the same alpha, until their release.
 

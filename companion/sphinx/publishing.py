@@ -1,4 +1,4 @@
-"""What a published book needs beside its pages: a map, cards for those who share, hover texts."""
+"""What a published book needs beside its pages: hover texts for terms, names for arrows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from sphinx.application import Sphinx
-
-CARD = "figures/fig-t-bbp.png"
-"""The picture that stands for the book where someone shares a link to it."""
 
 TERM = re.compile(
     r'<a (class="reference internal") (href="[^"]*#term-[^"]+")>(<span class="xref std std-term">)'
@@ -40,8 +36,8 @@ def definitions(root: Path) -> dict[str, str]:
     return found
 
 
-def explain(app: Sphinx, page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
-    """Show a term's definition where the pointer rests on it, and describe the page to others."""
+def explain(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """Show a term's definition where the pointer rests on it."""
     if "body" not in context:
         return
     known = definitions(Path(app.srcdir))
@@ -54,19 +50,6 @@ def explain(app: Sphinx, page: str, _template: str, context: dict[str, Any], _tr
     body = TERM.sub(titled, context["body"])
     # Its children are entries of a bibliography, which the role of a list does not allow.
     context["body"] = body.replace('<div role="list" class="citation-list">', "<div>")
-    base, title = app.config.html_baseurl, re.sub(r"<[^>]*>", "", context.get("title", ""))
-    facts = {
-        "og:type": "article",
-        "og:site_name": app.config.html_title or app.config.project,
-        "og:title": html.unescape(title),
-        "og:url": f"{base}{page}.html",
-        "og:image": f"{base}{CARD}",
-    }
-    tags = "".join(
-        f'<meta property="{name}" content="{html.escape(str(value), quote=True)}">\n'
-        for name, value in facts.items()
-    )
-    context["metatags"] = context.get("metatags", "") + tags
 
 
 TOGGLE = re.compile(r"<summary>(?=<span class=\"toctree-toggle\")")
@@ -83,24 +66,8 @@ def name_toggles(app: Sphinx, exception: Exception | None) -> None:
             path.write_text(named, encoding="utf-8")
 
 
-def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
-    """Write the map of the pages for search engines."""
-    if exception or app.builder.name != "html":
-        return
-    addresses = "".join(
-        f"<url><loc>{escape(app.config.html_baseurl + page)}.html</loc></url>"
-        for page in sorted(app.env.found_docs)
-    )
-    text = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{addresses}</urlset>\n'
-    )
-    (Path(app.outdir) / "sitemap.xml").write_text(text, encoding="utf-8")
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above to the build."""
     app.connect("html-page-context", explain)
     app.connect("build-finished", name_toggles)
-    app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -131,9 +131,10 @@ def instance(
 def _precision(dtype: DTypeLike) -> np.dtype:
     try:
         precision = np.dtype(dtype)
+        known = precision.name in {"float32", "float64"}
     except TypeError:
-        precision = None
-    if precision not in (np.dtype(np.float32), np.dtype(np.float64)):
+        known = False
+    if not known:
         raise ParameterError(f"dtype = {dtype!r}: must be float32 or float64")
     return precision
 
@@ -223,7 +224,7 @@ def descend_starts(
     time, hold = check("time", time), check("hold", hold)
     holds = [min(hold, time) if start.holds else 0.0 for start in starts]
     # The rounding of a start must not depend on the machine's cores.
-    with one_blas_thread:
+    with one_blas_thread():
         problem, point = instance(loss, alpha, n, seed, dtype)
         points = np.array([starting_point(problem, point, start) for start in starts])
         paths = descend_together(problem, points, time=time, hold=holds, **options)

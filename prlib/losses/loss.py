@@ -64,11 +64,11 @@ class Loss(ABC):
 
     name: ClassVar[str]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, name: str | None = None, **kwargs: Any) -> None:
         """Enter the class into `LOSSES`."""
         super().__init_subclass__(**kwargs)
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
-        cls.name = cls.__dict__.get("name", words)
+        cls.name = name or cls.__dict__.get("name", words)
         taken = LOSSES.get(cls.name)
         if taken and taken.__module__.startswith("prlib.") and cls.__module__ != taken.__module__:
             raise ParameterError(f"name = {cls.name!r}: prlib has a loss of that name already")

@@ -1,21 +1,27 @@
-"""Many descents: what to run, where, how it is kept, and what it says."""
+"""Many runs: what to run, where, how it is kept, and what it says."""
 
+from prlib.sweeps.data import data_root, sources
+from prlib.sweeps.descents import Grid
 from prlib.sweeps.estimate import HalfPoint, half_point, paired, rates, wilson
-from prlib.sweeps.runner import SweepInterrupted, SweepResult, results, run_sweep
-from prlib.sweeps.spec import Grid, Spec
+from prlib.sweeps.runner import FailedRunsError, SweepInterrupted, SweepResult, results
+from prlib.sweeps.spec import Sweep
 from prlib.sweeps.store import SweepError
+from prlib.sweeps.theory import TheoryGrid
 
 __all__ = [
+    "FailedRunsError",
     "Grid",
     "HalfPoint",
-    "Spec",
+    "Sweep",
     "SweepError",
     "SweepInterrupted",
     "SweepResult",
+    "TheoryGrid",
+    "data_root",
     "half_point",
     "paired",
     "rates",
     "results",
-    "run_sweep",
+    "sources",
     "wilson",
 ]

@@ -11,24 +11,30 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.stats import binomtest, norm
 
+from prlib.parameters import ParameterError
+
 INSTANCE = ("n", "alpha", "replica")
 """The columns that tell one instance of a sweep from another."""
 
-GROUPS = ("a", "n", "start", "alpha")
-"""The columns that tell one rate from another."""
+GROUPS = ("loss", "n", "start", "alpha")
+"""The columns that tell one rate from another, in any table."""
+
+SETTINGS = ("time_limit", "hold", "scheme", "success", "dtype")
+"""Settings that tell rates apart where they vary."""
 
 
 def rates(
-    table: pd.DataFrame, by: Sequence[str] = GROUPS, *, confidence: float = 0.95
+    table: pd.DataFrame, by: Sequence[str] | None = None, *, confidence: float = 0.95
 ) -> pd.DataFrame:
     """Recovered fraction of each group of runs, with its Wilson interval.
 
     Parameters
     ----------
     table : DataFrame
-        Rows of a sweep.
-    by : sequence of str
-        Columns that tell the groups apart.
+        Rows of a sweep; of observations, the last of each run counts.
+    by : sequence of str, optional
+        Columns that tell the groups apart; by default `GROUPS` and whichever of `SETTINGS` vary,
+        so that a rate is of runs of one setting.
     confidence : float
         Coverage of the interval.
 
@@ -47,6 +53,10 @@ def rates(
     >>> rates(table, by=["alpha"]).round(3).to_dict("records")
     [{'alpha': 2.0, 'runs': 4, 'recovered': 3, 'rate': 0.75, 'low': 0.301, 'high': 0.954}]
     """
+    if "run" in table:
+        table = table.drop_duplicates("run", keep="last")
+    if by is None:
+        by = [*GROUPS, *varying(table)]
     groups = table.groupby(list(by), sort=False, dropna=False)["recovered"]
     counts = groups.agg(runs="size", recovered="sum").reset_index()
     intervals = [
@@ -58,6 +68,11 @@ def rates(
         low=[low for low, _ in intervals],
         high=[high for _, high in intervals],
     )
+
+
+def varying(table: pd.DataFrame) -> list[str]:
+    """Return the settings that differ among the rows of a table."""
+    return [name for name in SETTINGS if name in table and len(table[name].unique()) > 1]
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -137,6 +152,11 @@ def paired(
     """
     key = list(dict.fromkeys([*by, *INSTANCE]))
     sides = [table[table[column] == value].set_index(key)["recovered"] for value in (one, other)]
+    if not all(side.index.is_unique for side in sides):
+        raise ParameterError(
+            f"table: holds several runs of one instance and {column}; keep one of each "
+            f"{', '.join(varying(table)) or 'seed'}, or name it in by"
+        )
     both = pd.concat(sides, axis=1, keys=["one", "other"], join="inner").astype(bool)
     rows = []
     for group, found in both.groupby(list(by)):

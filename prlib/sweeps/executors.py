@@ -1,4 +1,7 @@
-"""Where chunks run: behind the interface of concurrent.futures."""
+"""Where chunks run: worker processes or a Dask cluster, behind the generators of joblib.
+
+An executor is a context in which joblib's `Parallel` has workers; `EXECUTORS` is the one list.
+"""
 
 from __future__ import annotations
 
@@ -7,93 +10,95 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
+import joblib
+
 from prlib.parameters import ParameterError
+from prlib.system import available_cores
 
-EXECUTORS = ("processes", "dask")
-"""The executors by name."""
-
-_ONE_THREAD = dict.fromkeys(
-    (
-        "OPENBLAS_NUM_THREADS",
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMBA_NUM_THREADS",
-    ),
-    "1",
-)
+_BEAT = 0.2
+"""Seconds between two looks at Ctrl-C and the clock."""
 
 
-def check_executor(name: str, jobs: int | None, scheduler: str | None) -> None:
-    """Refuse what `executor` would not take.
-
-    Parameters
-    ----------
-    name, jobs, scheduler
-        See `executor`.
+def check_executor(name: object, jobs: object, scheduler: object) -> None:
+    """Refuse an executor that is not there, or does not take such arguments.
 
     Raises
     ------
     ParameterError
-        If there is no such executor, or it takes no such arguments.
+        In one line.
     """
-    if name not in EXECUTORS:
-        raise ParameterError(f"executor = {name!r}: must be one of {', '.join(EXECUTORS)}")
+    if not isinstance(name, str) or name not in EXECUTORS:
+        shown = repr(name) if isinstance(name, str) else type(name).__name__
+        raise ParameterError(
+            f"executor = {shown}: must be one of {', '.join(EXECUTORS)} (threads share one limit "
+            "on those of linear algebra, and rows would depend on it)"
+        )
     if scheduler is not None and name != "dask":
         raise ParameterError(f"scheduler = {scheduler!r}: needs executor = 'dask'")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise ParameterError(f"jobs = {jobs!r}: must be a whole number >= 1 (worker processes)")
 
 
-@contextmanager
-def executor(name: str, jobs: int | None, scheduler: str | None, most: int) -> Iterator[Executor]:
-    """Start workers of one thread each, and end them.
+def as_finished(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    *,
+    name: str,
+    jobs: int,
+    scheduler: str | None,
+    beat: Callable[[], None],
+) -> Iterator[Any]:
+    """Call a function on items by an executor, and yield what it returns as it comes.
 
     Parameters
     ----------
-    name : {"processes", "dask"}
-        Worker processes of this machine, or the workers of a Dask scheduler.
-    jobs : int or None
-        How many processes; all cores if ``None``. For Dask without a scheduler as well.
-    scheduler : str or None
-        Address of a Dask scheduler; ``None`` starts a local cluster.
-    most : int
-        More processes than this have nothing to do.
-
-    Yields
-    ------
-    concurrent.futures.Executor
-        It runs one chunk a worker.
-
-    Raises
-    ------
-    ParameterError
-        If the scheduler does not answer.
+    function : callable
+        What the workers call.
+    items : iterable
+        What it is called with.
+    name, jobs, scheduler
+        The executor, how many workers at most, and the address of a Dask scheduler.
+    beat : callable
+        Called a few times a second; what it raises ends the workers with all that they run.
     """
-    count = min(jobs or available_cores(), most)
-    with _processes(count) if name == "processes" else _dask(count, scheduler) as pool:
-        yield pool
+    with deferred_interrupt() as raise_if_pressed, EXECUTORS[name](jobs, scheduler) as workers:
+        # Ctrl-C reaches the whole group, and this process alone answers it: workers that are
+        # started while it is ignored ignore it from their first instruction on.
+        with _on_interrupt(signal.SIG_IGN):
+            calls = (joblib.delayed(function)(item) for item in items)
+            running = workers(calls)
+        arrived: queue.SimpleQueue = queue.SimpleQueue()
+        thread = threading.Thread(target=_drain, args=(running, arrived), daemon=True)
+        thread.start()
+        while True:
+            with suppress(queue.Empty):
+                kind, value = arrived.get(timeout=_BEAT)
+                if kind == "end":
+                    return
+                if kind == "error":
+                    raise value
+                yield value
+            raise_if_pressed()
+            beat()
 
 
-def available_cores() -> int:
-    """Return how many cores this process may use.
-
-    Returns
-    -------
-    int
-        At least one.
-    """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _drain(running: Iterator[Any], arrived: queue.SimpleQueue) -> None:
+    # In a thread of its own, so that the main one can look at the clock and at Ctrl-C.
+    try:
+        for value in running:
+            arrived.put(("value", value))
+        arrived.put(("end", None))
+    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        arrived.put(("error", error))
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """Keep Ctrl-C until it is asked for.
+    """Keep Ctrl-C, and the wish of the system that the process end, until it is asked for.
 
     Raised between any two instructions, it could leave a lock taken for ever that a pool needs to
     end. Where Ctrl-C is ignored it stays so, and threads other than the main one never see it.
@@ -101,7 +106,7 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
     Yields
     ------
     callable
-        It raises `KeyboardInterrupt` if Ctrl-C was pressed.
+        It raises `KeyboardInterrupt` if either came.
 
     Examples
     --------
@@ -125,41 +130,41 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _on_interrupt(handler: Any) -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before) or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    signal.signal(signal.SIGINT, handler)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, old in before.items():
+        if callable(old) or (number == signal.SIGTERM and old == signal.SIG_DFL):
+            signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+Workers = Callable[[Iterable[Any]], Iterator[Any]]
 
 
 @contextmanager
-def _processes(count: int) -> Iterator[Executor]:
-    from joblib.externals.loky import ProcessPoolExecutor  # noqa: PLC0415
+def _processes(jobs: int, scheduler: str | None) -> Iterator[Workers]:  # noqa: ARG001 - of Dask
+    from joblib.externals.loky import get_reusable_executor  # noqa: PLC0415
 
-    pool = ProcessPoolExecutor(
-        count, env=_ONE_THREAD, initializer=_prepare_worker, initargs=(os.getpid(),)
-    )
-    # Ctrl-C reaches the whole group: the parent alone answers it. A worker that is started while
-    # it is ignored ignores it from its first instruction on.
-    with _on_interrupt(signal.SIG_IGN):
-        pool.submit(os.getpid)
-    try:
-        yield pool
-    finally:
-        # Whatever still runs is not wanted: all that was has been kept by now. loky forgets what
-        # waits but not its numbers, and its thread then looks for the forgotten: take these too.
-        with suppress(queue.Empty):
-            while True:
-                pool._work_ids.get_nowait()  # noqa: SLF001
-        pool.shutdown(wait=True, kill_workers=True)
+    options = {"initializer": _prepare_worker, "initargs": (os.getpid(),)}
+    with joblib.parallel_config("loky", inner_max_num_threads=1, **options):
+        try:
+            yield _parallel(jobs)
+        finally:
+            # What is left is a pool without work, or one whose work is not wanted any more.
+            if jobs > 1:
+                get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 def _prepare_worker(parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # started from a thread that can't ignore it
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A worker may be started from a thread, which cannot ignore them for it.
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
@@ -171,7 +176,7 @@ def _end_with(parent: int) -> None:
 
 
 @contextmanager
-def _dask(count: int, scheduler: str | None) -> Iterator[Executor]:
+def _dask(jobs: int, scheduler: str | None) -> Iterator[Workers]:
     try:
         from distributed import Client, LocalCluster  # noqa: PLC0415
     except ImportError:
@@ -179,11 +184,9 @@ def _dask(count: int, scheduler: str | None) -> Iterator[Executor]:
             "executor = 'dask': needs Dask; install it with: pip install 'prlib[dask]'"
         ) from None
     if scheduler is None:
-        with (
-            LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client.get_executor(retries=3)
+        cluster: Any = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+        with cluster, Client(cluster) as client, joblib.parallel_config("dask", client=client):
+            yield _parallel(jobs)
         return
     try:
         client = Client(scheduler, timeout=10)
@@ -194,4 +197,35 @@ def _dask(count: int, scheduler: str | None) -> Iterator[Executor]:
             "running Dask scheduler, such as tcp://host:8786"
         ) from None
     with client:
-        yield client.get_executor(retries=3)
+        threads = {worker: count for worker, count in client.nthreads().items() if count > 1}
+        for worker, count in threads.items():
+            raise ParameterError(
+                f"scheduler = {scheduler!r}: its worker {worker} runs {count} threads, which share "
+                "one limit on those of linear algebra; start workers with --nthreads 1"
+            )
+        with joblib.parallel_config("dask", client=client):
+            yield _parallel(-1)
+
+
+@contextmanager
+def _serial(jobs: int, scheduler: str | None) -> Iterator[Workers]:  # noqa: ARG001 - of the others
+    with joblib.parallel_config("sequential"):
+        yield _parallel(1)
+
+
+def _parallel(jobs: int) -> Workers:
+    return joblib.Parallel(jobs, batch_size=1, return_as="generator_unordered")
+
+
+EXECUTORS: dict[str, Callable[[int, str | None], AbstractContextManager[Workers]]] = {
+    "processes": _processes,
+    "dask": _dask,
+    "serial": _serial,
+}
+"""The executors by name: worker processes of this machine, the workers of a Dask scheduler (of a
+local cluster without one), or this process alone."""
+
+
+def workers_for(jobs: int | None, most: int) -> int:
+    """Return how many workers to start: all cores by default, and none without work."""
+    return max(1, min(jobs or available_cores(), most))

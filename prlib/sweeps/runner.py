@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import platform
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
-from prlib.descent.instance import descend_starts, instance
-from prlib.schemes import GradientFlow
-from prlib.sweeps.executors import available_cores, check_executor, deferred_interrupt
-from prlib.sweeps.executors import executor as start_executor
+from prlib.sweeps.data import SOURCE, computed_folder, data_root, name_of, tables_with
+from prlib.sweeps.descents import Grid
+from prlib.sweeps.executors import as_finished, check_executor, workers_for
 from prlib.sweeps.progress import Progress
-from prlib.sweeps.sources import note
-from prlib.sweeps.spec import Chunk, Spec, Task
-from prlib.sweeps.store import Store, SweepError, known_rows, schema_of, seconds_of
-
-DATA = Path(__file__).resolve().parent.parent.parent / "data"
-"""Where the committed results of this checkout lie."""
+from prlib.sweeps.provenance import Origin, Part
+from prlib.sweeps.spec import Chunk, Sweep
+from prlib.sweeps.store import Kept, Rows, Store, SweepError, found_in, gather, read
+from prlib.sweeps.theory import TheoryGrid
 
 ATTEMPTS = 3
 """How often a chunk is tried whose workers die."""
@@ -39,6 +28,10 @@ class SweepInterrupted(KeyboardInterrupt):
     """Ctrl-C during a sweep; the message says how to go on."""
 
 
+class FailedRunsError(RuntimeError):
+    """Some runs of a sweep cannot be done; the message names one, and the others are kept."""
+
+
 @dataclass(frozen=True, eq=False)
 class SweepResult:
     """A finished sweep.
@@ -46,9 +39,9 @@ class SweepResult:
     Attributes
     ----------
     table : DataFrame
-        One row a run, in the order of the spec.
+        Its rows, in the order of the spec.
     path, record : Path
-        The Parquet file and its provenance.
+        The Parquet file and its record.
     computed : int
         Runs of this call; the rest was there already.
     """
@@ -59,182 +52,58 @@ class SweepResult:
     computed: int
 
 
-def run_task(task: Task) -> list[dict[str, Any]]:
-    """Run the descents of one task.
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker made of a chunk: rows, core seconds, what failed and why."""
 
-    Parameters
-    ----------
-    task : Task
-        What to run.
-
-    Returns
-    -------
-    list of dict
-        One row a start, with the columns of `prlib.sweeps.store.SCHEMA`; or one an observation,
-        with those of `prlib.sweeps.store.OBSERVED`.
-
-    Examples
-    --------
-    >>> spec = Spec.from_table(
-    ...     {"a": 1.0, "alpha": 6.0, "n": 40, "start": "random", "replicas": 1, "time": 50.0}
-    ... )
-    >>> row = run_task(next(spec.tasks()))[0]
-    >>> row["start"], row["recovered"], row["stopped_by"]
-    ('random', True, 'recovered')
-    """
-    if task.observe:
-        return _observed_rows(task)
-    ends = descend_starts(
-        task.a,
-        task.alpha,
-        task.n,
-        task.starts,
-        task.time,
-        task.seed,
-        hold=task.constrained_time,
-        dtype=task.dtype,
-        scheme=GradientFlow(task.step, task.safety),
-        success=task.success,
-    )
-    return [
-        {
-            "a": task.a,
-            "alpha": task.alpha,
-            "n": task.n,
-            "start": start,
-            "replica": task.replica,
-            "seed": task.seed,
-            "recovered": end.recovered,
-            "overlap": end.abs_overlap,
-            "energy": end.energy * task.n,
-            "time": end.time,
-            "steps": end.steps,
-            "stopped_by": end.stopped_by,
-            "start_overlap": end.abs_start_overlap,
-            "rises": end.rises,
-            "sharpness": end.trajectory.step.sharpness,
-            "time_limit": task.time,
-            "constrained_time": task.constrained_time,
-            "step": task.step,
-            "safety": task.safety,
-            "success": task.success,
-            "dtype": task.dtype,
-            "run": run,
-        }
-        for start, end, run in zip(task.starts, ends, task.run_ids(), strict=True)
-    ]
+    chunk: Chunk
+    rows: list[dict[str, Any]]
+    seconds: float
+    failed: list[tuple[str, str]]
 
 
-def _observed_rows(task: Task) -> list[dict[str, Any]]:
-    # A worker that does not observe starts without the theory.
-    from prlib.measures import empirical  # noqa: PLC0415
-    from prlib.spectra.bulk import left_edge  # noqa: PLC0415
-    from prlib.spectra.outlier import outlier  # noqa: PLC0415
-
-    runs = descend_starts(
-        task.a,
-        task.alpha,
-        task.n,
-        task.starts,
-        task.observe[-1],
-        task.seed,
-        hold=task.constrained_time,
-        dtype=task.dtype,
-        scheme=GradientFlow(task.step, task.safety),
-        success=None,
-        stationary=0.0,
-        times=task.observe,
-        eigenpairs=1,
-        keep_states=True,
-    )
-    problem, _ = instance(task.a, task.alpha, task.n, task.seed, dtype=task.dtype)
-    rows = []
-    for start, run, address in zip(task.starts, runs, task.run_ids(), strict=True):
-        path = run.trajectory
-        whole = {
-            "a": task.a,
-            "alpha": task.alpha,
-            "n": task.n,
-            "start": start,
-            "replica": task.replica,
-            "seed": task.seed,
-            "recovered": run.abs_overlap >= task.success,
-            "rises": run.rises,
-            "stopped_by": run.stopped_by,
-            "run": address,
-        }
-        for i, state in enumerate(path.states):
-            law = empirical(problem, state)
-            edge = left_edge(law)
-            rows.append(
-                {
-                    **whole,
-                    "time": path.time[i],
-                    "overlap": abs(path.overlap[i]),
-                    "energy": path.energy[i],
-                    "mu": path.mu[i],
-                    "gradient_norm": path.gradient_norm[i],
-                    "lowest": path.eigenvalues[i, 0],
-                    "overlap2": path.signal_overlap2[i, 0],
-                    "start_overlap2": path.start_overlap2[i, 0],
-                    "displacement_overlap2": path.displacement_overlap2[i, 0],
-                    "gradient_overlap2": path.gradient_overlap2[i, 0],
-                    "edge": edge.position,
-                    "outlier": outlier(law, edge) is not None,
-                }
-            )
-    return rows
-
-
-def run_chunk(chunk: Chunk) -> tuple[list[dict[str, Any]], float]:
-    """Run the tasks of one chunk.
-
-    Parameters
-    ----------
-    chunk : Chunk
-        What to run.
-
-    Returns
-    -------
-    rows : list of dict
-        In the order of its runs.
-    seconds : float
-        Core time that it took: waiting for a busy machine does not count.
-    """
+def run_chunk(chunk: Chunk) -> Outcome:
+    """Run the tasks of one chunk; one that fails does not stop the others."""
+    # Waiting for a busy machine does not count.
     began = time.thread_time()
-    rows = [row for task in chunk.tasks for row in run_task(task)]
-    return rows, time.thread_time() - began
+    rows, failed = [], []
+    for task in chunk.tasks:
+        try:
+            rows += task.rows()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is named
+            failed.append((task.title, " ".join(str(error).split()) or type(error).__name__))
+    return Outcome(chunk, rows, time.thread_time() - began, failed)
 
 
-def run_sweep(
-    spec: Spec,
+def run(
+    sweep: Sweep,
     out: str | Path,
     *,
-    executor: str | Executor = "processes",
+    executor: str = "processes",
     jobs: int | None = None,
     scheduler: str | None = None,
-    known: Sequence[str | Path] = (),
+    reuse: Sequence[str | Path] = (),
     quiet: bool = False,
 ) -> SweepResult:
     """Run a sweep to its end, from wherever it stands.
 
     The rows are the same whatever the executor, the number of workers, the order and the
-    interruptions. A sweep that is killed at any moment goes on when the same call is made again.
+    interruptions. A sweep that is killed at any moment goes on when the same call is made again,
+    and one that is at work elsewhere is waited for.
 
     Parameters
     ----------
-    spec : Spec
+    sweep : Sweep
         What to run.
     out : str or Path
         Folder of its files; it is made if it is not there.
-    executor : {"processes", "dask"} or concurrent.futures.Executor
-        Where to run: worker processes of this machine, a Dask cluster, or an executor of the
-        caller's, which is left running.
+    executor : str
+        A name in `prlib.sweeps.executors.EXECUTORS`.
     jobs : int, optional
-        Worker processes; all cores by default.
+        Worker processes; by default all cores, or one for runs of the theory, which use all cores.
     scheduler : str, optional
         Address of a Dask scheduler.
-    known : sequence of path, optional
+    reuse : sequence of path, optional
         Tables of finished sweeps, or parts of others: runs that they hold are taken from there.
     quiet : bool
         Whether to show no progress; otherwise it goes to standard error.
@@ -249,143 +118,90 @@ def run_sweep(
     ParameterError
         If an argument is not accepted.
     SweepError
-        If the folder is in use, was begun with another spec or holds damaged files, or the disk
-        is full. What is good is left untouched.
+        If the folder was begun with another spec or holds files that are damaged or not a
+        sweep's, or the disk is full. What is there is left untouched.
+    FailedRunsError
+        If runs could not be done; the others are kept.
     SweepInterrupted
         On Ctrl-C, with a message that says how to go on.
     """
-    if isinstance(executor, str):
-        check_executor(executor, jobs, scheduler)
-    store = Store(spec, Path(out))
+    check_executor(executor, jobs, scheduler)
+    began, store = time.perf_counter(), Store(sweep, Path(out))
     with store.held():
         done = store.finished()
         if done is not None:
             return _result(store, done, 0)
+        others = [read(Path(path)) for path in reuse]
         store.begin()
-        have = known_rows([Path(path) for path in known], schema_of(spec))
-        chunks = spec.chunks(have)
-        kept = store.kept(chunks)
-        began, commit = time.perf_counter(), _commit()
-        computed = 0
-        open_chunks = [chunk for chunk in chunks if chunk.name not in kept]
-        if open_chunks:
-            counted = spec.runs - sum(_runs(chunk) for chunk in open_chunks)
-            work = sum(task.seconds() for task in spec.tasks())
-            left = sum(chunk.seconds() for chunk in open_chunks)
-            with Progress(spec.runs, counted, work=work, left=left, quiet=quiet) as progress:
-                try:
-                    for chunk, rows, seconds in _run(
-                        open_chunks, executor, jobs, scheduler, progress
-                    ):
-                        table = pa.Table.from_pylist(rows, schema=schema_of(spec))
-                        store.keep(chunk, table, seconds)
-                        kept[chunk.name] = (table, seconds)
-                        computed += _runs(chunk)
-                        progress.add(_runs(chunk), chunk.seconds())
-                except KeyboardInterrupt:
-                    raise SweepInterrupted(
-                        f"interrupted with {progress.done} of {spec.runs} runs kept in "
-                        f"{store.parts}; give the same command to go on"
-                    ) from None
-        rows = _in_order(spec, have, [kept[chunk.name][0] for chunk in chunks])
-        core_seconds = sum(seconds for _, seconds in kept.values())
-        if known:
-            core_seconds += seconds_of({Path(path).resolve() for path in known}, {*spec.run_ids()})
-        wall_seconds = time.perf_counter() - began
-        record = provenance(
-            spec.to_toml(), rows.num_rows, core=core_seconds, wall=wall_seconds, commit=commit
-        )
-        store.finish(rows, record)
-        return _result(store, rows, computed)
+        kept = [*others, *store.kept()]
+        have = found_in(kept, frozenset(sweep.run_ids))
+        chunks = sweep.chunks(have)
+        failed: list[tuple[str, str]] = []
+        if chunks:
+            if jobs is None and sweep.kind == "theory":
+                jobs = 1
+            options = {"name": executor, "jobs": workers_for(jobs, len(chunks))}
+            options["scheduler"] = scheduler
+            kept += _computed(store, chunks, options, failed, quiet=quiet)
+        if failed:
+            raise FailedRunsError(
+                f"{len(failed)} of {len(sweep.tasks)} tasks failed, the first with {failed[0][0]}: "
+                f"{failed[0][1]}; the other runs are kept in {store.parts}"
+            )
+        computed = sum(len(set(chunk_runs(chunk)) - have.keys()) for chunk in chunks)
+        rows = gather(kept, sweep)
+        return _result(store, store.finish(rows, wall=time.perf_counter() - began), computed)
 
 
-def _result(store: Store, rows: pa.Table, computed: int) -> SweepResult:
-    return SweepResult(rows.to_pandas(), store.table_path, store.record_path, computed)
+def chunk_runs(chunk: Chunk) -> list[str]:
+    """Return the addresses of the runs of a chunk."""
+    return [run for task in chunk.tasks for run in task.run_ids]
 
 
-def _runs(chunk: Chunk) -> int:
-    return sum(len(task.starts) for task in chunk.tasks)
+def _result(store: Store, done: Kept, computed: int) -> SweepResult:
+    return SweepResult(done.table.to_pandas(), store.table_path, store.record_path, computed)
 
 
-def _in_order(
-    spec: Spec, have: Mapping[str, list[dict[str, Any]]], parts: Sequence[pa.Table]
-) -> pa.Table:
-    """Put the rows that were known and those that were computed in the order of the spec."""
-    if not have:
-        return pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
-    rows = dict(have)
-    for part in parts:
-        mine: dict[str, list[dict[str, Any]]] = {}
-        for row in part.to_pylist():
-            mine.setdefault(row["run"], []).append(row)
-        rows |= mine
-    ordered = [row for run in spec.run_ids() for row in rows[run]]
-    return pa.Table.from_pylist(ordered, schema=schema_of(spec))
-
-
-def results(spec: Spec, *, quiet: bool = False) -> pd.DataFrame:
-    """Return the rows of a sweep: read where ``data/`` holds them, computed and kept where not.
-
-    Parameters
-    ----------
-    spec : Spec
-        What is wanted.
-    quiet : bool
-        Whether to show no progress.
-
-    Returns
-    -------
-    DataFrame
-        One row a run, or one an observation, in the order of the spec.
-
-    Raises
-    ------
-    SweepError
-        If a file of ``data/`` is damaged; see also `run_sweep`.
-    """
-    known, have = sorted(DATA.glob("*.parquet")), {}
-    wanted = {*spec.run_ids()}
-    for path in known:
-        found = known_rows([path], schema_of(spec))
-        if wanted & found.keys():
-            note(path)
-            have |= found
-    if not spec.chunks(have):
-        return _in_order(spec, have, []).to_pandas()
-    out = DATA / "computed" / spec.digest
-    return run_sweep(spec, out, known=known, quiet=quiet).table
-
-
-def _run(
+def _computed(
+    store: Store,
     chunks: Sequence[Chunk],
-    where: str | Executor,
-    jobs: int | None,
-    scheduler: str | None,
-    progress: Progress,
-) -> Iterator[tuple[Chunk, list[dict[str, Any]], float]]:
+    options: dict[str, Any],
+    failed: list[tuple[str, str]],
+    *,
+    quiet: bool,
+) -> Iterator[Kept]:
+    """Yield rows as they are finished and kept."""
+    sweep, origin = store.sweep, Origin.here()
+    work = sum(task.seconds for task in sweep.tasks)
+    left = sum(chunk.seconds for chunk in chunks)
+    counted = sweep.runs - sum(len(chunk_runs(chunk)) for chunk in chunks)
+    with Progress(sweep.runs, counted, work=work, left=left, quiet=quiet) as progress:
+        try:
+            for outcome in _outcomes(chunks, options, progress):
+                failed += outcome.failed
+                if outcome.rows:
+                    part = Part.now(origin, outcome.seconds, len(outcome.rows))
+                    yield store.keep(outcome.rows, part)
+                progress.add(len(chunk_runs(outcome.chunk)), outcome.chunk.seconds)
+        except KeyboardInterrupt:
+            raise SweepInterrupted(
+                f"interrupted with {progress.done} of {sweep.runs} runs kept in {store.parts}; "
+                "give the same command to go on"
+            ) from None
+
+
+def _outcomes(
+    chunks: Sequence[Chunk], options: dict[str, Any], progress: Progress
+) -> Iterator[Outcome]:
     """Yield chunks as they finish; start new workers for those whose workers died."""
     left = list(chunks)
-
-    def start() -> AbstractContextManager[Executor]:
-        if isinstance(where, str):
-            return start_executor(where, jobs, scheduler, len(left))
-        return nullcontext(where)
-
-    if where == "processes":
-        _compile_once(left[0])
+    # Compiled code is cached on disk: made here once, or by each worker at the same time.
+    left[0].tasks[0].warm_up()
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with deferred_interrupt() as raise_if_pressed, start() as pool:
-
-                def beat() -> None:
-                    progress.beat()
-                    raise_if_pressed()
-
-                for chunk, rows, seconds in _as_finished(
-                    pool, list(left), beat, cancel=not isinstance(where, str)
-                ):
-                    left.remove(chunk)
-                    yield chunk, rows, seconds
+            for outcome in as_finished(run_chunk, list(left), beat=progress.beat, **options):
+                left = [chunk for chunk in left if chunk != outcome.chunk]
+                yield outcome
         except BrokenProcessPool:
             if attempt == ATTEMPTS:
                 raise SweepError(
@@ -396,100 +212,59 @@ def _run(
             return
 
 
-def _as_finished(
-    pool: Executor, chunks: Sequence[Chunk], beat: Callable[[], None], *, cancel: bool
-) -> Iterator[tuple[Chunk, list[dict[str, Any]], float]]:
-    futures: dict[Future, Chunk] = {pool.submit(run_chunk, chunk): chunk for chunk in chunks}
-    try:
-        while futures:
-            # A short wait, so that Ctrl-C and the line a minute are never late.
-            done, _ = wait(futures, timeout=0.5, return_when=FIRST_COMPLETED)
-            beat()
-            for future in done:
-                chunk = futures.pop(future)
-                yield chunk, *future.result()
-    finally:
-        # The caller's executor lives on. Ours is about to be ended with all that it runs, and
-        # loky's own way of doing so does not expect cancelled futures.
-        for future in futures if cancel else ():
-            future.cancel()
-
-
-def _compile_once(chunk: Chunk) -> None:
-    # Compiled code is cached on disk: made here once, or by each worker at the same time.
-    task = chunk.tasks[0]
-    descend_starts(task.a, 2.0, 8, ("random",), 1e-3, 0, dtype=task.dtype)
-
-
-def provenance(spec: str, rows: int, *, core: float, wall: float, commit: str | None = None) -> str:
-    """Write down where rows come from.
+def results(
+    what: Sweep | Grid | TheoryGrid | Iterable[Grid | TheoryGrid],
+    *,
+    data: str | Path | None = None,
+    columns: Sequence[str] = (),
+    quiet: bool = False,
+) -> pd.DataFrame:
+    """Return the rows of a sweep: read where the data folder holds them, computed where not.
 
     Parameters
     ----------
-    spec : str
-        What was computed, as TOML; it comes to stand below a table ``[spec]``.
-    rows : int
-        How many there are.
-    core, wall : float
-        Seconds of work, and seconds that passed.
-    commit : str, optional
-        Commit that the work began with; by default the one now.
+    what : Sweep, Grid or TheoryGrid, or several grids
+        What is wanted.
+    data : str or Path, optional
+        The data folder; see `prlib.sweeps.data.data_root`. New results are kept in its folder
+        ``computed``, or in that of the user if it cannot be written to.
+    columns : sequence of str
+        Observables that are needed. Others are left out where no table has them.
+    quiet : bool
+        Whether to show no progress.
 
     Returns
     -------
-    str
-        TOML.
+    DataFrame
+        Its rows, in the order of the spec, with the columns of its schema and ``source``, the table
+        that each was read from; see `prlib.sweeps.sources`.
+
+    Raises
+    ------
+    SweepError
+        If a table is damaged, or lacks a needed column; see also `run`.
     """
-    facts = {
-        "rows": rows,
-        "prlib": _version("prlib"),
-        "commit": commit or _commit(),
-        "python": platform.python_version(),
-        **{name: _version(name) for name in ("numpy", "scipy", "numba")},
-        "machine": f"{_processor()}, {available_cores()} cores, {platform.system()}",
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "wall_seconds": round(wall, 1),
-        "core_seconds": round(core, 1),
-    }
-    lines = [
-        f"{key} = {value}" if isinstance(value, (int, float)) else f'{key} = "{value}"'
-        for key, value in facts.items()
-    ]
-    return "\n".join(lines) + "\n\n[spec]\n" + spec.replace("[[grid]]", "[[spec.grid]]")
+    sweep = what if isinstance(what, Sweep) else Sweep(what)
+    root = data_root(data)
+    known = tables_with(sweep.run_ids, root)
+    if sweep.chunks(found_in(known, frozenset(sweep.run_ids))):
+        out = computed_folder(root) / sweep.digest
+        paths = [one.path for one in known]
+        known.append(read(run(sweep, out, reuse=paths, quiet=quiet).path))
+    rows = gather(known, sweep)
+    _refuse_lacking(rows, columns)
+    absent = [name for name, paths in rows.lacking.items() if {*rows.paths} <= {*paths}]
+    frame = rows.table.drop_columns(absent).to_pandas()
+    names = {path: name_of(path, root) for path in {*rows.paths}}
+    return frame.assign(**{SOURCE: [names[path] for path in rows.paths]})
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _commit() -> str:
-    # The tables themselves may be on their way; what made them is the code.
-    head, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", ":/prlib")
-    if head is None or changed is None:
-        return "unknown"
-    return head + ("-dirty" if changed else "")
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        found = subprocess.run(  # noqa: S603 - fixed commands
-            ["git", "-C", str(Path(__file__).parent), *arguments],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip().replace('"', "")
-    return platform.processor() or platform.machine()
+def _refuse_lacking(rows: Rows, columns: Iterable[str]) -> None:
+    for name in columns:
+        if name not in rows.table.column_names:
+            raise SweepError(f"columns: {name} is no column of such rows")
+        for path in rows.lacking.get(name, ()):
+            raise SweepError(
+                f"{path}: lacks {name}, which was not observed when it was computed; move it away "
+                "to compute it again"
+            )

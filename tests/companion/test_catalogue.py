@@ -10,17 +10,12 @@ import pandas as pd
 import pytest
 
 from companion.catalogue import FORMATS, bibtex, figures, find_figure, save
-from companion.figures.export import BookFigure
+from companion.ensembles import data_folder
+from companion.figures.export import BookFigure, sourced
 from companion.figures.style import panels
 from prlib.cli import main
 from prlib.parameters import ParameterError
-from prlib.sweeps import sources
-
-
-@pytest.fixture(autouse=True)
-def no_tables(monkeypatch):
-    """As in a process that has read no table."""
-    monkeypatch.setattr(sources, "_read", {})
+from prlib.sweeps import Sweep, results
 
 
 @pytest.fixture
@@ -75,16 +70,21 @@ def test_the_same_figure_gives_the_same_bytes():
     assert first.png() == second.png()
 
 
-def test_a_figure_names_the_tables_that_were_read(tmp_path):
-    record = 'sha256 = "abc"\ncommit = "def"\nmachine = "one"\nfinished = "today"\n'
-    (tmp_path / "runs.toml").write_text(record)
-    sources.note(tmp_path / "runs.parquet")
-    sources.note(tmp_path / "no-record.parquet")
-    assert [source["table"] for source in sources.sources()] == ["data/runs.parquet"]
+@sourced
+def runs_figure(rows, others=None):
     with panels() as (drawing, (axis,)):
-        axis.plot([0, 1])
-    svg = BookFigure("fig-one", "One.", "One.", drawing).svg().decode()
-    assert "data/runs.parquet sha256 abc commit def" in svg
+        axis.plot(rows["n"])
+    return BookFigure("fig-one", "One.", "One.", drawing)
+
+
+def test_a_figure_names_the_tables_that_it_draws_and_no_others():
+    sweep = Sweep.load(data_folder() / "specs" / "unseen.toml")
+    rows = results(sweep, data=data_folder())
+    assert runs_figure(rows.drop(columns="source")).sources == ()
+    figure = runs_figure(rows[rows["recovered"]])
+    (source,) = figure.sources
+    assert source["table"] == "data/unseen.parquet"
+    assert f"data/unseen.parquet sha256 {source['sha256']} commit" in figure.svg().decode()
 
 
 def test_a_citation_names_the_figure_and_its_place(folder):

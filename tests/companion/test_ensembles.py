@@ -6,6 +6,7 @@ import pytest
 
 from companion.ensembles import (
     OBSERVED_TIMES,
+    data_folder,
     descents,
     instance,
     mean_interval,
@@ -13,8 +14,7 @@ from companion.ensembles import (
     start_spectrum,
 )
 from prlib.losses import NormalizedIntensity
-from prlib.sweeps import Spec
-from prlib.sweeps.runner import DATA
+from prlib.sweeps import Sweep
 
 LOSS = NormalizedIntensity(0.01)
 
@@ -60,5 +60,5 @@ def test_the_interval_of_a_mean_is_students():
 
 
 def test_notebooks_observe_at_the_times_of_the_data():
-    spec = Spec.load(DATA / "specs" / "alignment.toml")
+    spec = Sweep.load(data_folder() / "specs" / "alignment.toml")
     assert all(grid.observe == OBSERVED_TIMES for grid in spec.grids)

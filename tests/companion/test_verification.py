@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 import shutil
+import tomllib
+from dataclasses import replace
 
 import nbformat
 import pyarrow as pa
@@ -13,12 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from companion.claims.claim import Evidence, within
+from companion.ensembles import data_folder
 from companion.reexecution import FOLDER, notebooks
-from companion.verification import ELSEWHERE, verify
+from companion.verification import OTHER_MACHINE, verify
 from prlib import cli
-from prlib.sweeps import Spec
-from prlib.sweeps.runner import DATA, provenance
-from prlib.sweeps.store import Store
+from prlib.sweeps import Sweep
+from prlib.sweeps.store import Store, gather, read
+
+DATA = data_folder()
 
 
 @pytest.fixture
@@ -84,35 +88,35 @@ def test_a_table_that_does_not_match_fails_with_a_reason(copy, damage):
 
 
 @pytest.fixture
-def elsewhere(copy):
+def other(copy):
     """The same, with the table as another machine might have computed it."""
-    folder = copy / ELSEWHERE
+    folder = copy / OTHER_MACHINE
     folder.mkdir()
-    table = pq.read_table(copy / "unseen.parquet")
-    store = Store(Spec.load(copy / "specs" / "unseen.toml"), folder)
-    record = provenance(store.spec.to_toml(), table.num_rows, core=1.0, wall=1.0, commit="none")
+    sweep = Sweep.load(copy / "specs" / "unseen.toml")
+    store, rows = Store(sweep, folder), gather([read(copy / "unseen.parquet")], sweep)
 
     def write(recovered):
-        column = table.schema.get_field_index("recovered")
+        column = rows.table.schema.get_field_index("recovered")
+        table = rows.table.set_column(column, rows.table.schema[column], [recovered])
         with store.held():
             store.begin()
-            store.finish(table.set_column(column, table.schema[column], [recovered]), record)
+            store.finish(replace(rows, table=table), wall=1.0)
         return verify(copy, copy)[-1]
 
-    return table["recovered"].to_pylist(), write
+    return rows.table["recovered"].to_pylist(), write
 
 
 @pytest.mark.parametrize(("flipped", "verdict"), [(0, "PASS"), (1, "PASS"), (12, "FAIL")])
-def test_rates_of_another_machine_must_lie_in_the_intervals(elsewhere, flipped, verdict):
-    recovered, write = elsewhere
+def test_rates_of_another_machine_must_lie_in_the_intervals(other, flipped, verdict):
+    recovered, write = other
     ones = [i for i, one in enumerate(recovered) if one][:flipped]
     held = write([one and i not in ones for i, one in enumerate(recovered)])
-    assert (held.id, held.verdict) == ("elsewhere-unseen", verdict)
+    assert (held.id, held.verdict) == ("other-machine-unseen", verdict)
     assert f"where {flipped} end otherwise" in held.statement
 
 
-def test_a_table_of_another_machine_without_ours_fails_with_a_reason(elsewhere, copy):
-    elsewhere[1](elsewhere[0])
+def test_a_table_of_another_machine_without_ours_fails_with_a_reason(other, copy):
+    other[1](other[0])
     (copy / "unseen.parquet").unlink()
     held = verify(copy, copy)[-1]
     assert (held.verdict, held.number) == ("FAIL", None)
@@ -121,21 +125,30 @@ def test_a_table_of_another_machine_without_ours_fails_with_a_reason(elsewhere, 
 
 @pytest.mark.parametrize(("replicas", "verdict"), [(20, "PASS"), (30, "FAIL")])
 def test_a_table_of_another_machine_may_hold_fewer_runs_but_no_others(
-    elsewhere, copy, replicas, verdict
+    other, copy, replicas, verdict
 ):
-    elsewhere[1](elsewhere[0])
-    record = copy / ELSEWHERE / "unseen.toml"
+    other[1](other[0])
+    record = copy / OTHER_MACHINE / "unseen.toml"
     path = record.with_suffix(".parquet")
     table = pq.read_table(path)
     if replicas < len(table):
         table = table.slice(0, replicas)
     else:
         extra = table.slice(0, replicas - len(table))
-        renamed = pa.array([run[::-1] for run in extra["run"].to_pylist()])
+        more = (
+            (copy / "specs" / "unseen.toml")
+            .read_text()
+            .replace("replicas = 24", f"replicas = {replicas}")
+        )
+        renamed = pa.array(Sweep.from_table(tomllib.loads(more)).run_ids[len(table) :])
         at = table.schema.get_field_index("run")
         table = pa.concat_tables([table, extra.set_column(at, table.schema[at], [renamed])])
     pq.write_table(table, path)
     text = re.sub("replicas = 24", f"replicas = {replicas}", record.read_text())
+    text = re.sub(r"rows = \d+", f"rows = {replicas}", text)
+    text = re.sub(r"rows = \[\[0, \d+\]\]", f"rows = [[0, {replicas - 1}]]", text)
+    whose = Sweep.from_table(tomllib.loads(text)["spec"]).digest
+    text = re.sub('sweep = ".*"', f'sweep = "{whose}"', text)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     record.write_text(re.sub('sha256 = ".*"', f'sha256 = "{digest}"', text))
     held = verify(copy, copy)[-1]

@@ -2,9 +2,11 @@
 
 import json
 import math
+import re
 
 import pytest
 
+import prlib
 from prlib.cli import main
 
 
@@ -51,6 +53,44 @@ def test_spectrum_gives_its_fields_and_null_for_no_outlier(capsys):
     _, out, _ = run(capsys, "spectrum", "--a", 0.01, "--alpha", 4, "--json")
     found = json.loads(out)
     assert found["outlier"] < found["left_edge"] < 0 < found["overlap2"] < 1
+
+
+DESCEND = {
+    "--loss": ("normalized(a=0.5)", {"loss": "normalized(a=0.5)"}),
+    "--a": (0.5, {"loss": "normalized(a=0.5)"}),
+    "--unnormalized": (None, {"loss": "unnormalized"}),
+    "--alpha": (4, {"alpha": 4.0}),
+    "--n": (20, {"n": 20}),
+    "--start": ("optimal", {"start": "optimal"}),
+    "--time": (0.3, {"time": 0.3}),
+    "--seed": (5, {"seed": 5}),
+    "--hold": (0.05, {"hold": 0.05}),
+    "--scheme": ("descent(step=0.01)", {"scheme": "descent(step=0.01)"}),
+    "--dtype": ("float64", {"dtype": "float64"}),
+}
+
+
+@pytest.mark.parametrize("option", DESCEND)
+def test_every_option_of_a_descent_reaches_what_it_names(capsys, option):
+    base = {"alpha": 3.0, "n": 16, "start": "constrained", "time": 0.2, "loss": "normalized(a=1)"}
+    value, change = DESCEND[option]
+    words = [option] if value is None else [option, value]
+    for name, default in base.items():
+        if name not in change:
+            words += [f"--{name}", default]
+    status, out, _ = run(capsys, "descend", *words, "--json")
+    expected = prlib.descend(**{**base, **change})
+    found = json.loads(out)
+    assert status == 0
+    assert found == {name: getattr(expected, name) for name in found}
+    assert found != {name: getattr(prlib.descend(**base), name) for name in found}
+
+
+def test_no_option_of_a_descent_is_untried(capsys):
+    with pytest.raises(SystemExit):
+        main(["descend", "--help"])
+    named = set(re.findall(r"^  (--\w+)", capsys.readouterr().out, flags=re.MULTILINE))
+    assert named == {*DESCEND, "--json"}
 
 
 def test_a_descent_is_the_same_twice_and_says_how_it_ended(capsys):
@@ -128,6 +168,9 @@ def test_a_sweep_runs_prints_rates_and_finds_its_rows_again(capsys, tmp_path, mo
         (("descend", "--a", 1, "--alpha", 1, "--n", 1), "n = 1: must be a whole number >= 2"),
         (("descend", "--a", 1, "--alpha", 0.1, "--n", 3), "M = 0 measurements"),
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--start", "x"), "start = 'x': must be"),
+        (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--scheme", "x"), "scheme = 'x': must be"),
+        (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--hold", 0), "hold = 0: must be"),
+        (("descend", "--a", 1, "--alpha", 3, "--n", 100000), "GiB of memory; must fit into"),
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--seed", -1), "seed = -1: must be"),
         (("nothing",), "invalid choice"),
         (("rerun", "no-such"), "must be the name of one"),

@@ -5,6 +5,7 @@ import pytest
 from scipy.sparse.linalg import aslinearoperator
 
 from prlib.losses import Intensity, NormalizedIntensity
+from prlib.parameters import ParameterError
 from prlib.problem import Problem, random_on_sphere
 
 LOSSES = [NormalizedIntensity(0.01), NormalizedIntensity(2.0), Intensity()]
@@ -108,3 +109,29 @@ def test_an_estimate_of_the_wrong_size_is_refused(instance):
 def test_too_few_measurements_are_refused():
     with pytest.raises(ValueError, match="M = 0 measurements"):
         Problem.random(NormalizedIntensity(1.0), n=4, alpha=0.1, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, bool, np.float16, np.longdouble])
+def test_whole_numbers_and_other_precisions_are_converted(dtype):
+    X, signal = np.array([[1, 0], [0, 1], [1, 1]]).astype(dtype), np.array([1, 1]).astype(dtype)
+    problem = Problem(NormalizedIntensity(1.0), X, X.astype(int) @ [1, 1], signal)
+    assert {problem.X.dtype, problem.y.dtype, problem.signal.dtype} == {np.dtype(np.float64)}
+    assert problem.energy(problem.signal) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": np.ones((3, 2), complex)}, "X holds complex numbers: must be real numbers"),
+        ({"X": aslinearoperator(np.ones((3, 2), complex))}, "X holds complex numbers"),
+        ({"y": np.ones(3, complex)}, "y holds complex numbers: must be real numbers"),
+        ({"X": np.array([["a", "b"]] * 3)}, "X holds values of type <U1: must be real numbers"),
+        ({"signal": np.array([0.6, 0.8])}, "signal has norm 1: must be the root of N = 2, 1.41421"),
+        ({"signal": np.zeros(2)}, "signal has norm 0: must be the root of N = 2"),
+    ],
+)
+def test_what_is_not_real_or_not_on_the_sphere_is_refused_in_a_line(change, message):
+    given = {"X": np.ones((3, 2)), "y": np.full(3, 2.0), "signal": np.ones(2), **change}
+    with pytest.raises(ParameterError, match=message) as refusal:
+        Problem(NormalizedIntensity(1.0), **given)
+    assert "\n" not in str(refusal.value)

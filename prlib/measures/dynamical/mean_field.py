@@ -25,7 +25,7 @@ from prlib.parameters import ParameterError, check
 PATHS = 32768
 BATCHES = 16
 
-RATE = 5e9
+RATE = 2e10
 """Multiplications and additions of the backward sweep per second and processor, for estimates."""
 
 
@@ -237,7 +237,7 @@ def dynamical(
     with ThreadPoolExecutor(workers()) as pool:
         drawn = SamplePaths(batches, size, seed, sampling, loss.scale)
         solver = Solver(loss, alpha, drawn, times, pool)
-        recorded = _run(solver, schedule, progress)
+        recorded, fields = _run(solver, schedule, progress)
     steps = schedule.steps if isinstance(schedule, Flow) else schedule
     return MeanField(
         loss,
@@ -246,7 +246,7 @@ def dynamical(
         solver.z,
         solver.y,
         drawn.weights,
-        np.ascontiguousarray(np.moveaxis(solver.yhat[:, recorded], 1, 0)),
+        np.stack(fields),
         solver.energy[:, recorded],
         solver.mu[:, recorded],
         np.diagonal(solver.signal.covariance, axis1=1, axis2=2)[:, recorded],
@@ -280,18 +280,18 @@ def cost(paths: int, times: int, batches: int = BATCHES) -> Cost:
     (True, True)
     """
     total = batches * _batch_size(paths, batches)
-    # Fields, residuals, curvatures; the recorded copy of the fields; the Gaussians. Then eight
-    # two-time functions, and the recorded correlation.
-    memory = 8 * (total * (4 * times + 2 * QUASI_DIMENSIONS) + 9 * batches * times**2)
-    operations = total * times**3 / 6 + 400 * total * times
+    # Residuals and curvatures, the Gaussians, the recorded fields at most; then eight two-time
+    # functions, and the recorded correlation.
+    memory = total * (16 * times + 12 * QUASI_DIMENSIONS) + 72 * batches * times**2
+    operations = total * times**3 / 6 + 500 * total * times
     return Cost(memory, operations / (RATE * workers()))
 
 
 def _run(
     solver: Solver, schedule: Flow | NDArray, progress: Callable[[int, int], None] | None
-) -> list[int]:
+) -> tuple[list[int], list[NDArray]]:
     steps = schedule.steps if isinstance(schedule, Flow) else schedule
-    recorded = [0]
+    recorded, fields = [0], [solver.yhat]
     for index, step in enumerate(steps):
         with np.errstate(over="ignore", invalid="ignore"):
             if isinstance(schedule, Flow):
@@ -300,9 +300,10 @@ def _run(
                 solver.advance([(solver.t, 1.0, step)], on_sphere=True)
         _refuse_if_diverged(solver, index, step)
         recorded.append(solver.t)
+        fields.append(solver.yhat)
         if progress is not None:
             progress(index + 1, len(steps))
-    return recorded
+    return recorded, fields
 
 
 def _refuse_if_diverged(solver: Solver, index: int, step: float) -> None:

@@ -87,10 +87,10 @@ class SamplePaths:
         return ndtri(np.clip(uniform, 2.0**-34, 1 - 2.0**-34))
 
     def gaussian(self, batch: int, index: int) -> NDArray:
-        """Gaussian variable of a batch in order of entry, shape (S,)."""
-        while index >= len(self._gaussians[batch]):
-            self._gaussians[batch].append(self._streams[batch].standard_normal(self._size))
-        return self._gaussians[batch][index]
+        """Gaussian variable of a batch in order of entry, shape (S,); the late ones only once."""
+        if index < QUASI_DIMENSIONS - 1:
+            return self._gaussians[batch][index]
+        return self._streams[batch].standard_normal(self._size)
 
 
 def _labels(normal: NDArray, scale: float) -> tuple[NDArray, NDArray]:
@@ -132,7 +132,7 @@ class Noise:
         self._paths, self._batch = paths, batch
         self._times: list[int] = []
         self._factor = np.zeros((0, 0))
-        self._variables = np.zeros((0, paths.y.shape[1]))
+        self._fresh: NDArray | None = None
         self._coefficients = np.zeros((8, 8))
 
     @property
@@ -141,7 +141,7 @@ class Noise:
         return len(self._times)
 
     def next(self, covariance: NDArray) -> NDArray:
-        r"""Draw the noise at the next time.
+        r"""Write the noise at the next time as a combination of the variables drawn.
 
         Parameters
         ----------
@@ -150,8 +150,8 @@ class Noise:
 
         Returns
         -------
-        ndarray, shape (S,)
-            The noise of every path.
+        ndarray, shape (rank,)
+            Coefficient of each variable; `fresh` tells whether one more was drawn.
         """
         row = (
             solve_triangular(self._factor, covariance[self._times], lower=True, check_finite=False)
@@ -159,14 +159,19 @@ class Noise:
             else np.zeros(0)
         )
         left = covariance[-1] - row @ row
+        self._fresh = None
         if left > FRESH:
             row = np.append(row, np.sqrt(left))
             self._enter(row, len(covariance) - 1)
         self._remember(row, len(covariance) - 1)
-        return row @ self._variables
+        return row
+
+    def fresh(self) -> NDArray | None:
+        """Variable of every path that entered at the last time, shape (S,), if one did."""
+        return self._fresh
 
     def consistent(
-        self, response: NDArray, scatter: NDArray, products: NDArray
+        self, response: NDArray, scatter: NDArray, products: NDArray, noise: NDArray
     ) -> NDArray[np.float64]:
         r"""Reconcile a sampled response with the residuals that were sampled beside it.
 
@@ -186,8 +191,8 @@ class Noise:
             Sampled means of the derivative.
         scatter : ndarray, shape (t + 1,)
             Their variances.
-        products : ndarray, shape (S,)
-            Residuals times the paths' probabilities, and whatever factor the response carries.
+        products, noise : ndarray, shape (rank,)
+            Sampled means of the left side, and their variances.
 
         Returns
         -------
@@ -195,12 +200,10 @@ class Noise:
             The reconciled response.
         """
         X = self._coefficients[: len(response), : self.rank]
-        measured = self._variables @ products
-        noise = (self._variables**2) @ products**2
         weighted = X * scatter[:, None]
         normal = X.T @ weighted
         normal[np.diag_indices(self.rank)] += noise
-        return response + weighted @ np.linalg.solve(normal, measured - X.T @ response)
+        return response + weighted @ np.linalg.solve(normal, products - X.T @ response)
 
     def _remember(self, row: NDArray, time: int) -> None:
         times, columns = self._coefficients.shape
@@ -214,6 +217,5 @@ class Noise:
         factor[:rank, :rank] = self._factor
         factor[rank] = row
         self._factor = factor
-        variable = self._paths.gaussian(self._batch, rank)
-        self._variables = np.vstack([self._variables, variable])
+        self._fresh = self._paths.gaussian(self._batch, rank)
         self._times.append(time)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prlib.losses import Loss
+from prlib.measures.dynamical.blocks import BLOCK, Block, Sums
 from prlib.measures.dynamical.paths import Noise, SamplePaths
 from prlib.measures.dynamical.recursion import Component, Term
-from prlib.measures.dynamical.response import mean_response
 from prlib.measures.label_measure import LabelMeasure
 
 
@@ -33,7 +35,7 @@ class Solver:
     capacity : int
         Times that there is room for at first.
     pool : ThreadPoolExecutor
-        Where the batches are swept.
+        Where the blocks are advanced.
 
     Attributes
     ----------
@@ -41,8 +43,6 @@ class Solver:
         The last time evaluated.
     weights, signal : Component
         Two-time functions of a generic component of w and of the one along the signal.
-    yhat : ndarray, shape (B, capacity, S)
-        Fields of the paths.
     energy, mu : ndarray, shape (B, capacity)
         Energy per dimension and multiplier of the sphere.
     """
@@ -54,12 +54,14 @@ class Solver:
         self.z, self.y = paths.z, paths.y
         batches, size = paths.y.shape
         self.weights, self.signal = Component(batches, capacity), Component(batches, capacity)
-        self.yhat, self._residual, self._curvature = (
-            np.zeros((batches, capacity, size)) for _ in range(3)
-        )
         self.energy, self.mu = np.zeros((batches, capacity)), np.zeros((batches, capacity))
-        self._noise = [Noise(paths, batch) for batch in range(batches)]
         self._shares = np.stack([paths.weights, paths.weights * paths.z**2], axis=1)
+        self._spans = [slice(at, at + BLOCK) for at in range(0, size, BLOCK)]
+        self._blocks = [
+            [Block(loss, y[span], alpha * shares[:, span], capacity) for span in self._spans]
+            for y, shares in zip(paths.y, self._shares, strict=True)
+        ]
+        self._noise = [Noise(paths, batch) for batch in range(batches)]
         self.t = 0
         self._evaluate()
 
@@ -68,10 +70,15 @@ class Solver:
         """Gaussian variables in use, per batch."""
         return [noise.rank for noise in self._noise]
 
+    @property
+    def yhat(self) -> NDArray[np.float64]:
+        """Field of every path now, shape (B, S)."""
+        return np.stack([np.concatenate([block.yhat for block in row]) for row in self._blocks])
+
     def measure(self) -> LabelMeasure:
         """Law of labels and fields now, over all batches."""
         weights = self._shares[:, 0] / len(self.y)
-        nodes = (each.ravel() for each in (self.z, self.y, self.yhat[:, self.t], weights))
+        nodes = (each.ravel() for each in (self.z, self.y, self.yhat, weights))
         return LabelMeasure(self.loss, self.alpha, *nodes, 0.0, self.loss.curvature_floor)
 
     def advance(self, terms: Sequence[tuple[int, float, float]], *, on_sphere: bool) -> None:
@@ -99,57 +106,41 @@ class Solver:
 
     def _evaluate(self) -> None:
         t, now = self.t, self.t + 1
-        covariance = self.weights.covariance[:, t, :now]
-        noise = np.stack([one.next(c) for one, c in zip(self._noise, covariance, strict=True)])
-        memory = self.weights.memory[:, None, :t, t] @ self._residual[:, :t]
-        yhat = noise + memory[:, 0]
-        residual = self.loss.derivative(self.y, yhat)
-        self.yhat[:, t], self._residual[:, t] = yhat, residual
-        self._curvature[:, t] = self.loss.curvature(self.y, yhat)
-        shares = self.alpha * self._shares[:, 0]
-        self.energy[:, t] = np.sum(shares * self.loss.value(self.y, yhat), axis=1)
-        self.mu[:, t] = np.sum(shares * residual * yhat, axis=1)
-        self._correlate(residual)
-        self._respond()
-
-    def _correlate(self, residual: NDArray) -> None:
-        t, now = self.t, self.t + 1
-        pair = np.swapaxes(self.alpha * self._shares * residual[:, None], 1, 2)
-        means = self._residual[:, :now] @ pair
-        for component, mean in zip(
-            (self.weights, self.signal), np.moveaxis(means, -1, 0), strict=True
-        ):
-            component.drive[:, t, :now] = component.drive[:, :now, t] = mean
-
-    def _respond(self) -> None:
-        t, now = self.t, self.t + 1
-
-        def sweep(batch: int) -> None:
-            means, scatter = np.empty((2, now)), np.empty((2, now))
-            shares = self.alpha * self._shares[batch]
-            mean_response(
-                self._curvature[batch, :now],
-                self.weights.memory[batch, :now, :now],
-                shares,
-                means,
-                scatter,
-            )
-            noise, residual = self._noise[batch], self._residual[batch, t]
+        tasks = []
+        for batch, noise in enumerate(self._noise):
+            row = noise.next(self.weights.covariance[batch, t, :now])
+            fresh = noise.fresh()
+            memory = np.ascontiguousarray(self.weights.memory[batch, :now, :now])
+            for block, span in zip(self._blocks[batch], self._spans, strict=True):
+                variable = None if fresh is None else fresh[span]
+                tasks.append((block, variable, row, memory))
+        found = list(self._pool.map(_advance, tasks))
+        for batch, noise in enumerate(self._noise):
+            sums = reduce(add, found[batch * len(self._spans) : (batch + 1) * len(self._spans)])
+            self.energy[batch, t], self.mu[batch, t] = sums.energy, sums.mu
+            scatter = sums.squares - sums.response**2 / self.y.shape[1]
             for row, component in enumerate((self.weights, self.signal)):
-                component.response[batch, t, :now] = noise.consistent(
-                    means[row], scatter[row], shares[row] * residual
+                drive, response = component.drive[batch], component.response[batch]
+                drive[t, :now] = drive[:now, t] = sums.drive[row]
+                response[t, :now] = noise.consistent(
+                    sums.response[row], scatter[row], sums.products[row], sums.product_squares[row]
                 )
-
-        list(self._pool.map(sweep, range(self.y.shape[0])))
 
     def _grow(self, capacity: int) -> None:
         self.weights.grow(capacity)
         self.signal.grow(capacity)
         more = capacity - self.mu.shape[1]
-        for name in ("yhat", "_residual", "_curvature"):
-            setattr(self, name, np.pad(getattr(self, name), ((0, 0), (0, more), (0, 0))))
         for name in ("energy", "mu"):
             setattr(self, name, np.pad(getattr(self, name), ((0, 0), (0, more))))
+
+
+def _advance(task: tuple[Block, NDArray | None, NDArray, NDArray]) -> Sums:
+    block, variable, noise, memory = task
+    if variable is not None:
+        block.enter(variable)
+    # A descent that diverges is refused by its energy.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return block.advance(noise, memory)
 
 
 def workers() -> int:

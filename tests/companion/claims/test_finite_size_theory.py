@@ -54,7 +54,7 @@ def observed(theory):
         for row in theory[theory["t"] == 1.0].itertuples()
         for _ in range(300)
     ]
-    return pd.DataFrame(rows, columns=["n", "alpha", "time", "overlap"])
+    return pd.DataFrame(rows, columns=["n", "alpha", "time", "abs_overlap"])
 
 
 def verdicts(theory, growth, table, observed):
@@ -91,7 +91,7 @@ def test_growth_that_ends_with_the_outlier_fails(theory, growth, observed):
 def test_runs_that_do_not_obey_fail(theory, growth, observed):
     table = runs(growth, {64: 0.7, 128: 0.7, 1024: 1.6})
     assert verdicts(theory, growth, table, observed)["finite-size-half-1024"] == "FAIL"
-    wrong = observed.assign(overlap=2 * observed["overlap"])
+    wrong = observed.assign(abs_overlap=2 * observed["abs_overlap"])
     table = runs(growth, {64: 0.7, 128: 0.7, 1024: 0.7})
     assert verdicts(theory, growth, table, wrong)["finite-size-variance-2"] == "FAIL"
 

@@ -45,7 +45,7 @@ def runs():
                 "start_overlap2": [1.0, 0.6, 0.3, 0.0] if alpha == 6 else [1.0, 0.4, 0.1, 0.0],
                 "displacement_overlap2": [np.nan, 0.01, 0.02, 0.01],
                 "gradient_overlap2": 0.1,
-                "overlap": overlap,
+                "abs_overlap": overlap,
                 "energy": [10.0, 1.0, 0.1, 0.0],
                 "lowest": [-10.0, -5.0, -1.0, 1.0],
                 "edge": [-9.0, -4.5, -0.9, 1.0],

@@ -1,18 +1,14 @@
-"""The compiled step against plain NumPy, and what it leaves on disk."""
-
-import os
-import subprocess
-import sys
+"""The compiled step against plain NumPy."""
 
 import numpy as np
 import pytest
 
 from prlib.descent import reference
-from prlib.descent.batch import RUNNING, Batch, Limits
+from prlib.descent.batch import RUNNING, STATIONARY, Batch, Limits
 from prlib.descent.kernels import Workspace
-from prlib.losses import Intensity, NormalizedIntensity
+from prlib.losses import Intensity, NormalizedIntensity, PseudoHuber
 from prlib.problem import Problem, random_on_sphere
-from prlib.schemes import GradientFlow
+from prlib.schemes import SCHEMES, GradientFlow, as_scheme
 
 CAREFUL = GradientFlow(safety=0.8)
 LIMITS = Limits(CAREFUL, success=2.0, stationary=0.0, max_steps=10**9)
@@ -104,19 +100,64 @@ def test_another_loss_needs_no_other_kernel():
     assert np.allclose(compiled.W, plain.W, atol=1e-8)
 
 
-@pytest.mark.slow
-def test_a_second_process_compiles_nothing(tmp_path):
-    program = (
-        "import time; from prlib.descent import descend_instance; from numba.core import event\n"
-        "with event.install_recorder('numba:compile') as rec:\n"
-        "    descend_instance(1.0, 3.0, 32, time=0.1)\n"
-        "print(len(rec.buffer))\n"
-    )
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", program]
-    runs = [
-        subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        for _ in range(2)
-    ]
-    assert int(runs[0].stdout) > 0
-    assert int(runs[1].stdout) == 0
+SCHEME_IDS = ["flow", "flow(step=0.02)", "flow(safety=0.5)", "descent(step=0.002)"]
+
+
+def test_every_scheme_is_compared():
+    assert {as_scheme(scheme).name for scheme in SCHEME_IDS} == set(SCHEMES)
+
+
+@pytest.mark.parametrize("scheme", SCHEME_IDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", [NormalizedIntensity(0.1), PseudoHuber(0.5)], ids=str)
+def test_a_scheme_takes_the_steps_of_plain_numpy(scheme, dtype, loss):
+    problem, starts = instance(60, 3.0, 2, dtype, loss)
+    limits = Limits(as_scheme(scheme), 2.0, 0.0, 10**9)
+    compiled, plain = both(problem, starts, np.array([0.0, 0.1]), 0.3, limits)
+    room = 2e-3 if dtype == np.float32 else 1e-9
+    assert np.array_equal(compiled.records["steps"], plain.records["steps"])
+    assert np.allclose(compiled.W, plain.W, rtol=0, atol=room)
+    for name in ("time", "energy", "overlap", "smallest_step", "largest_step"):
+        assert np.allclose(compiled.records[name], plain.records[name], rtol=room, atol=room)
+
+
+def test_descent_takes_equal_steps():
+    problem, starts = instance(60, 3.0, 1)
+    limits = Limits(as_scheme("descent(step=0.001)"), 2.0, 0.0, 10**9)
+    for batch in both(problem, starts, np.zeros(1), 0.25, limits):
+        (record,) = batch.records
+        assert record["steps"] == 250
+        assert record["smallest_step"] == record["largest_step"] == 0.001
+        assert record["time"] == 0.25
+
+
+def test_without_a_signal_no_overlap_is_known_and_nothing_is_recovered():
+    problem, starts = instance(60, 6.0, 2)
+    starts[1] = problem.signal
+    blind = Problem(problem.loss, problem.X, problem.y)
+    limits = Limits(GradientFlow(), success=0.5, stationary=1e-12, max_steps=10**9)
+    compiled, plain = both(blind, starts, np.zeros(2), 0.2, limits)
+    for batch in (compiled, plain):
+        assert np.all(np.isnan(batch.records["overlap"]))
+        assert batch.records["status"].tolist() == [RUNNING, STATIONARY]
+    assert np.allclose(compiled.W, plain.W, atol=1e-8)
+
+
+def test_labels_with_noise_are_not_the_signals_field():
+    problem, starts = instance(60, 4.0, 2)
+    noise = np.random.default_rng(5).standard_normal(problem.m)
+    noisy = Problem(problem.loss, problem.X, problem.y + 0.5 * noise, problem.signal)
+    compiled, plain = both(noisy, starts, np.array([0.0, 0.1]), 0.3)
+    assert np.array_equal(compiled.records["steps"], plain.records["steps"])
+    assert np.allclose(compiled.W, plain.W, atol=1e-8)
+
+
+def test_the_bound_takes_the_signals_field_where_labels_have_noise():
+    problem, starts = instance(60, 6.0, 1)
+    w = np.sqrt(1 - 0.9**2) * starts[0] + 0.9 * problem.signal
+    w *= np.sqrt(60 / (w @ w))
+    noisy = Problem(problem.loss, problem.X, np.abs(problem.y) + 0.3, problem.signal)
+    f = noisy.loss.curvature(noisy.y, noisy.fields(w))
+    bound = reference.curvature_bound(noisy.z, noisy.fields(w), f, 60, noisy.overlap(w))
+    step = one_step_of(noisy, w[None], np.zeros(1))[0].records["largest_step"][0]
+    assert step == pytest.approx(0.8 / (bound - min(noisy.mu(w), 0.0)), rel=1e-9)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import aslinearoperator
 
 from prlib.descent import descend, descend_instance, descend_starts, descend_together, instance
 from prlib.descent.batch import RUNNING, Batch, Limits
@@ -168,6 +169,91 @@ def test_a_start_of_another_shape_or_without_a_direction_is_refused(drawn):
 def test_theory_alone_does_not_load_the_compiler():
     program = "import sys, prlib; prlib.thresholds(1.0); assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# --- other problems, other schemes ----------------------------------------------------------------
+
+
+def test_without_a_signal_a_descent_goes_down_and_claims_nothing(drawn):
+    problem, point = drawn
+    blind = Problem(problem.loss, problem.X, problem.y)
+    path = descend(blind, point, time=30.0, eigenpairs=1)
+    assert np.all(np.isnan(path.overlap))
+    assert np.all(np.isnan(path.signal_overlap2))
+    assert np.all(np.isfinite(path.eigenvalues))
+    assert path.energy[-1] < path.energy[0] / 5
+    assert (path.recovered, path.step.rises) == (False, 0)
+    with pytest.raises(ParameterError, match="hold = 1: must be 0 where the problem has no signal"):
+        descend(blind, point, time=2.0, hold=1.0)
+
+
+def test_an_operator_descends_as_its_matrix(drawn):
+    problem, point = drawn
+    operator = Problem(problem.loss, aslinearoperator(problem.X), problem.y, problem.signal)
+    settings = {"time": 0.5, "times": [0.1], "hold": 0.2}
+    found, dense = (descend(one, point, **settings) for one in (operator, problem))
+    assert found.steps == dense.steps
+    assert np.allclose(found.w, dense.w, atol=1e-8)
+    assert np.allclose(found.energy, dense.energy)
+
+
+def test_gradient_descent_is_recorded_after_whole_steps(drawn):
+    problem, point = drawn
+    path = descend(problem, point, time=0.01, times=[0.0011, 0.0049], scheme="descent(step=0.001)")
+    assert np.allclose(path.time, [0.0, 0.001, 0.005, 0.01])
+    assert path.steps == 10
+    assert path.step.smallest == path.step.largest == 0.001
+    with pytest.raises(ParameterError, match=r"time = 0.01: must be at least one step of descent"):
+        descend(problem, point, time=0.01, scheme="descent(step=0.1)")
+
+
+def test_small_steps_of_descent_are_the_flow(drawn):
+    problem, point = drawn
+    flow, descent = (
+        descend(problem, point, time=0.05, scheme=scheme)
+        for scheme in ("flow(safety=0.02)", "descent(step=2e-6)")
+    )
+    # Both are of first order: off by about half a step times the change of the gradient.
+    assert np.linalg.norm(flow.w - descent.w) < 0.02 * np.linalg.norm(flow.w - point)
+
+
+def test_a_step_that_is_too_large_says_so(drawn):
+    problem, point = drawn
+    path = descend(problem, point, time=10.0, scheme="descent(step=0.5)")
+    assert path.step.rises > 0
+    assert path.step.sharpness > 2
+
+
+def test_energy_is_per_dimension_and_overlap_has_its_sign():
+    ends = [descend_instance(1.0, 6.0, n, time=1e-3, seed=5) for n in (50, 400)]
+    # At a random start the mean of the loss does not depend on N.
+    assert ends[0].energy == pytest.approx(ends[1].energy, rel=0.5)
+    problem, point = instance(1.0, 6.0, 50, 5)
+    signed = problem.overlap(point.astype(np.float32))
+    assert ends[0].start_overlap == pytest.approx(signed, rel=1e-5)
+    assert ends[0].abs_start_overlap == abs(ends[0].start_overlap)
+    assert ends[0].abs_overlap == abs(ends[0].overlap)
+    assert any(descend_instance(1.0, 6.0, 20, time=1e-3, seed=s).overlap < 0 for s in range(8))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n": 1}, "n = 1: must be a whole number >= 2"),
+        ({"dtype": "float16"}, "dtype = 'float16': must be float32 or float64"),
+        ({"dtype": "numbers"}, "dtype = 'numbers': must be float32 or float64"),
+        ({"start": "somewhere"}, "start = 'somewhere': must be one of random"),
+        ({"scheme": "leap"}, "scheme = 'leap': must be flow"),
+        ({"loss": "leap"}, "loss = 'leap': must be one of"),
+        ({"hold": -1.0}, "hold = -1.0: must be a finite number > 0"),
+        ({"n": 1_000_000}, r"n = 1000000, alpha = 3: needs 1.12e\+04 GiB of memory; must fit into"),
+    ],
+)
+def test_a_bad_descent_is_one_line_before_any_work(change, message):
+    settings = {"loss": 0.01, "alpha": 3.0, "n": 20, "time": 0.1, **change}
+    with pytest.raises(ParameterError, match=message) as refusal:
+        descend_instance(**settings)
+    assert "\n" not in str(refusal.value)
 
 
 # --- whole runs, in distribution ------------------------------------------------------------------

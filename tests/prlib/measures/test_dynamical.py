@@ -15,7 +15,7 @@ from prlib.measures import empirical, initial
 from prlib.measures.dynamical import choose_flow, cost, dynamical
 from prlib.measures.dynamical.flow import scheme, stability
 from prlib.measures.dynamical.paths import FRESH, Noise, SamplePaths
-from prlib.measures.dynamical.response import mean_response
+from prlib.measures.dynamical.response import LANES, mean_response
 from prlib.parameters import ParameterError
 from prlib.problem import Problem, random_on_sphere
 from prlib.spectra.bulk import left_edge
@@ -110,7 +110,7 @@ def test_linear_flow_has_a_closed_form():
 
 def test_the_backward_sweep_is_the_forward_recursion():
     rng = np.random.default_rng(3)
-    times, paths = 9, 64
+    times, paths = 11, 2 * LANES
     f = rng.standard_normal((times, paths))
     response = np.tril(rng.standard_normal((times, times)), -1)
     y2 = rng.standard_normal(paths) ** 2
@@ -118,12 +118,16 @@ def test_the_backward_sweep_is_the_forward_recursion():
     for t in range(times):
         forward[t, t] = f[t]
         forward[t, :t] = f[t] * np.einsum("k,ksp->sp", response[t, :t], forward[:t, :t])
-    means, scatter = np.empty((2, times)), np.empty((2, times))
     shares = np.stack([np.ones(paths), y2]) / paths
-    mean_response(f, np.ascontiguousarray(response.T), shares, means, scatter)
-    np.testing.assert_allclose(means[0], forward[-1].mean(axis=1), rtol=1e-12)
-    np.testing.assert_allclose(means[1], (forward[-1] * y2).mean(axis=1), rtol=1e-12)
-    np.testing.assert_allclose(scatter[0], forward[-1].var(axis=1) / paths, rtol=1e-9)
+    tiles = np.ascontiguousarray(f.reshape(times, -1, LANES).swapaxes(0, 1))
+    for precision, close in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        means, squares = np.zeros((2, times)), np.zeros((2, times))
+        memory = np.ascontiguousarray(response.T, precision)
+        mean_response(tiles.astype(precision), memory, shares, means, squares)
+        exact = np.stack([forward[-1], forward[-1] * y2])
+        scale = np.sqrt((exact**2).mean(axis=2))
+        assert np.all(np.abs(means - exact.mean(axis=2)) < close * scale)
+        np.testing.assert_allclose(squares, (exact**2).mean(axis=2) / paths, rtol=close)
 
 
 def test_the_noise_has_its_covariance_with_few_variables():
@@ -132,7 +136,13 @@ def test_the_noise_has_its_covariance_with_few_variables():
     covariance = run.batch_correlation[0]
     times = len(covariance)
     noise = Noise(SamplePaths(1, 4096, 0, "plain"), 0)
-    sample = np.array([noise.next(covariance[t, : t + 1]) for t in range(times)])
+    variables, sample = np.zeros((0, 4096)), []
+    for t in range(times):
+        row = noise.next(covariance[t, : t + 1])
+        if noise.fresh() is not None:
+            variables = np.vstack([variables, noise.fresh()])
+        sample.append(row @ variables)
+    sample = np.array(sample)
     assert noise.rank < times / 2
     exact = noise._coefficients[:times, : noise.rank]
     np.testing.assert_allclose(exact @ exact.T, covariance, atol=math.sqrt(FRESH))

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from prlib.sweeps import Spec
+from prlib.sweeps import Sweep
 
 TABLE = {
     "name": "small",
@@ -17,20 +17,20 @@ TABLE = {
     "start": ["random", "spectral", "constrained"],
     "replicas": 3,
     "time": 5.0,
-    "constrained_time": 1.0,
+    "hold": 1.0,
 }
 
 # A shell's background job hands down that Ctrl-C is ignored: here it must not be.
 PROGRAM = """
 import signal, sys, time
 import prlib.sweeps.spec, prlib.sweeps.runner
-from prlib.sweeps import Spec, SweepError, SweepInterrupted, run_sweep
+from prlib.sweeps import Sweep, SweepError, SweepInterrupted
 prlib.sweeps.spec._CHUNK_SECONDS = 0.05
 # prelude
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        run_sweep(Spec.load(sys.argv[1]), sys.argv[2], jobs=2)
+        Sweep.load(sys.argv[1]).run(sys.argv[2], jobs=2)
     except SweepInterrupted as interrupted:
         print(interrupted, file=sys.stderr)
         sys.exit(130)
@@ -47,7 +47,7 @@ def table():
 
 @pytest.fixture
 def spec():
-    return Spec.from_table(TABLE)
+    return Sweep.from_table(TABLE)
 
 
 @pytest.fixture

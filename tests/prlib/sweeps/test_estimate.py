@@ -20,7 +20,13 @@ def test_wilson_interval_covers_what_it_says():
 
 def test_rates_keep_the_unnormalised_loss_as_a_group_of_its_own():
     table = pd.DataFrame(
-        {"a": [None, 1.0], "n": 8, "start": "random", "alpha": 2.0, "recovered": [True, False]}
+        {
+            "loss": ["unnormalized", "normalized(a=1)"],
+            "n": 8,
+            "start": "random",
+            "alpha": 2.0,
+            "recovered": [True, False],
+        }
     )
     assert rates(table)["rate"].tolist() == [1.0, 0.0]
 

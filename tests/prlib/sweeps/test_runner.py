@@ -1,41 +1,50 @@
 """A sweep gives the same rows whatever happens to it, and loses nothing."""
 
 import errno
+import hashlib
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from prlib.descent import descend_instance
 from prlib.parameters import ParameterError
-from prlib.sweeps import Spec, SweepError, rates, results, run_sweep
-from prlib.sweeps.runner import run_chunk
-from prlib.sweeps.store import SCHEMA, Store
+from prlib.sweeps import FailedRunsError, Sweep, SweepError, rates, results, sources
+from prlib.sweeps.descents import OBSERVED, SCHEMA, Task
+from prlib.sweeps.executors import EXECUTORS
+from prlib.sweeps.observables import OBSERVABLES, Observable
+from prlib.sweeps.provenance import Origin, Part
+from prlib.sweeps.runner import chunk_runs, run_chunk
+from prlib.sweeps.store import Store, table_bytes
 
-CONTRACT = "a alpha n start replica seed recovered overlap energy time steps stopped_by".split()
+CONTRACT = (
+    "loss alpha n start replica seed recovered abs_overlap energy time steps stopped_by "
+    "abs_start_overlap rises sharpness time_limit hold scheme success dtype run"
+).split()
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, table):
     """The files of a sweep that nothing disturbed."""
     out = tmp_path_factory.mktemp("undisturbed")
-    with ThreadPoolExecutor(1) as pool:
-        return run_sweep(Spec.from_table(table), out, executor=pool, quiet=True)
+    return run(Sweep.from_table(table), out)
 
 
-def run(spec, out, workers=1):
-    with ThreadPoolExecutor(workers) as pool:
-        return run_sweep(spec, out, executor=pool, quiet=True)
+def run(spec, out, **options):
+    return spec.run(out, executor="serial", quiet=True, **options)
 
 
 def same(result, other):
@@ -44,22 +53,19 @@ def same(result, other):
 
 def test_the_table_has_a_row_a_run_and_the_columns_of_the_contract(undisturbed, spec):
     table = undisturbed.table
-    assert list(table.columns)[: len(CONTRACT)] == CONTRACT
+    assert list(table.columns) == CONTRACT
     assert len(table) == spec.runs == undisturbed.computed
-    assert table["a"].isna().sum() == spec.runs // 2
+    assert (table["loss"] == "unnormalized").sum() == spec.runs // 2
     assert set(rates(table).columns) >= {"runs", "rate", "low", "high"}
     assert pq.read_schema(undisturbed.path).equals(SCHEMA)
 
 
 def test_a_row_is_what_descend_says_of_its_seed(undisturbed):
     for _, row in undisturbed.table.iloc[[0, 4, 50]].iterrows():
-        a = None if np.isnan(row["a"]) else row["a"]
-        end = descend_instance(a, row["alpha"], row["n"], row["start"], 5.0, row["seed"], hold=1.0)
-        assert (end.abs_overlap, end.energy * row["n"], end.steps) == (
-            row["overlap"],
-            row["energy"],
-            row["steps"],
-        )
+        alpha, n, start, seed = (row[name] for name in ("alpha", "n", "start", "seed"))
+        end = descend_instance(row["loss"], alpha, n, start, 5.0, seed, hold=1.0)
+        shown = ("abs_overlap", "energy", "steps", "abs_start_overlap")
+        assert [getattr(end, name) for name in shown] == row[list(shown)].tolist()
 
 
 def test_starts_of_one_replica_share_the_instance(undisturbed):
@@ -73,23 +79,19 @@ def test_a_finished_sweep_is_read_not_run(undisturbed, spec):
     assert again.table.equals(undisturbed.table)
 
 
-def test_rows_do_not_depend_on_workers_or_order(undisturbed, spec, small_chunks, tmp_path):
-    class Backwards(ThreadPoolExecutor):
-        def __init__(self):
-            super().__init__(3)
-            self.waiting = []
-
-        def submit(self, *arguments):
-            time.sleep(np.random.default_rng(len(self.waiting)).random() / 50)
-            self.waiting.append(arguments)
-            return super().submit(*arguments)
-
-    with Backwards() as pool:
-        assert same(run_sweep(spec, tmp_path, executor=pool, quiet=True), undisturbed)
+def test_rows_do_not_depend_on_workers_or_order(
+    undisturbed, spec, small_chunks, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(EXECUTORS, "backwards", lambda *_: nullcontext(backwards))
+    assert same(spec.run(tmp_path, executor="backwards", quiet=True), undisturbed)
 
 
-def test_processes_give_the_same_rows(undisturbed, spec, tmp_path, capfd):
-    result = run_sweep(spec, tmp_path, jobs=2)
+def backwards(calls):
+    return (function(*given, **named) for function, given, named in reversed(list(calls)))
+
+
+def test_processes_give_the_same_rows(undisturbed, spec, small_chunks, tmp_path, capfd):
+    result = spec.run(tmp_path, jobs=2)
     assert same(result, undisturbed)
     assert capfd.readouterr().out == ""
 
@@ -106,24 +108,27 @@ def test_the_record_says_what_the_table_is(undisturbed, spec):
     for key in (
         "sha256",
         "rows = 72",
-        "prlib",
+        "[[part]]",
         "commit",
         "machine",
-        "wall_seconds",
+        "dirty",
         "[[spec.grid]]",
     ):
         assert key in record
     assert Store(spec, undisturbed.path.parent).finished() is not None
 
 
+OTHER = Origin("0" * 40, True, "an older machine", *["0"] * 5)
+
+
 @pytest.fixture
 def half_done(spec, small_chunks, tmp_path):
-    """A folder in which some parts are kept."""
+    """A folder in which some parts are kept, computed by other code on another machine."""
     store = Store(spec, tmp_path)
     store.begin()
     for chunk in spec.chunks()[:4]:
-        rows, seconds = run_chunk(chunk)
-        store.keep(chunk, pa.Table.from_pylist(rows, schema=SCHEMA), seconds)
+        outcome = run_chunk(chunk)
+        store.keep(outcome.rows, Part.now(OTHER, outcome.seconds, len(outcome.rows)))
     return tmp_path
 
 
@@ -138,25 +143,39 @@ def test_what_is_kept_is_not_run_again(half_done, spec, undisturbed):
     assert not (half_done / "small.parts").exists()
 
 
+def test_the_record_says_which_rows_other_code_made(half_done, spec):
+    kept = sum(len(chunk_runs(chunk)) for chunk in spec.chunks()[:4])
+    record = tomllib.loads(run(spec, half_done).record.read_text())
+    first, second = record["part"]
+    assert (first["commit"], first["dirty"], first["machine"]) == ("0" * 40, True, OTHER.machine)
+    assert first["rows"] == [[0, kept - 1]]
+    assert second["rows"] == [[kept, spec.runs - 1]]
+    assert second["machine"] == Origin.here().machine
+
+
 def test_a_truncated_part_is_named_and_left(half_done, spec, undisturbed):
     victim = min((half_done / "small.parts").glob("*.parquet"))
     victim.write_bytes(victim.read_bytes()[:-100])
     before = parts_of(half_done)
-    with pytest.raises(SweepError, match=rf"{victim.name}: it is damaged or no Parquet file"):
+    with pytest.raises(SweepError, match=rf"{victim.name}: it is damaged, or no part"):
         run(spec, half_done)
     assert parts_of(half_done) == before
     victim.rename(half_done / "aside")
     assert same(run(spec, half_done), undisturbed)
 
 
-def test_a_foreign_part_is_named_and_left(half_done, spec, undisturbed):
-    foreign = half_done / "small.parts" / "foreign.parquet"
-    foreign.write_bytes(undisturbed.path.read_bytes())
-    with pytest.raises(SweepError, match=r"foreign.parquet: it belongs to no chunk"):
+def test_a_foreign_part_is_named_and_left(half_done, spec, table):
+    other = Sweep.from_table({**table, "seed": 6})
+    store = Store(other, half_done / "other")
+    store.begin()
+    outcome = run_chunk(other.chunks()[0])
+    foreign = store.keep(outcome.rows, Part.now(OTHER, 1.0, len(outcome.rows))).path
+    moved = foreign.rename(half_done / "small.parts" / foreign.name)
+    with pytest.raises(SweepError, match=rf"{moved.name}: its runs are not of this sweep"):
         run(spec, half_done)
-    one, other = sorted((half_done / "small.parts").glob("[0-9a-e]*.parquet"))[:2]
-    foreign.unlink()
-    one.write_bytes(other.read_bytes())
+    moved.unlink()
+    one, two = sorted((half_done / "small.parts").glob("*.parquet"))[:2]
+    one.write_bytes(two.read_bytes())
     with pytest.raises(SweepError, match=rf"{one.name}: it holds other runs than its name says"):
         run(spec, half_done)
     assert one.exists()
@@ -164,7 +183,7 @@ def test_a_foreign_part_is_named_and_left(half_done, spec, undisturbed):
 
 def test_a_changed_spec_is_refused_with_the_difference(half_done, undisturbed, table):
     before = parts_of(half_done)
-    changed = Spec.from_table({**table, "alpha": [2.0, 5.0]})
+    changed = Sweep.from_table({**table, "alpha": [2.0, 5.0]})
     with pytest.raises(SweepError, match=r"begun with another spec \(alpha = \[2.0, 6.0\], now"):
         run(changed, half_done)
     assert parts_of(half_done) == before
@@ -196,17 +215,89 @@ def test_a_full_disk_is_one_line_and_costs_nothing_kept(half_done, spec, undistu
     assert same(run(spec, half_done), undisturbed)
 
 
-def test_two_runs_in_one_folder_do_not_mix(spec, undisturbed, tmp_path):
-    store = Store(spec, tmp_path)
-    with store.held(), pytest.raises(SweepError, match=r"another run of the sweep 'small'"):
+def test_a_run_in_one_folder_waits_for_another(spec, undisturbed, tmp_path, capfd):
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with Store(spec, tmp_path).held():
+            entered.set()
+            leave.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert entered.wait(30)
+    threading.Timer(0.5, leave.set).start()
+    assert same(run(spec, tmp_path), undisturbed)
+    holder.join()
+    assert "another run of the sweep 'small' is at work in" in capfd.readouterr().err
+
+
+def test_a_disk_without_locks_is_named(spec, tmp_path, monkeypatch):
+    def without(file):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("prlib.sweeps.store.try_lock", without)
+    with pytest.raises(ParameterError, match=r"its disk takes no locks \(No locks available\)"):
         run(spec, tmp_path)
+
+
+def test_a_folder_that_cannot_be_synced_is_no_full_disk(spec, undisturbed, tmp_path, monkeypatch):
+    sync = os.fsync
+
+    def files_alone(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_alone)
     assert same(run(spec, tmp_path), undisturbed)
 
 
+def test_a_file_that_no_sweep_wrote_is_never_replaced(spec, tmp_path):
+    own = tmp_path / "small.toml"
+    own.write_text(spec.to_toml())
+    with pytest.raises(SweepError, match=r"small.toml: was not written by a sweep"):
+        run(Sweep.load(own), tmp_path)
+    assert own.read_text() == spec.to_toml()
+    own.unlink()
+    theirs = tmp_path / "small.parquet"
+    theirs.write_bytes(b"mine")
+    with pytest.raises(SweepError, match=r"small.parquet: has no record small.toml beside it"):
+        run(spec, tmp_path)
+    assert theirs.read_bytes() == b"mine"
+    theirs.unlink()
+    (tmp_path / "small.parts").mkdir()
+    (tmp_path / "small.parts" / "notes").write_text("mine")
+    run(spec, tmp_path)
+    assert (tmp_path / "small.parts" / "notes").read_text() == "mine"
+
+
+def test_a_table_without_its_record_is_finished_after_a_crash(spec, undisturbed, tmp_path):
+    Store(spec, tmp_path).begin()
+    (tmp_path / "small.parquet").write_bytes(undisturbed.path.read_bytes())
+    assert same(run(spec, tmp_path), undisturbed)
+
+
+def test_a_failing_task_is_named_and_the_others_are_kept(spec, undisturbed, tmp_path, monkeypatch):
+    rows = Task.rows
+
+    def failing(self, until=None):
+        if self.n == 24 and self.alpha == 6.0:
+            raise ValueError("cannot\nbe done")
+        return rows(self, until)
+
+    monkeypatch.setattr(Task, "rows", failing)
+    with pytest.raises(FailedRunsError, match=r"6 of 24 tasks .* n = 24, .*: cannot be done; the"):
+        run(spec, tmp_path)
+    monkeypatch.undo()
+    again = run(spec, tmp_path)
+    assert again.computed == 6 * 3
+    assert same(again, undisturbed)
+
+
 def test_known_rows_are_taken_not_run(undisturbed, tmp_path, table):
-    fewer = Spec.from_table({**table, "n": [16]})
-    with ThreadPoolExecutor(1) as pool:
-        result = run_sweep(fewer, tmp_path, executor=pool, known=[undisturbed.path] * 2, quiet=True)
+    fewer = Sweep.from_table({**table, "n": [16]})
+    result = run(fewer, tmp_path, reuse=[undisturbed.path] * 2)
     assert result.computed == 0
     assert len(result.table) == fewer.runs
     # Nobody knows what these rows took of the time of the table they come from.
@@ -218,24 +309,28 @@ def seconds_said(result):
 
 
 def test_a_sweep_that_grew_takes_its_old_table_whole(undisturbed, tmp_path, table):
-    more = Spec.from_table({**table, "name": "more", "replicas": table["replicas"] + 1})
-    with ThreadPoolExecutor(1) as pool:
-        grown = run_sweep(more, tmp_path, executor=pool, known=[undisturbed.path], quiet=True)
-        alone = run_sweep(more, tmp_path / "alone", executor=pool, quiet=True)
+    more = Sweep.from_table({**table, "name": "more", "replicas": table["replicas"] + 1})
+    grown = run(more, tmp_path, reuse=[undisturbed.path])
+    alone = run(more, tmp_path / "alone")
     assert grown.computed == more.runs - len(undisturbed.table)
     assert grown.table.equals(alone.table)
     assert seconds_said(grown) >= seconds_said(undisturbed) > 0
 
 
 def test_bad_arguments_are_named(spec, tmp_path):
-    with pytest.raises(
-        ParameterError, match="executor = 'threads': must be one of processes, dask"
+    named = "must be one of processes, dask, serial"
+    with pytest.raises(ParameterError, match=f"executor = 'threads': {named}"):
+        spec.run(tmp_path, executor="threads")
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(ParameterError, match=rf"executor = ThreadPoolExecutor: {named} \(threads"),
     ):
-        run_sweep(spec, tmp_path, executor="threads")
+        spec.run(tmp_path, executor=pool)
     with pytest.raises(ParameterError, match="jobs = 0: must be a whole number >= 1"):
-        run_sweep(spec, tmp_path, jobs=0)
+        spec.run(tmp_path, jobs=0)
     with pytest.raises(ParameterError, match="needs executor = 'dask'"):
-        run_sweep(spec, tmp_path, scheduler="tcp://127.0.0.1:1")
+        spec.run(tmp_path, scheduler="tcp://127.0.0.1:1")
+    assert not list(tmp_path.iterdir())
 
 
 # --- what the whole machine may do to it ----------------------------------------------------------
@@ -244,7 +339,7 @@ def test_bad_arguments_are_named(spec, tmp_path):
 @pytest.fixture
 def long_spec(tmp_path, table):
     """A sweep of some ten seconds and many parts."""
-    spec = Spec.from_table(
+    spec = Sweep.from_table(
         {**table, "name": "long", "n": [96], "alpha": [3.0, 4.0], "replicas": 80, "time": 30.0}
     )
     path = tmp_path / "long.toml"
@@ -254,7 +349,7 @@ def long_spec(tmp_path, table):
 
 @pytest.mark.slow
 def test_a_sweep_killed_up_to_twenty_times_ends_with_the_same_bytes(long_spec, launch, tmp_path):
-    spec = Spec.load(long_spec)
+    spec = Sweep.load(long_spec)
     out = tmp_path / "killed"
     rng = np.random.default_rng(0)
     kept = []
@@ -277,7 +372,7 @@ def test_a_sweep_killed_up_to_twenty_times_ends_with_the_same_bytes(long_spec, l
     process = launch(long_spec, out)
     _, log = process.communicate()
     assert process.returncode == 0, log
-    assert (out / "long.parquet").read_bytes() == run(spec, tmp_path / "quiet", 2).path.read_bytes()
+    assert (out / "long.parquet").read_bytes() == run(spec, tmp_path / "quiet").path.read_bytes()
 
 
 def count_parts(out):
@@ -285,13 +380,14 @@ def count_parts(out):
 
 
 @pytest.mark.slow
-def test_control_c_ends_soon_with_a_way_to_go_on(long_spec, launch, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_control_c_ends_soon_with_a_way_to_go_on(long_spec, launch, tmp_path, number):
     out = tmp_path / "interrupted"
     process = launch(long_spec, out)
     while not list((out / "long.parts").glob("*.parquet")):
         time.sleep(0.1)
     began = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     output, log = process.communicate(timeout=20)
     assert time.monotonic() - began < 2
     assert process.returncode == 130
@@ -302,20 +398,23 @@ def test_control_c_ends_soon_with_a_way_to_go_on(long_spec, launch, tmp_path):
     assert "Traceback" not in log, log[-1500:]
 
 
-PRESSED_WHILE_LOCKS_ARE_TAKEN = """
-from concurrent.futures import _base
-class Pressed(_base._AcquireFutures):
-    def __enter__(self):
-        super().__enter__()
-        signal.raise_signal(signal.SIGINT)  # before anybody has promised to release them
-_base._AcquireFutures = Pressed
+PRESSED_WHILE_A_RESULT_IS_TAKEN = """
+import queue
+class Pressed(queue.SimpleQueue):
+    def get(self, **options):
+        found = super().get(**options)
+        signal.raise_signal(signal.SIGINT)  # it would be lost
+        return found
+queue.SimpleQueue = Pressed
 """
 
 
-def test_control_c_while_locks_are_taken_ends_the_sweep_too(long_spec, launch, tmp_path):
-    process = launch(long_spec, tmp_path / "locked", PRESSED_WHILE_LOCKS_ARE_TAKEN)
-    _, log = process.communicate(timeout=60)  # a lock that is lost would be waited for for ever
+def test_control_c_while_a_result_is_taken_ends_the_sweep_too(long_spec, launch, tmp_path):
+    process = launch(long_spec, tmp_path / "taken", PRESSED_WHILE_A_RESULT_IS_TAKEN)
+    _, log = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "interrupted with" in log
+    assert "interrupted with 0 of" not in log
     assert "give the same command to go on" in log.strip().splitlines()[-1]
     assert "Traceback" not in log, log[-1500:]
 
@@ -348,8 +447,8 @@ def test_a_worker_process_that_dies_is_replaced(long_spec, launch, tmp_path):
     os.kill(int(workers[0]), signal.SIGKILL)
     _, log = process.communicate()
     assert process.returncode == 0, log
-    spec = Spec.load(long_spec)
-    assert (out / "long.parquet").read_bytes() == run(spec, tmp_path / "quiet", 2).path.read_bytes()
+    spec = Sweep.load(long_spec)
+    assert (out / "long.parquet").read_bytes() == run(spec, tmp_path / "quiet").path.read_bytes()
 
 
 def _is_worker(pid, parent):
@@ -362,7 +461,7 @@ def _is_worker(pid, parent):
 def test_a_dask_worker_that_is_killed_costs_nothing(long_spec, tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr("prlib.sweeps.spec._CHUNK_SECONDS", 0.5)
-    spec = Spec.load(long_spec)
+    spec = Sweep.load(long_spec)
     with distributed.LocalCluster(
         n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None
     ) as cluster:
@@ -375,24 +474,20 @@ def test_a_dask_worker_that_is_killed_costs_nothing(long_spec, tmp_path, monkeyp
 
         killer = threading.Thread(target=kill)
         killer.start()
-        result = run_sweep(
-            spec,
-            tmp_path / "dask",
-            executor="dask",
-            scheduler=cluster.scheduler_address,
-            quiet=True,
+        result = spec.run(
+            tmp_path / "dask", executor="dask", scheduler=cluster.scheduler_address, quiet=True
         )
         killer.join()
-    assert same(result, run(spec, tmp_path / "quiet", 2))
+    assert same(result, run(spec, tmp_path / "quiet"))
 
 
 @pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_named(table, tmp_path):
     pytest.importorskip("distributed")
     program = (
-        "from prlib.sweeps import Spec, run_sweep\n"
-        f"spec = Spec.from_table({table!r})\n"
-        "try: run_sweep(spec, 'x', executor='dask', scheduler='tcp://127.0.0.1:9')\n"
+        "from prlib.sweeps import Sweep\n"
+        f"spec = Sweep.from_table({table!r})\n"
+        "try: spec.run('x', executor='dask', scheduler='tcp://127.0.0.1:9')\n"
         "except ValueError as error: print(error)\n"
     )
     found = subprocess.run(
@@ -407,7 +502,7 @@ def test_a_scheduler_that_does_not_answer_is_named(table, tmp_path):
 
 
 def test_observations_are_rows_along_the_runs(table, tmp_path):
-    observed = Spec.from_table(
+    observed = Sweep.from_table(
         {**table, "name": "seen", "a": 0.01, "n": 24, "replicas": 2, "observe": [0.5, 5.0]}
     )
     result = run(observed, tmp_path)
@@ -417,8 +512,8 @@ def test_observations_are_rows_along_the_runs(table, tmp_path):
     assert one["time"].tolist() == pytest.approx([0, 0.5, 5])
     assert one["overlap2"].between(0, 1).all()
     # The same rows again, one replica of them from elsewhere.
-    more = Spec.from_table({**observed_table(observed), "replicas": 3})
-    again = run_sweep(more, tmp_path / "more", known=[result.path], quiet=True, jobs=1)
+    more = Sweep.from_table({**observed_table(observed), "replicas": 3})
+    again = run(more, tmp_path / "more", reuse=[result.path])
     assert again.computed == more.runs - observed.runs
     alone = run(more, tmp_path / "alone")
     assert again.table.equals(alone.table)
@@ -426,27 +521,96 @@ def test_observations_are_rows_along_the_runs(table, tmp_path):
 
 def observed_table(spec):
     grid = spec.grids[0]
-    names = ("a", "alpha", "n", "start", "time", "constrained_time", "observe")
+    names = ("loss", "alpha", "n", "start", "time", "hold", "observe")
     return {"name": "more", "seed": spec.seed, **{name: getattr(grid, name) for name in names}}
 
 
 def test_observation_times_are_checked(table):
     for times in ([5.0, 1.0], [1.0, 9.0], [1.0, 1.0]):
         with pytest.raises(ParameterError, match=r"observe = .*rising times, up to time = 5"):
-            Spec.from_table({**table, "observe": times})
-    with pytest.raises(ParameterError, match="observe: must be given in every grid"):
-        Spec.from_table({**table, "grid": [{"observe": [1.0]}, {"n": 32}]})
+            Sweep.from_table({**table, "observe": times})
+    with pytest.raises(ParameterError, match="all grids of a sweep must be of one kind"):
+        Sweep.from_table({**table, "grid": [{"observe": [1.0]}, {"n": 32}]})
 
 
-def test_results_are_read_from_data_and_only_the_rest_is_computed(
-    undisturbed, spec, table, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("prlib.sweeps.runner.DATA", tmp_path)
-    monkeypatch.setattr("prlib.sweeps.runner.start_executor", lambda *_: ThreadPoolExecutor(1))
-    (tmp_path / "small.parquet").write_bytes(undisturbed.path.read_bytes())
-    assert results(spec, quiet=True).equals(undisturbed.table)
-    assert not (tmp_path / "computed").exists()
-    more = Spec.from_table({**table, "replicas": 4})
+@pytest.fixture
+def data(undisturbed, tmp_path, monkeypatch):
+    """A data folder with one table."""
+    root = tmp_path / "data"
+    root.mkdir()
+    for path in (undisturbed.path, undisturbed.record):
+        (root / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setenv("PRLIB_DATA", str(root))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setitem(EXECUTORS, "processes", EXECUTORS["serial"])
+    return root
+
+
+def test_results_are_read_from_data_and_only_the_rest_is_computed(undisturbed, spec, table, data):
+    assert results(spec, quiet=True).drop(columns="source").equals(undisturbed.table)
+    assert not (data / "computed").exists()
+    more = Sweep.from_table({**table, "replicas": 4})
     found = results(more, quiet=True)
     assert len(found) == more.runs
-    assert found[found["replica"] < 3].reset_index(drop=True).equals(undisturbed.table)
+    known = found[found["replica"] < 3].reset_index(drop=True)
+    assert known.drop(columns="source").equals(undisturbed.table)
+    assert results(more, quiet=True).equals(found)
+
+
+def test_rows_know_their_table_wherever_they_go(spec, table, data):
+    rows = results(Sweep.from_table({**table, "replicas": 4}), quiet=True)
+    first, last = rows[rows["replica"] < 3], rows[rows["replica"] == 3]
+    assert [one["table"] for one in sources(pd.concat([last, first]))] == ["data/small.parquet"]
+    assert sources(last) == ()
+    record = tomllib.loads((data / "small.toml").read_text())
+    assert sources(first)[0]["sha256"] == record["sha256"]
+
+
+def test_results_fall_back_where_the_data_folder_cannot_be_written_to(
+    table, data, tmp_path, monkeypatch
+):
+    (data / "computed").write_text("in the way")
+    more = Sweep.from_table({**table, "replicas": 4})
+    assert len(results(more, quiet=True)) == more.runs
+    assert list((tmp_path / "cache" / "prlib" / "computed").iterdir())
+    (tmp_path / "other").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    with pytest.raises(SweepError, match="PRLIB_DATA, chooses another folder"):
+        results(more, quiet=True)
+
+
+def test_more_columns_are_no_fault_and_fewer_are_named(undisturbed, spec, data):
+    table = pq.read_table(undisturbed.path)
+    wider = table.append_column("more", pa.array([0.0] * len(table)))
+    rewrite(data, wider)
+    assert results(spec, quiet=True).drop(columns="source").equals(undisturbed.table)
+    rewrite(data, table.drop_columns(["dtype"]))  # as if the setting were newer than the table
+    assert (results(spec, quiet=True)["dtype"] == "float32").all()
+    rewrite(data, table.drop_columns(["steps", "energy"]))
+    with pytest.raises(SweepError, match=r"small.parquet: .* it lacks energy, steps"):
+        results(spec, quiet=True)
+
+
+def rewrite(data, table):
+    content = table_bytes(table)
+    (data / "small.parquet").write_bytes(content)
+    record = (data / "small.toml").read_text()
+    old = tomllib.loads(record)["sha256"]
+    (data / "small.toml").write_text(record.replace(old, hashlib.sha256(content).hexdigest()))
+
+
+def test_an_observable_that_a_table_lacks_is_named(table, data, monkeypatch):
+    seen = Sweep.from_table(
+        {**table, "name": "seen", "a": 0.01, "n": 16, "replicas": 1, "observe": [1.0]}
+    )
+    before = results(seen, quiet=True)
+    trace = Observable("trace", pa.float64(), lambda one: one.problem.mu(one.state))
+    monkeypatch.setattr("prlib.sweeps.descents.OBSERVABLES", (*OBSERVABLES, trace))
+    monkeypatch.setattr("prlib.sweeps.store.OBSERVABLES", (*OBSERVABLES, trace))
+    monkeypatch.setattr("prlib.sweeps.descents.OBSERVED", OBSERVED.append(trace.field))
+    assert results(seen, quiet=True).equals(before)
+    with pytest.raises(SweepError, match=r"lacks trace, which was not observed"):
+        results(seen, columns=["trace"], quiet=True)
+    for path in (data / "computed").rglob("*.parquet"):
+        path.unlink()
+    assert results(seen, columns=["trace"], quiet=True)["trace"].notna().all()

@@ -1,70 +1,90 @@
-"""Runs of the dynamical theory: kept whole, read again, and refused where they are damaged."""
-
-from __future__ import annotations
-
-import tomllib
+"""Runs of the dynamical theory are a kind of sweep: kept, read again and refused alike."""
 
 import pandas as pd
 import pytest
 
+from prlib import dynamics
 from prlib.parameters import ParameterError
-from prlib.sweeps import SweepError
-from prlib.sweeps.theory import Course, Courses, describes_theory, evolutions, problem_of, tabulate
-from prlib.transitions.time_dependent import dynamics
+from prlib.sweeps import Sweep, SweepError, TheoryGrid, results
+from prlib.sweeps.store import Store
+from prlib.sweeps.theory import SCHEMA, TheoryTask
 
 TABLE = {"a": 1.0, "alpha": [2.0, 3.0], "time": 0.02, "paths": 1024, "batches": 4, "seed": 3}
 
 
 @pytest.fixture(scope="module")
-def spec():
-    return Courses.from_table(TABLE, "small")
+def sweep():
+    return Sweep.from_table(TABLE | {"name": "small"})
 
 
 @pytest.fixture(scope="module")
-def data(spec, tmp_path_factory):
+def data(sweep, tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
-    tabulate(spec, data / "theory")
+    sweep.run(data / "theory", quiet=True)
     return data
 
 
-def test_rows_are_the_states_of_the_theory(spec, data):
-    found = evolutions(spec.courses, data)
+def test_rows_are_the_states_of_the_theory(sweep, data):
+    found = results(sweep, data=data)
     states = dynamics(1.0, 3.0, 0.02, paths=1024, batches=4, seed=3)
     mine = found[found["alpha"] == 3.0]
+    assert list(found.columns) == [*SCHEMA.names, "source"]
+    assert set(found["source"]) == {f"{data.name}/theory/small.parquet"}
     assert mine["t"].tolist() == [state.t for state in states]
     assert mine["variance"].tolist() == [state.variance for state in states]
     assert not (data / "computed").exists()
 
 
-def test_what_is_not_there_is_computed_and_kept(spec, data, monkeypatch):
-    other = Course(1.0, 2.5, 0.02, 1024, batches=4)
-    first = evolutions([other], data)
-    monkeypatch.setattr("prlib.sweeps.theory.dynamics", None)
-    pd.testing.assert_frame_equal(evolutions([other], data), first)
+def test_what_is_not_there_is_computed_and_kept(data, monkeypatch):
+    grid = TheoryGrid(a=1.0, alpha=2.5, time=0.02, paths=1024, batches=4)
+    first = results(grid, data=data, quiet=True)
+    monkeypatch.setattr(TheoryTask, "rows", None)
+    pd.testing.assert_frame_equal(results(grid, data=data), first)
 
 
-def test_the_record_leads_back_to_the_spec(spec, data):
-    record = tomllib.loads((data / "theory" / "small.toml").read_text())
-    assert Courses.from_table(record["spec"]).courses == spec.courses
-    assert record["rows"] == len(evolutions(spec.courses, data))
-    assert record["core_seconds"] > 0
-    assert problem_of(spec, data / "theory") is None
+def test_a_spec_survives_its_file(sweep, tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(sweep.to_toml())
+    assert Sweep.load(path) == sweep
 
 
-def test_a_changed_table_or_spec_is_named(spec, tmp_path):
-    assert "it is not there" in problem_of(spec, tmp_path)
-    path = tabulate(spec, tmp_path)
-    other = Courses.from_table(TABLE | {"seed": 4}, "small")
-    assert "other runs than its spec" in problem_of(other, tmp_path)
-    path.write_bytes(path.read_bytes() + b" ")
-    assert "differs from what small.toml says" in problem_of(spec, tmp_path)
+def test_a_changed_spec_never_replaces_a_table(sweep, data):
+    before = (data / "theory" / "small.parquet").read_bytes()
+    other = Sweep.from_table(TABLE | {"seed": 4, "name": "small"})
+    with pytest.raises(SweepError, match=r"was done with another spec \(seed = 3, now seed = 4\)"):
+        other.run(data / "theory", quiet=True)
+    assert (data / "theory" / "small.parquet").read_bytes() == before
+    assert Store(sweep, data / "theory").finished() is not None
 
 
-def test_a_damaged_file_is_refused(spec, tmp_path):
+def test_executors_and_jobs_are_refused_as_for_descents(sweep, tmp_path):
+    with pytest.raises(ParameterError, match="jobs = 0"):
+        sweep.run(tmp_path, jobs=0)
+    with pytest.raises(ParameterError, match="executor = 'foo'"):
+        sweep.run(tmp_path, executor="foo")
+
+
+def test_a_run_that_fails_is_named_and_the_others_are_kept(tmp_path, monkeypatch):
+    rows = TheoryTask.rows
+
+    def failing(self, until=None):
+        if self.alpha == 2.0:
+            raise FloatingPointError("the descent diverges")
+        return rows(self, until)
+
+    monkeypatch.setattr(TheoryTask, "rows", failing)
+    sweep = Sweep.from_table(TABLE | {"name": "small"})
+    with pytest.raises(RuntimeError, match=r"1 of 2 tasks .*alpha = 2, .*: the descent diverges"):
+        sweep.run(tmp_path, executor="serial", quiet=True)
+    monkeypatch.undo()
+    assert sweep.run(tmp_path, executor="serial", quiet=True).computed == 1
+
+
+def test_a_damaged_file_is_refused(sweep, tmp_path):
     (tmp_path / "theory").mkdir()
     (tmp_path / "theory" / "small.parquet").write_bytes(b"PAR1")
     with pytest.raises(SweepError, match="is not a readable Parquet file"):
-        evolutions(spec.courses, tmp_path)
+        results(sweep, data=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -72,23 +92,18 @@ def test_a_damaged_file_is_refused(spec, tmp_path):
     [
         ({"alpha": [-1.0]}, "alpha = -1"),
         ({"time": 0}, "time = 0"),
-        ({"n": 3}, "n: is no key of such a spec"),
+        ({"n": 3}, "n: is no key of a spec"),
+        ({"paths": "x"}, "paths = 'x': must be a whole number"),
+        ({"batches": "x"}, "batches = 'x': must be a whole number"),
+        ({"tolerance": "x"}, "tolerance = 'x': must be a number"),
+        ({"seed": []}, r"seed = \[\]: must be a whole number"),
     ],
 )
 def test_bad_values_are_named(change, words):
     with pytest.raises(ParameterError, match=words):
-        Courses.from_table(TABLE | change)
+        Sweep.from_table(TABLE | change)
 
 
 def test_a_missing_key_is_named():
-    with pytest.raises(ParameterError, match="paths: is missing"):
-        Courses.from_table({key: value for key, value in TABLE.items() if key != "paths"})
-
-
-def test_only_a_table_with_paths_describes_theory(spec, tmp_path):
-    path = tmp_path / "one.toml"
-    path.write_text(spec.to_toml())
-    assert describes_theory(path)
-    path.write_text("a = 1.0\nn = 64\n")
-    assert not describes_theory(path)
-    assert not describes_theory(tmp_path / "none.toml")
+    with pytest.raises(ParameterError, match="time: is missing"):
+        Sweep.from_table({key: value for key, value in TABLE.items() if key != "time"})

@@ -1,0 +1,152 @@
+"""Compiled code on disk: whatever happens while it is made, the next descent works."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+ONE = """
+import sys
+from prlib.descent import descend_starts
+for loss in (0.01, None):
+    for n in (16, 24):
+        ends = descend_starts(loss, 2.0, n, ("random", "spectral", "constrained"), 5.0, 3,
+                              dtype=sys.argv[1])
+        print([(end.steps, end.overlap, end.energy) for end in ends])
+"""
+
+INTERRUPTED = """
+import os, sys
+count, replace = 0, os.replace
+def interrupted(*arguments):
+    global count
+    count += 1
+    if count == int(sys.argv[2]) and sys.argv[3] == "before":
+        raise KeyboardInterrupt
+    replace(*arguments)
+    if count == int(sys.argv[2]) and sys.argv[3] == "after":
+        raise KeyboardInterrupt
+os.replace = interrupted
+"""
+
+NO_PLACE = """
+import numba.core.caching as caching
+caching._CacheImpl._locator_classes = [caching._UserProvidedCacheLocator]
+"""
+
+FULL_DISK = """
+import os
+replace = os.replace
+def full(source, target):
+    if "spoiled" in str(target):
+        raise OSError(28, "No space left on device")
+    replace(source, target)
+os.replace = full
+"""
+
+COUNTED = """
+from numba.core import event
+with event.install_recorder("numba:compile") as compilations:
+    exec(ONE)
+print(len(compilations.buffer))
+"""
+
+
+def started(program, *arguments, cache="", temporary=None):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    environment |= {"TMPDIR": str(temporary)} if temporary else {}
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def result(program, *arguments, **places):
+    process = started(program, *arguments, **places)
+    out, error = process.communicate(timeout=900)
+    assert process.returncode == 0, error
+    return out, error
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A cache that one process has filled, and what it printed."""
+    cache = tmp_path_factory.mktemp("cache")
+    return cache, *result(ONE, "float32", cache=cache)
+
+
+@pytest.mark.slow
+def test_compiled_now_or_read_from_disk_a_descent_is_the_same(filled):
+    cache, printed, said = filled
+    assert said == "prlib: compiling, once\n"
+    assert result(ONE, "float32", cache=cache) == (printed, "")
+
+
+@pytest.mark.slow
+def test_a_second_process_compiles_nothing(filled):
+    cache, printed, _ = filled
+    out, _ = result(f"ONE = {ONE!r}\n{COUNTED}", "float32", cache=cache)
+    assert out == f"{printed}0\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("file", [1, 2, 3, 4])
+def test_interrupted_at_any_file_the_next_descents_work(filled, tmp_path, file, when):
+    process = started(INTERRUPTED + ONE, "float32", file, when, cache=tmp_path)
+    assert "KeyboardInterrupt" in process.communicate()[1]
+    for _ in range(2):
+        assert result(ONE, "float32", cache=tmp_path)[0] == filled[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [1.0, 3.0, 6.0, 9.0, 14.0])
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_and_raced_at_any_moment_the_next_descents_work(
+    filled, tmp_path, moment, with_signal
+):
+    first = started(ONE, "float32", cache=tmp_path)
+    time.sleep(moment)
+    first.send_signal(with_signal)
+    first.communicate()
+    racing = [started(ONE, dtype, cache=tmp_path) for dtype in ("float32", "float64", "float32")]
+    printed = [process.communicate()[0] for process in racing]
+    assert [process.returncode for process in racing] == [0, 0, 0]
+    assert printed[0] == printed[2] == filled[1]
+    for dtype, expected in zip(("float32", "float64"), printed[:2], strict=True):
+        assert result(ONE, dtype, cache=tmp_path) == (expected, "")
+
+
+@pytest.mark.slow
+def test_without_a_place_of_its_own_the_cache_is_temporary_and_private(filled, tmp_path):
+    printed, _ = result(NO_PLACE + ONE, "float32", temporary=tmp_path)
+    assert printed == filled[1]
+    (folder,) = tmp_path.glob("prlib-*")
+    assert folder.stat().st_mode & 0o77 == 0
+    assert result(NO_PLACE + ONE, "float32", temporary=tmp_path) == (printed, "")
+
+
+@pytest.mark.slow
+def test_a_folder_that_others_can_write_to_is_not_trusted(filled, tmp_path):
+    folder = tmp_path / f"prlib-{os.getuid()}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    assert result(NO_PLACE + ONE, "float32", temporary=tmp_path)[0] == filled[1]
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.slow
+def test_a_full_disk_or_a_damaged_file_costs_time_alone(filled, tmp_path):
+    cache = tmp_path / "spoiled"
+    cache.mkdir()
+    assert result(FULL_DISK + ONE, "float32", cache=cache, temporary=tmp_path)[0] == filled[1]
+    result(ONE, "float32", cache=cache, temporary=tmp_path)
+    for file in cache.rglob("*.nb[ci]"):
+        file.write_bytes(file.read_bytes()[:100])
+    assert result(ONE, "float32", cache=cache, temporary=tmp_path)[0] == filled[1]
