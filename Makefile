@@ -9,7 +9,7 @@ PORT      ?= 8000
 .PHONY: help setup book pdf serve test lint unit nbval notebooks data bench clean
 
 help:       ## this list
-	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+	@awk -F ' *## ' '/^[a-z]+:.*## / { split($$1, name, ":"); printf "  make %-10s %s\n", name[1], $$2 }' Makefile
 
 setup: .venv/.ready  ## make .venv with the exact packages of requirements.lock, and prlib
 	@echo 'ready: $(BIN)/prlib'

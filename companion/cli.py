@@ -151,9 +151,9 @@ def _figure(arguments: argparse.Namespace) -> None:
 
 
 def _cite(arguments: argparse.Namespace) -> None:
-    from companion.catalogue import cite  # noqa: PLC0415
+    from companion.catalogue import bibtex, find_figure  # noqa: PLC0415
 
-    entry = cite(arguments.id)
+    entry = bibtex(find_figure(arguments.id))
     found = {"figure": arguments.id, "bibtex": entry}
     print(json.dumps(found) if arguments.json else entry)
 

@@ -110,6 +110,7 @@ def _shown(folder: Path) -> dict[str, tuple[str, str, tuple[str, ...]]]:
         parts = path.relative_to(ROOT).with_suffix("").parts
         # As `prlib verify` calls them: a table of another machine by its folder alone.
         id_ = "-".join(parts[1:] if len(parts) > 2 and parts[1] != THEORY else parts)
+        id_ = id_.replace("_", "-")
         found[id_] = ("table", "", (table,))
     return found
 

@@ -62,18 +62,8 @@ class Held:
 def verify(folder: Path = FOLDER, data: Path | None = None) -> tuple[Held, ...]:
     """Gather the claims of all notebooks, and check the tables of results.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where the executed notebooks lie.
-    data : pathlib.Path, optional
-        Where the tables lie; see `companion.ensembles.data_folder`.
-
-    Returns
-    -------
-    tuple of Held
-        In the order of the book, then one a table, then one a table that was computed again on
-        another processor.
+    They come in the order of the book, then one a table, then one a table that was computed again
+    on another processor.
 
     Examples
     --------

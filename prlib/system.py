@@ -76,6 +76,15 @@ def cache_folder() -> Path:
     return Path("~/.cache/prlib").expanduser()
 
 
+def compiled_folder() -> str:
+    """Return where compiled code is kept: beside its source in a checkout (""), else in the cache.
+
+    An installed package is never written to.
+    """
+    checkout = Path(__file__).resolve().parent.parent / "pyproject.toml"
+    return "" if checkout.exists() else str(cache_folder())
+
+
 def first_writable(folders: Iterable[Path]) -> Path | None:
     """Return the first of some folders that files can be written to; it is made if need be."""
     for folder in folders:

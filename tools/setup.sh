@@ -21,10 +21,10 @@ find_python() {
         works "$PYTHON" || stop "PYTHON=$PYTHON is not a working Python 3.11 or newer; unset it, or name one that is."
         return
     fi
-    for PYTHON in python3.11 python3.12 python3.13 python3; do
+    for PYTHON in python3.11 python3.12 python3.13 python3.14 python3; do
         if works "$PYTHON"; then return; fi
     done
-    stop "no Python 3.11 or newer found (tried python3.11, python3.12, python3.13, python3)." \
+    stop "no Python 3.11 or newer found (tried python3.11 to python3.14, python3)." \
         "Install one (Debian, Ubuntu: apt-get install python3 python3-venv), or name it: make setup PYTHON=/path/to/python3.11"
 }
 
@@ -40,6 +40,7 @@ make_venv() {
 }
 
 pip_install() {
+    eval "$("$venv/bin/python" tools/pip_sources.py)"
     "$venv/bin/python" -m pip install --disable-pip-version-check --quiet "$@" >"$log" 2>&1 && return
     cat "$log" >&2
     if grep -qiE 'NewConnectionError|Name or service|name resolution|Network is unreachable|ConnectTimeout|Could not fetch|ProxyError|Connection refused|from versions: none' "$log"; then

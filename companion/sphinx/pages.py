@@ -1,4 +1,4 @@
-"""What the book adds to Sphinx: facts that pages must not type, and the reference of prlib."""
+"""What the book adds to Sphinx: facts that pages must not type, and the reference of its code."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -20,12 +21,18 @@ from sphinx.config import Config
 
 import prlib
 from companion.claims.typeset import number, typeset
-from companion.reexecution import notebooks
+from companion.reexecution import FOLDER, notebooks
 from companion.sphinx.benchmark_tables import tables
+from companion.sphinx.import_graph import PACKAGES, floors
 from companion.verification import Held, verify
 from prlib.sweeps.data import facts
 
-API_MARK = re.compile(r"<!-- modules: ([\w ]+) -->")
+ROOT = FOLDER.parent
+
+API_MARK = re.compile(r"<!-- modules: ([\w.* ]+) -->")
+
+HIDDEN = "companion.sphinx"
+"""What no reader calls."""
 
 # What is not prose in a docstring: literals and roles, directives with their content, examples.
 LITERAL = re.compile(
@@ -33,28 +40,19 @@ LITERAL = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 
-# Front to back, as the architecture page lists the floors; a module that is not named comes last.
-ORDER = [
-    *["losses", "problem", "measures", "spectra", "transitions", "evolution", "finite_size"],
-    *["descent", "ensembles", "sweeps", "figures", "claims", "reexecution", "verification"],
-    "catalogue",
-    *["cli", "parameters"],
-]
 
-
-def modules() -> list[ModuleType]:
-    """Return every public module of prlib, floor by floor."""
-    found = [
-        importlib.import_module(info.name)
-        for info in pkgutil.walk_packages(prlib.__path__, "prlib.")
-        if not any(part.startswith("_") for part in info.name.split("."))
-    ]
-
-    def rank(module: ModuleType) -> tuple[int, str]:
-        floor = module.__name__.split(".")[1]
-        return (ORDER.index(floor) if floor in ORDER else len(ORDER), module.__name__)
-
-    return sorted(found, key=rank)
+def modules(root: Path) -> list[ModuleType]:
+    """Return every public module of the library and of the book's machinery, floor by floor."""
+    found = []
+    for package in reversed(PACKAGES):
+        order = [name for row in reversed(floors(root, package)) for name in row]
+        path = importlib.import_module(package).__path__
+        names = [info.name for info in pkgutil.walk_packages(path, f"{package}.")]
+        found += sorted(
+            (name for name in names if "._" not in name and not name.startswith(HIDDEN)),
+            key=lambda name, order=order: (order.index(name.split(".")[1]), name),
+        )
+    return [importlib.import_module(name) for name in found]
 
 
 def exported(module: ModuleType) -> list[str]:
@@ -69,11 +67,10 @@ def exported(module: ModuleType) -> list[str]:
 
 
 def reference(mark: re.Match[str]) -> str:
-    """Return the API reference of some floors as MyST: a section for each module."""
-    floors = mark[1].split()
+    """Return the API reference of some modules as MyST: a section for each."""
     text = []
-    for module in [prlib, *modules()]:
-        if module.__name__.split(".")[-1 if module is prlib else 1] not in floors:
+    for module in [prlib, *modules(ROOT)]:
+        if not any(fnmatchcase(module.__name__, pattern) for pattern in mark[1].split()):
             continue
         is_package = hasattr(module, "__path__")
         members = "" if is_package else "\n   :members:\n   :show-inheritance:"
@@ -94,11 +91,11 @@ def expand(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = API_MARK.sub(reference, source[0])
 
 
-def floors() -> str:
+def floor_table(root: Path) -> str:
     """Return the table of floors: the modules that there are, and the first line of each."""
     rows = ["| floor | what lives there |", "| --- | --- |"]
-    for module in modules():
-        if module.__name__.count(".") == 1 and module is not prlib.parameters:
+    for module in modules(root):
+        if module.__name__.count(".") == 1:
             summary = inspect.getdoc(module).split("\n\n")[0].replace("\n", " ")
             rows.append(f"| `{module.__name__}` | {summary} |")
     return "\n".join(rows)
@@ -158,9 +155,13 @@ def data_tables(root: Path) -> str:
         comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
         what = typeset(" ".join(line.lstrip("# ") for line in comment), "markdown")
         found = root / "data" / folder / path.name
+        name = (folder / path.stem).as_posix()
+        if not found.exists():
+            rows.append(f"| `{name}` | {what} | | | not yet: `make data` computes it |")
+            continue
         record, about = tomllib.loads(found.read_text(encoding="utf-8")), facts(found)
         rows.append(
-            f"| `{(folder / path.stem).as_posix()}` | {what} | {record['rows']:,} | "
+            f"| `{name}` | {what} | {record['rows']:,} | "
             f"{record['core_seconds'] / 60:.0f} min "
             f"| {about['finished'][:10]}, commit `{about['commit'][:7]}` |"
         )
@@ -183,7 +184,7 @@ def set_facts(app: Sphinx, config: Config) -> None:
         "version": config.release,
         "repository": url,
         "citation_file": f"[`CITATION.cff`]({url}/blob/{branch}/CITATION.cff)",
-        "floors": floors(),
+        "floors": floor_table(Path(app.srcdir)),
         "commands": commands(Path(app.srcdir)),
         **tables(Path(app.srcdir)),
         "what_holds": what_holds(claims),

@@ -27,6 +27,8 @@ from typing import Any
 from numba import config, njit, typeof
 from numba.core import event
 
+from prlib.system import compiled_folder
+
 _SPOILED = (OSError, EOFError, pickle.PickleError)
 """What reading a damaged file, or writing to a full disk, may raise."""
 
@@ -84,7 +86,7 @@ def cached(compile_: Callable[..., Any]) -> Any:
         ``compile_(keep=)`` takes whether to cache, and compiles a function whose name no other has.
     """
     with _lock, event.install_listener("numba:compile", _Announcement()):
-        for place in (lambda: config.CACHE_DIR, _temporary_folder):
+        for place in (lambda: config.CACHE_DIR or compiled_folder(), _temporary_folder):
             try:
                 with _cache_in(place()):
                     return compile_(keep=True)

@@ -45,7 +45,9 @@ class Outlier:
     overlap2: float
 
 
-def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
+def outlier(
+    measure: LabelMeasure, edge: Edge | None = None, *, stationary: bool = False
+) -> Outlier | None:
     r"""Lowest eigenvalue left of the bulk that the signal creates.
 
     At zero overlap it is the root of :math:`z(\chi) = \alpha E[z^2 f/(1 + f\chi)]` below the edge's
@@ -58,6 +60,8 @@ def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
         Law of labels and fields.
     edge : Edge, optional
         The left edge of the bulk, if it is known already.
+    stationary : bool
+        The gradient vanishes: with an overlap this makes a difference.
 
     Returns
     -------
@@ -81,7 +85,9 @@ def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
         upper = 1e12
 
     def gap(chi: float) -> float:
-        return float(stieltjes_inverse(measure, chi) - in_plane(measure, chi)[0])
+        return float(
+            stieltjes_inverse(measure, chi) - in_plane(measure, chi, stationary=stationary)[0]
+        )
 
     # z rises with chi up to the edge and the eigenvalues of K fall, so there is one root at most.
     if gap(upper) <= 0:
@@ -93,27 +99,32 @@ def outlier(measure: LabelMeasure, edge: Edge | None = None) -> Outlier | None:
     return Outlier(
         float(stieltjes_inverse(measure, chi)) - measure.mu,
         chi,
-        squared_overlap(measure, chi),
+        squared_overlap(measure, chi, stationary=stationary),
     )
 
 
-def bbp(measure: LabelMeasure, chi: float) -> float:
+def bbp(measure: LabelMeasure, chi: float, *, stationary: bool = False) -> float:
     r"""Left side of the condition :math:`\alpha E[(1 - z^2) f\chi/(1 + f\chi)] = 1`.
+
+    With an overlap it is :math:`1 + \chi (z(\chi) - \lambda(\chi))`, the lowest eigenvalue of K
+    in place of the signal's.
 
     Parameters
     ----------
     measure : LabelMeasure
-        Law of labels and fields at zero overlap.
+        Law of labels and fields.
     chi : float
         The Stieltjes transform at the left edge of the bulk.
+    stationary : bool
+        As in `outlier`.
 
     Returns
     -------
     float
         Above 1 there is an outlier toward the signal.
     """
-    x = measure.curvature * chi
-    return float(measure.alpha * measure.mean((1 - measure.z**2) * x / (1 + x)))
+    lowest = in_plane(measure, chi, stationary=stationary)[0]
+    return float(1 + chi * (stieltjes_inverse(measure, chi) - lowest))
 
 
 def _components(measure: LabelMeasure) -> NDArray:
@@ -126,27 +137,53 @@ def _components(measure: LabelMeasure) -> NDArray:
     return np.array([measure.z, (measure.yhat - m * measure.z) / math.sqrt(1 - m * m)])
 
 
-def in_plane(measure: LabelMeasure, chi: float) -> NDArray:
+def in_plane(measure: LabelMeasure, chi: float, *, stationary: bool = False) -> NDArray:
     r"""Eigenvalues of :math:`\Gamma^{-1} K(\chi)`, the lowest first: an outlier is where one is z.
 
     At zero overlap it is the signal's alone, :math:`\alpha E[z^2 f/(1 + f\chi)]`.
     """
-    return np.linalg.eigvalsh(_plane(measure, _components(measure), chi))
+    return np.linalg.eigvalsh(_plane(measure, chi, stationary=stationary)[0])
 
 
-def _plane(measure: LabelMeasure, components: NDArray, chi: float, power: int = 1) -> NDArray:
-    f = measure.curvature
-    weighted = components * (measure.weights * (f / (1 + f * chi)) ** power)
-    return measure.alpha * weighted @ components.T
+def _plane(measure: LabelMeasure, chi: float, *, stationary: bool) -> tuple[NDArray, NDArray]:
+    r"""K in orthonormal components, and minus its derivative in chi.
+
+    Where the gradient vanishes the Hessian acts in the tangent space, whose only direction toward
+    the signal is :math:`u = (z - m ŷ)/\sqrt{1 - m^2}`, and the other directions of the measurements
+    are orthogonal to :math:`\ell'`. That adds to :math:`\alpha E[u^2 f/(1 + f\chi)]`
+
+    .. math:: \frac{\alpha}{\chi} \frac{E[u \ell'/(1 + f\chi)]^2}{E[\ell'^2/(1 + f\chi)]},
+
+    which is zero at zero overlap, where the force is odd in the field.
+    """
+    m, f = measure.overlap, measure.curvature
+    tangent = stationary and m != 0
+    if tangent:
+        components = (measure.z - m * measure.yhat)[None] / math.sqrt(1 - m * m)
+    else:
+        components = _components(measure)
+    ratio = f / (1 + f * chi)
+    weighted = measure.alpha * measure.weights * components
+    plane, fall = (weighted * ratio) @ components.T, (weighted * ratio**2) @ components.T
+    if tangent:
+        force, response = measure.loss.derivative(measure.y, measure.yhat), 1 / (1 + f * chi)
+        along, across = weighted[0] * force, measure.weights * force**2
+        b, c = along @ response, across @ response
+        b_fall, c_fall = along @ (response * ratio), across @ (response * ratio)
+        scale = measure.alpha * chi * c
+        plane = plane + b * b / scale
+        fall = fall + b * (2 * b_fall + b * (1 / chi - c_fall / c)) / scale
+    return plane, fall
 
 
-def squared_overlap(measure: LabelMeasure, chi: float) -> float:
+def squared_overlap(measure: LabelMeasure, chi: float, *, stationary: bool = False) -> float:
     """Squared overlap with the signal of an outlier's eigenvector; 0 where the bulk begins."""
-    components, f = _components(measure), measure.curvature
+    f, m = measure.curvature, measure.overlap
     slope = 1 / chi**2 - measure.alpha * float(measure.mean((f / (1 + f * chi)) ** 2))
     if not slope > 0:
         return 0.0
-    direction = np.linalg.eigh(_plane(measure, components, chi))[1][:, 0]
+    plane, fall = _plane(measure, chi, stationary=stationary)
+    direction = np.linalg.eigh(plane)[1][:, 0]
     # Residue of the resolvent: 1/(1 - dK/dz) along the direction, dK/dz = K'(chi)/z'(chi).
-    fall = direction @ _plane(measure, components, chi, power=2) @ direction / slope
-    return float(direction[0] ** 2 / (1 + fall))
+    residue = direction[0] ** 2 / (1 + direction @ fall @ direction / slope)
+    return float(residue * (1 - m * m) if stationary else residue)

@@ -68,6 +68,38 @@ def test_without_a_network(root: Path, tmp_path: Path) -> None:
     assert "pip could not reach its package index: check the network" in message
 
 
+def test_of_pips_settings_only_those_hold_that_say_where_packages_come_from(
+    root: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "pip.conf"
+    config.write_text(
+        "[global]\nindex-url = http://one/simple\nuser = true\ndry-run = true\nquiet = 3\n"
+        "[install]\nextra-index-url =\n    http://two/a b\n    http://three\ntarget = /elsewhere\n"
+    )
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    hostile = {"PIP_CONFIG_FILE": str(config), "PIP_USER": "1", "PIP_PREFIX": "/elsewhere"}
+    ran = subprocess.run(
+        [sys.executable, root / "tools" / "pip_sources.py"],
+        env=plain | hostile | {"PIP_TIMEOUT": "7", "PIP_PYTHON": "/none"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = ran.stdout.splitlines()
+    assert {"unset PIP_USER", "unset PIP_PREFIX", "unset PIP_PYTHON"} <= set(lines)
+    assert f"export PIP_CONFIG_FILE={os.devnull}" in lines
+    assert "export PIP_TIMEOUT=7" in lines
+    shell = subprocess.run(
+        ["sh", "-c", f'{ran.stdout}\nprintf %s "$PIP_INDEX_URL|$PIP_EXTRA_INDEX_URL"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shell.stdout.split("|")[0] == "http://one/simple"
+    assert "http://three" in shell.stdout
+    assert "elsewhere" not in ran.stdout
+
+
 @pytest.mark.slow
 def test_a_second_build_with_nothing_changed_takes_seconds(root: Path, html: Path) -> None:
     assert html.exists()

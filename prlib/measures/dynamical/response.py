@@ -13,19 +13,38 @@ The backward sweep :math:`p_t = f_t, \; p_k = f_k \sum_{j=k+1}^{t} R_w(j,k)\, p_
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numpy.typing import NDArray
+
+from prlib.system import compiled_folder
 
 LANES = 64
 """Paths of a tile, swept together: whole vector registers, a history that stays in cache."""
 
 # Contraction and reassociation let the compiler fuse and vectorise the sums; their order is
 # still fixed once compiled, so a seed gives the same digits whatever the number of threads.
-compiled = njit(nogil=True, cache=True, fastmath={"contract", "reassoc"})
+_inner = partial(njit, nogil=True, fastmath={"contract", "reassoc"})
 
 
-@compiled
+def compiled(function: Callable) -> Callable:
+    """Compile a function and keep it on disk, with all that it calls inside.
+
+    What it calls is not kept by itself: one such, linked into another, may be a stale one.
+    """
+    before, config.CACHE_DIR = config.CACHE_DIR, config.CACHE_DIR or compiled_folder()
+    try:
+        return _inner(cache=True)(function)
+    except RuntimeError:  # no folder to write to
+        return _inner()(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+@_inner()
 def _gather(memory: NDArray, p: NDArray, k: int, t: int, total: NDArray) -> None:
     # total_q = sum over j in [k + 4, t] of R(j, k + q) p_j for four rows q at once: a block of
     # four by four takes twelve passes through the cache for sixteen products.
@@ -59,7 +78,7 @@ def _gather(memory: NDArray, p: NDArray, k: int, t: int, total: NDArray) -> None
         j += 1
 
 
-@compiled
+@_inner()
 def _average(p: NDArray, share: NDArray, means: NDArray, squares: NDArray) -> None:
     for k in range(p.shape[0]):
         first = 0.0

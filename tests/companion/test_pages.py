@@ -1,0 +1,40 @@
+"""What the pages are given: both packages, floor by floor, and nothing left out."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from companion.sphinx.import_graph import PACKAGES, floors, picture
+from companion.sphinx.pages import API_MARK, ROOT, data_tables, floor_table, modules
+
+
+def test_every_module_is_in_the_reference_once():
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("api*.md")]
+    patterns = [
+        pattern for page in pages for mark in API_MARK.findall(page) for pattern in mark.split()
+    ]
+    for module in modules(ROOT):
+        held = [pattern for pattern in patterns if fnmatchcase(module.__name__, pattern)]
+        assert len(held) == 1, module.__name__
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_floors_are_those_of_the_contract(package):
+    rows = floors(ROOT, package)
+    drawn = picture(ROOT, package)
+    assert all(f">{name}</text>" in drawn for row in rows for name in row)
+    places = {name: number for number, row in enumerate(rows) for name in row}
+    listed = [line.split("`")[1] for line in floor_table(ROOT).splitlines()[2:]]
+    heights = [places[name.split(".")[1]] for name in listed if name.startswith(f"{package}.")]
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_a_spec_without_its_table_is_listed_as_such(tmp_path):
+    specs = tmp_path / "data" / "specs"
+    specs.mkdir(parents=True)
+    (specs / "planned.toml").write_text("# What is planned.\nseed = 1\n")
+    row = data_tables(tmp_path).splitlines()[-1]
+    assert row.startswith("| `planned` | What is planned. |")
+    assert "not yet" in row

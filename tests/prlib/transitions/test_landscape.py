@@ -1,0 +1,141 @@
+"""Lines and bands of minima, against values of an independent solution and against limits."""
+
+import math
+
+import numpy as np
+import pytest
+
+import prlib
+from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
+from prlib.parameters import ParameterError
+from prlib.transitions.landscape import alpha_minima, band, landscape
+from prlib.transitions.threshold_states import alpha_threshold, threshold_state
+
+
+@pytest.mark.parametrize(
+    ("a", "most", "low"),
+    [
+        (0.001, 3.5952, 4.0837),
+        (0.01, 3.7109, 4.2425),
+        (0.1, 4.2119, 4.8959),
+        (1.0, 5.8664, 6.8963),
+    ],
+)
+def test_minima_fall_toward_the_signal_before_threshold_states_do(a, most, low):
+    found, lowest = alpha_minima(a), alpha_minima(a, lowest=True)
+    assert found.alpha == pytest.approx(most, abs=6e-5)
+    assert lowest.alpha == pytest.approx(low, abs=6e-5)
+    assert found.alpha < lowest.alpha < alpha_threshold(a).alpha
+    assert max(found.error, lowest.error) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("alpha", "values"),
+    [
+        (3.0, (0.5233, 1.0314, 0.2713, 0.3180, 0.0935, 0.0460)),
+        (4.0, (0.3448, 0.3608, 0.1622, 0.5855, 0.6329, 0.0227)),
+    ],
+)
+def test_the_most_numerous_minima_are_marginal(alpha, values):
+    found = prlib.landscape(a=0.01, alpha=alpha)
+    names = ("chi", "s", "eta", "energy", "mu", "complexity")
+    np.testing.assert_allclose([getattr(found, name) for name in names], values, atol=6e-5)
+    assert found.x == 0
+    assert abs(found.left_edge) < 1e-10
+    assert found.edge_kind == "soft"
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(3.0, -0.0480), (4.0, -0.0245), (5.0, -0.0137)])
+def test_threshold_states_of_one_step_typically_do_not_exist(alpha, expected):
+    state = threshold_state(0.01, alpha)
+    found = landscape(0.01, alpha, energy=state.energy)
+    assert found.complexity == pytest.approx(expected, abs=1e-4)
+    assert found.complexity == pytest.approx(state.complexity, abs=1e-8)
+    assert found.mu == pytest.approx(state.mu, rel=1e-7)
+    assert found.x == pytest.approx(state.x, rel=1e-7)
+    assert band(0.01, alpha).energy_low > state.energy
+
+
+@pytest.mark.parametrize(("alpha", "last"), [(2.0, 0.8675), (2.5, 0.6697), (5.0, 0.1495)])
+def test_beyond_the_largest_overlap_no_minimum_is_left(alpha, last):
+    found = band(0.01, alpha)
+    assert found.overlap_max == pytest.approx(last, abs=6e-5)
+    assert landscape(0.01, alpha, last - 0.01).complexity > 0
+    assert landscape(0.01, alpha, last + 0.01).complexity < 0
+    with pytest.raises(ParameterError, match=r"no minima of .* exist there; their complexity is -"):
+        band(0.01, alpha, last + 0.01)
+
+
+def test_complexity_vanishes_at_the_ends_of_the_band():
+    found = band(0.01, 4.0)
+    low = landscape(0.01, 4.0, energy=found.energy_low)
+    assert abs(low.complexity) < 1e-7
+    assert low.bbp == pytest.approx(found.bbp_low, abs=1e-6)
+    assert landscape(0.01, 4.0).energy == pytest.approx(found.energy_high, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("loss", "alpha", "overlap"),
+    [
+        (NormalizedIntensity(0.01), 3.0, 0.0),
+        (NormalizedIntensity(0.01), 2.0, 0.5),
+        (NormalizedIntensity(0.001), 4.0, 0.0),
+        (NormalizedIntensity(1.0), 2.0, 0.0),
+        (NormalizedIntensity(100.0), 6.0, 0.0),
+        (Intensity(), 12.0, 0.0),
+        (Amplitude(0.2), 8.0, 0.0),
+        (PseudoHuber(0.3), 3.0, 0.3),
+        (Poisson(0.5), 5.0, 0.0),
+    ],
+    ids=repr,
+)
+def test_errors_cover_what_doubling_the_order_changes(loss, alpha, overlap):
+    found = landscape(loss, alpha, overlap)
+    best = landscape(loss, alpha, overlap, orders=(12, 18))
+    for name in ("complexity", "energy", "mu", "chi", "s", "eta", "lagrange", "bbp", "overlap2"):
+        moved = abs(getattr(best, name) - getattr(found, name))
+        assert moved <= getattr(found, f"{name}_error"), name
+
+
+@pytest.mark.slow
+def test_lines_are_smooth_over_five_decades():
+    values = np.geomspace(1e-3, 1e2, 26)
+    for lowest in (False, True):
+        lines = np.log([alpha_minima(float(a), lowest=lowest).alpha for a in values])
+        assert np.abs(np.diff(lines, 3)).max() < 0.01
+    last = alpha_minima(None).alpha
+    assert math.exp(lines[-1]) < alpha_minima(None, lowest=True).alpha
+    assert alpha_minima(100.0).alpha < last
+
+
+def test_many_measurements_leave_a_gaussian_landscape():
+    """Then the complexity no longer depends on alpha, and few labels are unlike normal ones."""
+    far, further = (landscape(1.0, alpha) for alpha in (1e6, 1e8))
+    assert far.complexity == pytest.approx(further.complexity, rel=0.03)
+    assert far.eta / far.chi == pytest.approx(further.eta / further.chi, rel=0.03)
+
+
+def test_the_sign_of_the_overlap_makes_no_difference():
+    assert landscape(0.01, 2.5, -0.4).complexity == landscape(0.01, 2.5, 0.4).complexity
+
+
+def test_annealed_labels_reach_lower():
+    held, annealed = (band(0.01, 4.0, labels=labels) for labels in ("held", "annealed"))
+    assert annealed.energy_low < held.energy_low
+    assert annealed.overlap_max > held.overlap_max
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"alpha": 1.0}, "alpha = 1: minima are followed down to alpha = 1.05"),
+        ({"alpha": 4.0, "overlap": 1.0}, "overlap = 1.0: must be a number in"),
+        ({"alpha": 4.0, "energy": -1}, "energy = -1: must be a finite number > 0"),
+        ({"alpha": 4.0, "energy": 1e-6}, "energy = 1e-06: no minima of .* are found there"),
+        ({"alpha": 4.0, "labels": "free"}, "labels = 'free': must be 'held' or 'annealed'"),
+    ],
+)
+def test_what_is_not_there_is_refused_in_one_line(arguments, message):
+    with pytest.raises(ParameterError, match=message) as caught:
+        landscape(0.01, **arguments)
+    assert "\n" not in str(caught.value)
