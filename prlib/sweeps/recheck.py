@@ -161,7 +161,8 @@ def _chosen(sweep: Sweep, rows: int, share: float) -> Iterator[tuple[Task | Theo
     # Twice, since a descent is made in both precisions.
     cost = {key: 2 * runs[0][0].seconds for key, runs in settings.items()}
     affordable = [key for key in settings if cost[key] <= share]
-    keys = affordable or [key for key in settings if cost[key] <= 4 * min(cost.values())]
+    cheap = [key for key in sorted(cost, key=cost.get) if cost[key] <= 4 * min(cost.values())]
+    keys = affordable or cheap
     for number in range(min(rows, sweep.runs)):
         key = keys[number * len(keys) // rows] if len(keys) >= rows else keys[number % len(keys)]
         runs = settings[key]
@@ -225,7 +226,9 @@ def _theory(task: TheoryTask, run: str, rows: Sequence[Row], *, affordable: bool
             if isinstance(value, str):
                 found.append((column, 0.0 if row[column] == value else math.inf, 0.0))
                 continue
-            error = row.get(f"{column}_error") or 0.0
+            # An error is not known better than to some percent itself.
+            error = abs(value or 0) if column.endswith("_error") else row.get(f"{column}_error")
+            error = error or 0.0
             accepted = SAMPLING * (0.0 if math.isnan(error) else error) + STEPS * abs(value or 0)
             found.append((column, _distance(row, again, column), accepted))
     return _worst(task, run, "whole" if affordable else "early", found)
