@@ -15,8 +15,9 @@ import nbformat
 import pandas as pd
 import pyarrow as pa
 
-from companion.claims.claim import MIME, Verdict
-from companion.claims.constrained_vs_random import plateau_claim
+from companion.claims.claim import MIME, Kind
+from companion.claims.constrained_vs_random import plateau
+from companion.claims.verdicts import Verdict
 from companion.ensembles import data_folder
 from companion.reexecution import FOLDER, notebooks
 from prlib.parameters import ParameterError
@@ -48,6 +49,8 @@ class Held:
         Whether it holds.
     quantity : str
         What the number is.
+    kind : {"physics", "check"}
+        Whether it is about the world, or about the code and the data.
     """
 
     id: str
@@ -58,6 +61,7 @@ class Held:
     source: str
     verdict: Verdict
     quantity: str = ""
+    kind: Kind = "physics"
 
 
 def verify(folder: Path = FOLDER, data: Path | None = None, *, again: int = 0) -> tuple[Held, ...]:
@@ -124,7 +128,8 @@ def _tables(data: Path) -> list[Held]:
             rows, problem = None, f": {error}"
         verdict: Verdict = "FAIL" if problem else "PASS"
         id_ = "-".join(["data", *spec.with_suffix("").parts])
-        found.append(Held(id_, statement + problem, rows, rows, rows, source, verdict, "rows"))
+        text = statement + problem
+        found.append(Held(id_, text, rows, rows, rows, source, verdict, "rows", "check"))
     return found
 
 
@@ -179,15 +184,13 @@ def _other_machine(data: Path) -> list[Held]:
             continue
         # A table that has grown since is compared in the runs that both have.
         base = ours[ours["run"].isin(again["run"])]
-        claim = plateau_claim(
-            id_,
+        statement = (
             f"no recovered fraction of data/{path.name} changes beyond its interval when "
             f"{len(again)} of its {len(ours)} runs are computed on {machines[0]} instead of "
-            f"{machines[1]}, where {_ended_otherwise(base, again)} end otherwise",
-            base,
-            again,
+            f"{machines[1]}, where {_ended_otherwise(base, again)} end otherwise"
         )
-        found.append(Held(**asdict(claim), source=source))
+        finding = asdict(plateau(base, again))
+        found.append(Held(id_, statement, source=source, kind="check", **finding))
     return found
 
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from companion.claims.claim import Evidence, within
+from companion.claims.claim import Row, evaluate, evidence
+from companion.claims.verdicts import within
 from companion.ensembles import data_folder
 from companion.reexecution import FOLDER, notebooks
 from companion.verification import OTHER_MACHINE, verify
@@ -44,8 +45,8 @@ def test_every_notebook_makes_claims_and_every_table_is_whole():
 
 
 def test_the_record_of_a_claim_is_the_claim():
-    claim = within("one", "a number above zero", 1.0, 0.0, float("inf"))
-    record = Evidence((claim,))._repr_mimebundle_()["application/vnd.companion.claims+json"]
+    row = Row("one", "a number above zero", lambda: within(1.0, 0.0, float("inf")))
+    record = evidence(evaluate([row]))._repr_mimebundle_()["application/vnd.companion.claims+json"]
     assert record["claims"] == [
         {
             "id": "one",
@@ -55,6 +56,7 @@ def test_the_record_of_a_claim_is_the_claim():
             "high": None,
             "verdict": "PASS",
             "quantity": "value",
+            "kind": "physics",
         }
     ]
 
