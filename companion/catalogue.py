@@ -63,25 +63,7 @@ class Published:
         return f"{_address('Documentation')}/notebooks/{self.notebook}.html#{self.id}"
 
     def file(self, kind: str, folder: Path = FOLDER) -> bytes:
-        """Return one of its files.
-
-        Parameters
-        ----------
-        kind : {"svg", "pdf", "png", "csv", "bib"}
-            The format.
-        folder : pathlib.Path
-            Where the executed notebooks lie.
-
-        Returns
-        -------
-        bytes
-            What the file holds.
-
-        Raises
-        ------
-        ParameterError
-            If there is no such format.
-        """
+        """Return one of its files, whose kind is one of `FORMATS`."""
         if kind not in FORMATS:
             raise ParameterError(f"format = {kind!r}: must be one of {', '.join(FORMATS)}")
         if kind == "bib":
@@ -96,17 +78,7 @@ class Published:
 
 
 def figures(folder: Path = FOLDER) -> tuple[Published, ...]:
-    """Return all figures of the book.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where the executed notebooks lie.
-
-    Returns
-    -------
-    tuple of Published
-        In the order of the book.
+    """Return all figures of the book, in its order.
 
     Examples
     --------
@@ -129,62 +101,15 @@ def figures(folder: Path = FOLDER) -> tuple[Published, ...]:
 
 
 def find_figure(figure_id: str, folder: Path = FOLDER) -> Published:
-    """Return one figure.
-
-    Parameters
-    ----------
-    figure_id : str
-        Its id.
-    folder : pathlib.Path
-        Where the executed notebooks lie.
-
-    Returns
-    -------
-    Published
-        The figure.
-
-    Raises
-    ------
-    ParameterError
-        If there is none of that id; the message names those there are.
-    """
+    """Return one figure, or raise a `ParameterError` that names those there are."""
     known = {figure.id: figure for figure in figures(folder)}
     if figure_id not in known:
         raise ParameterError(f"figure {figure_id!r}: must be one of {', '.join(known)}")
     return known[figure_id]
 
 
-def cite(figure_id: str, folder: Path = FOLDER) -> str:
-    """Return a BibTeX entry for a figure.
-
-    Parameters
-    ----------
-    figure_id : str
-        Its id.
-    folder : pathlib.Path
-        Where the executed notebooks lie.
-
-    Returns
-    -------
-    str
-        The entry: the companion, its version, and the figure with its address.
-    """
-    return bibtex(find_figure(figure_id, folder))
-
-
 def bibtex(figure: Published) -> str:
-    """Write the BibTeX entry of a figure.
-
-    Parameters
-    ----------
-    figure : Published
-        The figure.
-
-    Returns
-    -------
-    str
-        The entry.
-    """
+    """Write the BibTeX entry of a figure: the companion, its version, the figure's address."""
     facts = metadata("prlib")
     title = re.sub(r"\\\((.*?)\\\)", r"$\1$", figure.title)
     return "\n".join(
@@ -201,28 +126,14 @@ def bibtex(figure: Published) -> str:
 
 
 def save(figure_id: str, kind: str, out: Path, folder: Path = FOLDER) -> tuple[Path, Path]:
-    """Write a figure to a file, and its citation beside it.
+    """Write a figure to a file, and its citation beside it; return both paths.
 
-    Parameters
-    ----------
-    figure_id : str
-        Its id.
-    kind : {"svg", "pdf", "png", "csv", "bib"}
-        The format.
-    out : pathlib.Path
-        The folder; it is made if it is not there.
-    folder : pathlib.Path
-        Where the executed notebooks lie.
-
-    Returns
-    -------
-    figure, citation : pathlib.Path
-        The files.
+    The folder is made if it is not there.
 
     Raises
     ------
     ParameterError
-        If there is no such figure or format.
+        If there is no such figure or format, or the folder cannot be made.
     """
     figure = find_figure(figure_id, folder)
     contents = {one: figure.file(one, folder) for one in (kind, "bib")}

@@ -155,9 +155,13 @@ def data_tables(root: Path) -> str:
         comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
         what = typeset(" ".join(line.lstrip("# ") for line in comment), "markdown")
         found = root / "data" / folder / path.name
+        name = (folder / path.stem).as_posix()
+        if not found.exists():
+            rows.append(f"| `{name}` | {what} | | | not yet: `make data` computes it |")
+            continue
         record, about = tomllib.loads(found.read_text(encoding="utf-8")), facts(found)
         rows.append(
-            f"| `{(folder / path.stem).as_posix()}` | {what} | {record['rows']:,} | "
+            f"| `{name}` | {what} | {record['rows']:,} | "
             f"{record['core_seconds'] / 60:.0f} min "
             f"| {about['finished'][:10]}, commit `{about['commit'][:7]}` |"
         )

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from prlib.descent.instance import HOLD, Descent, descend_starts, instance
 from prlib.descent.starts import Start, as_start
+from prlib.descent.threads import one_blas_thread
 from prlib.losses import Loss, as_loss
 from prlib.parameters import ParameterError, check, check_measurements
 from prlib.schemes import GradientFlow, Scheme, as_scheme
@@ -121,6 +122,7 @@ class Task:
         start = (as_start("random"),)
         descend_starts(self.loss, 2.0, 8, start, 1e-3, 0, dtype=self.dtype, scheme=self.scheme)
 
+    @one_blas_thread()
     def rows(self, until: float | None = None) -> list[dict[str, Any]]:
         """Run it: one row a start, or one an observation, with the columns of its grid's schema.
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from companion.sphinx.import_graph import PACKAGES, floors, picture
-from companion.sphinx.pages import API_MARK, ROOT, floor_table, modules
+from companion.sphinx.pages import API_MARK, ROOT, data_tables, floor_table, modules
 
 
 def test_every_module_is_in_the_reference_once():
@@ -29,3 +29,12 @@ def test_the_floors_are_those_of_the_contract(package):
     listed = [line.split("`")[1] for line in floor_table(ROOT).splitlines()[2:]]
     heights = [places[name.split(".")[1]] for name in listed if name.startswith(f"{package}.")]
     assert heights == sorted(heights, reverse=True)
+
+
+def test_a_spec_without_its_table_is_listed_as_such(tmp_path):
+    specs = tmp_path / "data" / "specs"
+    specs.mkdir(parents=True)
+    (specs / "planned.toml").write_text("# What is planned.\nseed = 1\n")
+    row = data_tables(tmp_path).splitlines()[-1]
+    assert row.startswith("| `planned` | What is planned. |")
+    assert "not yet" in row

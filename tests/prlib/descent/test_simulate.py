@@ -100,6 +100,20 @@ def test_starts_of_one_seed_are_paired():
     assert len({end.start_overlap for end in ends}) == 3
 
 
+def test_an_instance_depends_on_seed_n_and_m_and_on_nothing_else():
+    problem, point = instance(0.01, 3.0, 20, 1)
+    for other in (
+        instance("poisson(background=1)", 3.0, 20, 1, np.float64),
+        instance(1, 3.01, 20, 1),
+    ):
+        assert np.array_equal(other[0].X.astype(np.float32), problem.X)
+        assert np.array_equal(other[1], point)
+    # Fewer measurements of one seed are others, not the first of the same.
+    for other in (instance(0.01, 2.0, 20, 1), instance(0.01, 3.0, 20, 2)):
+        assert not np.any(problem.X[: other[0].m] == other[0].X)
+        assert not np.any(other[1] == point)
+
+
 def test_the_optimal_start_knows_more_than_the_spectral_one():
     overlaps = np.array(
         [
@@ -205,6 +219,18 @@ def test_gradient_descent_is_recorded_after_whole_steps(drawn):
     assert path.step.smallest == path.step.largest == 0.001
     with pytest.raises(ParameterError, match=r"time = 0.01: must be at least one step of descent"):
         descend(problem, point, time=0.01, scheme="descent(step=0.1)")
+
+
+@pytest.mark.parametrize("step", [0.1, 0.01, 0.003])
+def test_gradient_descent_takes_no_step_too_many(step):
+    problem, point = instance(10.0, 3.0, 8, 0, np.float64)
+    times = step * np.arange(1, 3001)
+    settings = {"scheme": f"descent(step={step})", "success": None, "stationary": 0.0}
+    path = descend(problem, point, time=3000 * step, times=times[::7], **settings)
+    once = descend(problem, point, time=3000 * step, **settings)
+    # Sums of a step that is no binary fraction are off by rounding, by then in the last digits.
+    assert path.steps == once.steps == 3000
+    assert len(path.time) == len(times[::7]) + 2
 
 
 def test_small_steps_of_descent_are_the_flow(drawn):
