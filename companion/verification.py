@@ -7,6 +7,7 @@ the tables of ``data/`` that they rest on are checked against their records here
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,12 +15,13 @@ import nbformat
 import pandas as pd
 import pyarrow as pa
 
-from companion.claims.claim import MIME, Verdict
-from companion.claims.constrained_vs_random import plateau_claim
+from companion.claims.claim import MIME, Kind
+from companion.claims.constrained_vs_random import plateau
+from companion.claims.verdicts import Verdict
 from companion.ensembles import data_folder
 from companion.reexecution import FOLDER, notebooks
 from prlib.parameters import ParameterError
-from prlib.sweeps import Sweep, SweepError
+from prlib.sweeps import Sweep, SweepError, recheck
 from prlib.sweeps.data import THEORY, facts
 from prlib.sweeps.store import Store, record_of
 
@@ -47,6 +49,8 @@ class Held:
         Whether it holds.
     quantity : str
         What the number is.
+    kind : {"physics", "check"}
+        Whether it is about the world, or about the code and the data.
     """
 
     id: str
@@ -57,13 +61,21 @@ class Held:
     source: str
     verdict: Verdict
     quantity: str = ""
+    kind: Kind = "physics"
 
 
-def verify(folder: Path = FOLDER, data: Path | None = None) -> tuple[Held, ...]:
+def verify(folder: Path = FOLDER, data: Path | None = None, *, again: int = 0) -> tuple[Held, ...]:
     """Gather the claims of all notebooks, and check the tables of results.
 
-    They come in the order of the book, then one a table, then one a table that was computed again
-    on another processor.
+    They come in the order of the book, then one a table, then one a table whose runs were
+    computed on another processor too, then one a table of which some runs are computed now.
+
+    Parameters
+    ----------
+    folder, data : pathlib.Path
+        Where the executed notebooks and the tables lie.
+    again : int
+        How many runs of each table to compute again.
 
     Examples
     --------
@@ -71,7 +83,8 @@ def verify(folder: Path = FOLDER, data: Path | None = None) -> tuple[Held, ...]:
     True
     """
     data = data or data_folder()
-    return (*_claims(folder), *_tables(data), *_other_machine(data))
+    computed = _computed_again(data, again) if again else ()
+    return (*_claims(folder), *_tables(data), *_other_machine(data), *computed)
 
 
 def _claims(folder: Path) -> list[Held]:
@@ -115,7 +128,35 @@ def _tables(data: Path) -> list[Held]:
             rows, problem = None, f": {error}"
         verdict: Verdict = "FAIL" if problem else "PASS"
         id_ = "-".join(["data", *spec.with_suffix("").parts])
-        found.append(Held(id_, statement + problem, rows, rows, rows, source, verdict, "rows"))
+        text = statement + problem
+        found.append(Held(id_, text, rows, rows, rows, source, verdict, "rows", "check"))
+    return found
+
+
+def _computed_again(data: Path, runs: int) -> list[Held]:
+    found = []
+    for folder in (data, data / THEORY, data / OTHER_MACHINE):
+        for path in sorted(folder.glob("*.parquet")):
+            name = path.relative_to(data).with_suffix("")
+            source = f"data/{path.relative_to(data).as_posix()}"
+            id_ = "-".join(["again", *name.parts]).replace("_", "-")
+            statement = f"runs of {source}, computed again, give what it holds"
+            try:
+                checked = recheck(path, runs)
+            except (ParameterError, SweepError) as error:
+                text = f"{statement}: {error}"
+                found.append(Held(id_, text, None, None, None, source, "FAIL"))
+                continue
+            worst = max(checked, key=lambda one: (not one.holds, one.distance))
+            extents = Counter(one.extent for one in checked)
+            told = ", ".join(f"{count} {extent}" for extent, count in extents.items())
+            text = (
+                f"{len(checked)} {statement} ({told}), as far as rounding lets it: the farthest is "
+                f"{worst.column} with {worst.title}"
+            )
+            verdict: Verdict = "PASS" if worst.holds else "FAIL"
+            ends = (worst.distance, 0.0, worst.accepted)
+            found.append(Held(id_, text, *ends, source, verdict, "distance"))
     return found
 
 
@@ -143,15 +184,13 @@ def _other_machine(data: Path) -> list[Held]:
             continue
         # A table that has grown since is compared in the runs that both have.
         base = ours[ours["run"].isin(again["run"])]
-        claim = plateau_claim(
-            id_,
+        statement = (
             f"no recovered fraction of data/{path.name} changes beyond its interval when "
             f"{len(again)} of its {len(ours)} runs are computed on {machines[0]} instead of "
-            f"{machines[1]}, where {_ended_otherwise(base, again)} end otherwise",
-            base,
-            again,
+            f"{machines[1]}, where {_ended_otherwise(base, again)} end otherwise"
         )
-        found.append(Held(**asdict(claim), source=source))
+        finding = asdict(plateau(base, again))
+        found.append(Held(id_, statement, source=source, kind="check", **finding))
     return found
 
 

@@ -1,1 +1,1 @@
-"""Estimators of the book: fits against size, and recovery predicted from theory."""
+"""Estimators: what tables of runs and of theory say, with errors."""

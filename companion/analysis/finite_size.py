@@ -10,7 +10,9 @@ up to one constant c of order one, the overlap from which there is no return.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,17 @@ from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import erfc, erfcinv, xlog1py, xlogy
 
+from companion.analysis.dynamics import at_times
+from companion.analysis.half_points import near_half
+from companion.analysis.intervals import mean_interval
 from prlib.parameters import ParameterError
+from prlib.sweeps import rates
+
+DRAWS = 200
+"""Bootstrap copies behind each interval of a prediction."""
+
+LINEAR = 0.05
+"""V/N up to which the overlap counts as small."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +46,8 @@ class Growth:
         Measurements per dimension, rising.
     log_variance, error : ndarray, shape (K,)
         Logarithm of the largest V up to that time, and its standard error.
+    sources : tuple
+        Names of the tables that it was read from.
 
     Examples
     --------
@@ -46,65 +60,38 @@ class Growth:
     alphas: NDArray[np.float64]
     log_variance: NDArray[np.float64]
     error: NDArray[np.float64]
+    sources: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, theory: pd.DataFrame, time: float) -> Growth:
-        """Read it off runs of the theory.
+        """Read it off runs of the theory; those that end earlier are left out.
 
-        Parameters
-        ----------
-        theory : pandas.DataFrame
-            From `companion.ensembles.theory_runs`; runs that end earlier are left out.
-        time : float
-            Flow time.
-
-        Returns
-        -------
-        Growth
-            Between recorded times V is a power of time.
+        Between recorded times V is a power of time.
         """
         rows = []
-        for alpha, course in theory[theory["t"] > 0].groupby("alpha"):
-            if course["t"].max() < time * (1 - 1e-9):
+        for alpha, run in theory[theory["t"] > 0].groupby("alpha"):
+            if run["t"].max() < time * (1 - 1e-9):
                 continue
-            t, log_v = np.log(course["t"]), np.log(course["variance"].cummax())
-            relative = course["variance_error"] / course["variance"]
+            t, log_v = np.log(run["t"]), np.log(run["variance"].cummax())
+            relative = run["variance_error"] / run["variance"]
             at = np.log(time)
             rows.append((alpha, np.interp(at, t, log_v), np.interp(at, t, relative)))
         alphas, log_variance, error = np.array(rows).T
-        return cls(time, alphas, log_variance, error)
+        return cls(time, alphas, log_variance, error, _tables(theory))
 
     def variance(self, alpha: ArrayLike) -> NDArray[np.float64]:
-        """Interpolate V, monotone and smooth in alpha.
-
-        Parameters
-        ----------
-        alpha : array_like
-            Measurements per dimension; NaN comes back outside the range of the runs.
-
-        Returns
-        -------
-        ndarray
-            V.
-        """
+        """Interpolate V, monotone and smooth in alpha; NaN outside the range of the runs."""
         curve = PchipInterpolator(self.alphas, self.log_variance, extrapolate=False)
         return np.exp(curve(alpha))
 
     def moved(self, rng: np.random.Generator) -> Growth:
-        """Draw one that differs within its errors.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        Growth
-            A bootstrap copy.
-        """
+        """Draw a bootstrap copy, which differs within the errors."""
         noise = self.error * rng.standard_normal(len(self.error))
-        return Growth(self.time, self.alphas, self.log_variance + noise, self.error)
+        return replace(self, log_variance=self.log_variance + noise)
+
+
+def _tables(theory: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(theory["source"].unique()) if "source" in theory else ()
 
 
 def recovery_probability(n: ArrayLike, variance: ArrayLike, constant: float) -> NDArray[np.float64]:
@@ -182,22 +169,7 @@ def fit_constant(table: pd.DataFrame, growth: Growth) -> tuple[float, float]:
 
 
 def half_point_at(n: ArrayLike, growth: Growth, constant: float) -> NDArray[np.float64]:
-    """Predict the alpha at which half the descents recover.
-
-    Parameters
-    ----------
-    n : array_like
-        Dimensions.
-    growth : Growth
-        V at the time of interest.
-    constant : float
-        The constant c.
-
-    Returns
-    -------
-    ndarray
-        NaN where it lies outside the alphas of `growth`.
-    """
+    """Predict the alpha at which half the descents recover; NaN outside those of `growth`."""
     needed = np.log(np.asarray(n, dtype=float) * constant**2 / (2 * erfcinv(0.5) ** 2))
     curve = PchipInterpolator(growth.alphas, growth.log_variance)
     low, high = growth.alphas[[0, -1]]
@@ -208,3 +180,112 @@ def half_point_at(n: ArrayLike, growth: Growth, constant: float) -> NDArray[np.f
         return float(brentq(lambda alpha: curve(alpha) - level, low, high))
 
     return np.array([solve(level) for level in np.atleast_1d(needed)])
+
+
+def by_time(table: pd.DataFrame, time: float) -> pd.DataFrame:
+    """Count as recovered only the runs that had by a time, no later than their limit."""
+    return table.assign(recovered=table["recovered"] & (table["time"] <= time))
+
+
+def fitted_constant(
+    table: pd.DataFrame, growth: Growth, seen: Sequence[int]
+) -> tuple[float, float]:
+    """Estimate the constant from the runs near the half points of some sizes."""
+    return fit_constant(near_half(table[table["n"].isin(seen)]), growth)
+
+
+def constants(table: pd.DataFrame, growth: Growth) -> pd.DataFrame:
+    """Estimate the constant that would fit the runs of each single size: c, standard error."""
+    rows = {}
+    for n in sorted(table["n"].unique()):
+        with contextlib.suppress(ParameterError):  # no alpha of this size is near its half point
+            rows[n] = fitted_constant(table, growth, [n])
+    return pd.DataFrame(rows, index=["c", "standard error"]).T.rename_axis("N")
+
+
+def predicted_halves(
+    growth: Growth, constant: tuple[float, float], sizes: ArrayLike, seed: int = 0
+) -> pd.DataFrame:
+    """Predict half points with the errors of the theory's sampling and of its constant.
+
+    Parameters
+    ----------
+    growth, constant, sizes
+        V against alpha; c and its standard error; dimensions.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n, half, low, high (95 %): NaN where the theory was not run.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [half_point_at(sizes, *_copy(growth, constant, rng)) for _ in range(DRAWS)]
+    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+    half = half_point_at(sizes, growth, constant[0])
+    return pd.DataFrame({"n": sizes, "half": half, "low": low, "high": high})
+
+
+def predicted_rate(
+    growth: Growth, constant: tuple[float, float], n: int, alpha: float
+) -> tuple[float, float, float]:
+    """Predict a recovered fraction, with the 95 % interval of the errors of V and c."""
+    rng = np.random.default_rng(n)
+    copies = (_copy(growth, constant, rng) for _ in range(DRAWS))
+    drawn = [recovery_probability(n, moved.variance(alpha), c) for moved, c in copies]
+    rate = recovery_probability(n, growth.variance(alpha), constant[0])
+    return (float(rate), *map(float, np.percentile(drawn, [2.5, 97.5])))
+
+
+def _copy(
+    growth: Growth, constant: tuple[float, float], rng: np.random.Generator
+) -> tuple[Growth, float]:
+    return growth.moved(rng), constant[0] + constant[1] * rng.standard_normal()
+
+
+def compared_rates(
+    growth: Growth, constant: tuple[float, float], table: pd.DataFrame
+) -> pd.DataFrame:
+    """Compare predicted and simulated rates: n, alpha, runs, mean, low, high, predicted."""
+    found = rates(table, by=["n", "alpha"]).rename(columns={"rate": "mean"})
+    variance = growth.variance(found["alpha"])
+    return found.assign(predicted=recovery_probability(found["n"], variance, constant[0]))
+
+
+def small_fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> pd.DataFrame:
+    """Compare N times the mean square overlap with V, while the overlap is small.
+
+    Parameters
+    ----------
+    theory, observed : pandas.DataFrame
+        Runs of the dynamical theory; observations of random starts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By alpha: n, time (the last observed at which V is below `LINEAR` N), mean, error, count,
+        variance, variance_error.
+    """
+    rows = {}
+    for alpha, found in observed.groupby("alpha"):
+        run = theory[theory["alpha"] == alpha]
+        if run.empty:
+            continue
+        n = int(found["n"].iloc[0])
+        times = np.array(sorted(t for t in found["time"].unique() if 0 < t <= run["t"].max()))
+        value, error = at_times(run, "variance", times)
+        small = np.flatnonzero(value < LINEAR * n)
+        if not len(small):
+            continue
+        last = small[-1]
+        squares = found.assign(square=n * found["abs_overlap"] ** 2)
+        mean = mean_interval(squares, "time", "square").loc[times[last]]
+        rows[alpha] = {
+            "n": n,
+            "time": times[last],
+            **mean[["mean", "error", "count"]],
+            "variance": value[last],
+            "variance_error": error[last],
+        }
+    return pd.DataFrame.from_dict(rows, "index")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +22,6 @@ The last has no limit at infinite N: it is what the others are held against."""
 
 _NEAR = 1e-5
 """Step of the derivative in the power."""
-
-REACH = 0.5
-"""Distance in alpha from the half point within which runs are fitted: a logistic curve describes
-the middle of a rise and not its tails."""
 
 POWERS = (0.05, 2.0)
 """Range of the power p: below, a power law is a logarithm; above, it is gone at the second size."""
@@ -65,34 +61,12 @@ class Scaling:
     runs: int
 
     def half_point(self, n: ArrayLike) -> NDArray[np.float64]:
-        """Return the half point at given sizes.
-
-        Parameters
-        ----------
-        n : array_like
-            Dimensions.
-
-        Returns
-        -------
-        ndarray
-            Alpha at which half the runs recover.
-        """
+        """Return the alpha at which half the runs recover, at given dimensions."""
         term = FORMS[self.form][1](np.asarray(n, dtype=float), self.power)
         return self.limit + self.amplitude * term
 
     def probability(self, n: ArrayLike, alpha: ArrayLike) -> NDArray[np.float64]:
-        """Return the probability that a run recovers.
-
-        Parameters
-        ----------
-        n, alpha : array_like
-            Dimension and measurements per dimension.
-
-        Returns
-        -------
-        ndarray
-            The probability.
-        """
+        """Return the probability that a run recovers."""
         n = np.asarray(n, dtype=float)
         steepness = np.exp(self.slope[0] + self.slope[1] * np.log(n))
         return expit(steepness * (np.asarray(alpha) - self.half_point(n)))
@@ -104,14 +78,9 @@ def fit_scaling(table: pd.DataFrame, form: str) -> Scaling:
     Parameters
     ----------
     table : DataFrame
-        Rows of a sweep, of one a and one start.
+        Runs of one loss and one start, near their half points.
     form : str
         A name in `FORMS`.
-
-    Returns
-    -------
-    Scaling
-        The fit.
 
     Examples
     --------
@@ -123,40 +92,6 @@ def fit_scaling(table: pd.DataFrame, form: str) -> Scaling:
     True
     """
     return _fit(_cells(table), form)
-
-
-def near_half(table: pd.DataFrame, reach: float = REACH) -> pd.DataFrame:
-    """Keep the runs near the place where half of them recover.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of a sweep, of one a.
-    reach : float
-        Distance in alpha.
-
-    Returns
-    -------
-    DataFrame
-        Of each start and size the runs within `reach` of where the recovered fraction, made to
-        rise, passes one half on straight lines between the alphas; none where it does not.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"n": 8, "start": "random", "alpha": [1.0, 2.0, 3.0]})
-    >>> table["recovered"] = [False, True, True]
-    >>> near_half(table, reach=0.6)["alpha"].tolist()
-    [1.0, 2.0]
-    """
-    kept = []
-    for _, found in table.groupby(["start", "n"], sort=False):
-        rate = found.groupby("alpha")["recovered"].mean().cummax()
-        if rate.iloc[0] < 0.5 <= rate.iloc[-1]:
-            after = int(np.argmax(rate.to_numpy() >= 0.5))
-            ends = rate.iloc[after - 1 : after + 1]
-            place = np.interp(0.5, ends.to_numpy(), ends.index.to_numpy())
-            kept.append(found[(found["alpha"] - place).abs() <= reach])
-    return pd.concat(kept, ignore_index=True) if kept else table.iloc[:0]
 
 
 def predict(
@@ -204,11 +139,6 @@ def predict(
 def held_out(table: pd.DataFrame) -> pd.DataFrame:
     """Score each form on sizes that its fit has not seen, one size at a time.
 
-    Parameters
-    ----------
-    table : DataFrame
-        See `fit_scaling`.
-
     Returns
     -------
     DataFrame
@@ -230,6 +160,35 @@ def held_out(table: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def all_fits(table: pd.DataFrame, starts: Sequence[str]) -> dict[str, list[Scaling]]:
+    """Fit every form to every start, in the order of `FORMS`."""
+    return {
+        start: [fit_scaling(table[table["start"] == start], form) for form in FORMS]
+        for start in starts
+    }
+
+
+def unseen_scores(table: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
+    """Sum the scores of `held_out` over the sizes: a row a start, a column a form."""
+    scores = {
+        start: held_out(table[table["start"] == start]).groupby("form")["score"].sum()
+        for start in starts
+    }
+    return pd.DataFrame(scores).T
+
+
+def predictions(table: pd.DataFrame, starts: Sequence[str], n: int, seed: int) -> pd.DataFrame:
+    """Predict the half points of a size that was not run: start, form, n, half, low, high."""
+    rows = []
+    for start in starts:
+        for form in FORMS:
+            rng = np.random.default_rng([seed, n])
+            rows.append(
+                (start, form, n, *predict(table[table["start"] == start], form, n, rng=rng))
+            )
+    return pd.DataFrame(rows, columns=["start", "form", "n", "half", "low", "high"])
 
 
 def _cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -272,7 +231,6 @@ def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling
 
     bounds = [(None, None), (None, None), (-3, 4), (-2, 2)] + ([POWERS] if free else [])
     centre = float(np.average(alpha, weights=runs))
-    powers = ((0.1, 0.8) if near is None else (near.power,)) if free else (0.0,)
     if near is None:
         # Where the power is free the likelihood may have more than one maximum.
         powers = (0.1, 0.8) if free else (0.0,)

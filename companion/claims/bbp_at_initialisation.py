@@ -2,150 +2,146 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
-from companion.claims.claim import Claim, agrees, rises, within
-from companion.ensembles import mean_interval
+from companion.analysis.intervals import first_less_last, mean_interval
+from companion.claims.claim import Row
+from companion.claims.verdicts import Finding, agrees, rises, within
 from prlib.losses import Loss
-from prlib.measures import initial
+from prlib.measures import LabelMeasure, initial
 from prlib.spectra.bulk import edge_scale, left_edge
-from prlib.spectra.outlier import outlier
-from prlib.transitions import alpha_init
+from prlib.spectra.outlier import bbp, outlier
+from prlib.transitions import InitialTransition
 
 TRACY_WIDOM_MEAN = 1.2065335745820
 """Mean of minus a Tracy-Widom variable of real matrices: F. Bornemann, arXiv:0904.1581, table 4."""
 
+BATCHES, SAMPLES = 100, 10_000
+"""Batches of sampled labels and fields that check the quadrature, and samples a batch."""
 
-def initialisation_claims(
-    name: str, loss: Loss, rows: pd.DataFrame, seed: int, samples: int = 1_000_000
-) -> list[Claim]:
-    """Hold the theory of a random start against samples and simulated Hessians.
-
-    Parameters
-    ----------
-    name : str
-        Prefix of the claims' names.
-    loss : Loss
-        The loss.
-    rows : pandas.DataFrame
-        Simulated lowest eigenpairs, from `companion.ensembles.start_spectra`.
-    seed : int
-        Seed of the samples.
-    samples : int
-        Labels and fields drawn to check the quadrature.
-
-    Returns
-    -------
-    list of Claim
-        The transition's number by quadrature and by sampling, the outlier and its overlap above
-        it, and below it the lowest eigenvalue and its fading overlap at a soft edge, the overlap
-        that the states' own laws predict at a hard one.
-    """
-    low, high = rows["alpha"].min(), rows["alpha"].max()
-    claims = [_quadrature(name, loss), *_sampled(name, loss, seed, samples)]
-    if outlier(initial(loss, high)) is not None:
-        claims += _outlier(name, loss, rows[rows["alpha"] == high])
-    below = rows[rows["alpha"] < 0.9 * alpha_init(loss).alpha]
-    if not below.empty:
-        lowest = below[below["alpha"] == low]
-        hard = left_edge(initial(loss, low)).kind == "hard"
-        claims += (
-            [_own_law(name, below)] if hard else [_blind(name, below), _edge(name, loss, lowest)]
-        )
-    return claims
+Found = tuple[dict, Finding] | None
 
 
-def _quadrature(name: str, loss: Loss) -> Claim:
-    transition = alpha_init(loss)
-    return within(
-        f"{name}-alpha-init",
-        f"theory puts alpha_init at {transition.alpha:.4f}, with a {transition.edge_kind} edge",
-        transition.error,
-        0.0,
-        5e-5,
-        "error estimate of the quadrature",
-    )
+def _quadrature(transition: InitialTransition) -> Found:
+    fields = {"alpha": transition.alpha, "edge": transition.edge_kind}
+    return fields, within(transition.error, 0.0, 5e-5, "error estimate of the quadrature")
 
 
-def _sampled(name: str, loss: Loss, seed: int, samples: int) -> list[Claim]:
-    transition = alpha_init(loss)
-    rng = np.random.default_rng(seed)
-    y, yhat = rng.standard_normal((2, samples))
+def _sampled(loss: Loss, transition: InitialTransition, seed: int) -> Finding:
     # At a hard edge the sampled integrand has its pole on the border of the support, where the
     # mean still exists: the same formula serves.
-    x = loss.curvature(y, yhat) * transition.chi
-    bbp = (1 - y**2) * x / (1 + x)
-    return [
-        agrees(
-            f"{name}-monte-carlo",
-            "sampled labels and fields give the same transition",
-            float(bbp.mean()),
-            float(bbp.std() / np.sqrt(samples)),
-            1 / transition.alpha,
-            "1 / alpha_init",
-        )
-    ]
+    rng = np.random.default_rng(seed)
+    weights = np.full(SAMPLES, 1 / SAMPLES)
+    means = []
+    for _ in range(BATCHES):
+        y, yhat = rng.standard_normal((2, SAMPLES))
+        law = LabelMeasure(loss, 1.0, y, y, yhat, weights, 0.0, loss.curvature_floor)
+        means.append(bbp(law, transition.chi))
+    error = np.std(means, ddof=1) / math.sqrt(BATCHES)
+    return agrees(np.mean(means), error, 1 / transition.alpha, BATCHES, "1 / alpha_init")
 
 
-def _outlier(name: str, loss: Loss, rows: pd.DataFrame) -> list[Claim]:
-    alpha, n = rows["alpha"].iloc[0], rows["n"].max()
-    theory = outlier(initial(loss, alpha))
-    claims = []
-    for column, expected, what in (
-        ("lowest", theory.position + initial(loss, alpha).mu, "lowest eigenvalue of H + mu"),
-        ("overlap2", theory.overlap2, "squared overlap with the signal"),
-    ):
-        found = mean_interval(rows, "n", column).loc[n]
-        statement = f"at alpha = {alpha:.3g} the {what} is {expected:.3g}"
-        claims.append(
-            agrees(f"{name}-{column}", statement, found["mean"], found["error"], expected)
-        )
-    return claims
+def _above(column: str) -> Callable[[Loss, pd.DataFrame], Found]:
+    def estimator(loss: Loss, rows: pd.DataFrame) -> Found:
+        alpha, n = rows["alpha"].max(), rows["n"].max()
+        law = initial(loss, alpha)
+        theory = outlier(law)
+        if theory is None:
+            return None
+        expected = {"lowest": theory.position + law.mu, "overlap2": theory.overlap2}[column]
+        found = mean_interval(rows[rows["alpha"] == alpha], "n", column).loc[n]
+        fields = {"alpha": alpha, "expected": expected}
+        return fields, agrees(found["mean"], found["error"], expected, found["count"])
+
+    return estimator
 
 
-def _blind(name: str, rows: pd.DataFrame) -> Claim:
-    # In logarithms: squared overlaps of a vector without preference scatter over decades.
-    smallest, largest = rows["n"].min(), rows["n"].max()
-    found = mean_interval(rows.assign(log=np.log(rows["overlap2"])), "n", "log")
-    return rises(
-        f"{name}-blind",
-        f"up to alpha = {rows['alpha'].max():.3g} the overlap fades from N = {smallest} "
-        f"to N = {largest}",
-        found.loc[smallest, "mean"] - found.loc[largest, "mean"],
-        float(np.hypot(found.loc[smallest, "error"], found.loc[largest, "error"])),
-    )
+def _below(rows: pd.DataFrame, transition: InitialTransition) -> pd.DataFrame:
+    return rows[rows["alpha"] < 0.9 * transition.alpha]
 
 
-def _own_law(name: str, rows: pd.DataFrame) -> Claim:
+def _hard(loss: Loss, rows: pd.DataFrame) -> bool:
+    return left_edge(initial(loss, rows["alpha"].min())).kind == "hard"
+
+
+def _own_law(loss: Loss, rows: pd.DataFrame, transition: InitialTransition) -> Found:
     # The bulk thins out exponentially toward a hard edge: at any size that can be simulated its
     # last eigenvalues lie far inside, and an outlier stands out long before alpha_init. What
     # predicts it is the law of the state itself, whose edge is where its labels end.
-    alpha, n = rows["alpha"].max(), rows["n"].max()
-    found = rows[(rows["alpha"] == alpha) & (rows["n"] == n)]
+    below = _below(rows, transition)
+    if below.empty or not _hard(loss, rows):
+        return None
+    found = below[(below["alpha"] == below["alpha"].max()) & (below["n"] == below["n"].max())]
     excess = found["overlap2"] - found["predicted_overlap2"]
-    return agrees(
-        f"{name}-own-law",
-        f"at alpha = {alpha:.3g}, below alpha_init, the overlap is the one that each state's own "
-        "law of labels and fields predicts",
-        float(excess.mean()),
-        float(excess.sem()),
-        0.0,
-    )
+    fields = {"alpha": below["alpha"].max()}
+    return fields, agrees(excess.mean(), excess.sem(), 0.0, len(excess))
 
 
-def _edge(name: str, loss: Loss, rows: pd.DataFrame) -> Claim:
-    alpha, n = rows["alpha"].iloc[0], rows["n"].max()
-    measure = initial(loss, alpha)
-    edge = left_edge(measure)
-    largest = rows[rows["n"] == n]
-    unit = edge_scale(measure, edge) * n ** (-2 / 3)
+def _blind(loss: Loss, rows: pd.DataFrame, transition: InitialTransition) -> Found:
+    below = _below(rows, transition)
+    if below.empty or _hard(loss, rows):
+        return None
+    # In logarithms: squared overlaps of a vector without preference scatter over decades.
+    lost = first_less_last(below.assign(log=np.log(below["overlap2"])), "n", "log")
+    sizes = {"smallest": below["n"].min(), "largest": below["n"].max()}
+    return {"alpha": below["alpha"].max(), **sizes}, rises(*lost)
+
+
+def _edge(loss: Loss, rows: pd.DataFrame, transition: InitialTransition) -> Found:
+    alpha, n = rows["alpha"].min(), rows["n"].max()
+    if _below(rows, transition).empty or _hard(loss, rows):
+        return None
+    law = initial(loss, alpha)
+    largest = rows[(rows["alpha"] == alpha) & (rows["n"] == n)]
+    unit = edge_scale(law, left_edge(law)) * n ** (-2 / 3)
     gap = (largest["lowest"] - largest["empirical_edge"]) / unit
-    return agrees(
-        f"{name}-edge",
-        f"at alpha = {alpha:.3g} the lowest eigenvalue lies above the edge by the mean of the "
+    return {"alpha": alpha}, agrees(gap.mean(), gap.sem(), TRACY_WIDOM_MEAN, len(gap))
+
+
+CLAIMS = (
+    Row(
+        "{name}-alpha-init",
+        "theory puts alpha_init at {alpha:.4f}, with a {edge} edge",
+        _quadrature,
+        "check",
+    ),
+    Row(
+        "{name}-monte-carlo",
+        "sampled labels and fields give the same transition",
+        _sampled,
+        "check",
+    ),
+    Row(
+        "{name}-lowest",
+        "at alpha = {alpha:.3g} the lowest eigenvalue of H + mu is {expected:.3g}",
+        _above("lowest"),
+    ),
+    Row(
+        "{name}-overlap2",
+        "at alpha = {alpha:.3g} the squared overlap with the signal is {expected:.3g}",
+        _above("overlap2"),
+    ),
+    Row(
+        "{name}-own-law",
+        "at alpha = {alpha:.3g}, below alpha_init, the overlap is the one that each state's own "
+        "law of labels and fields predicts",
+        _own_law,
+    ),
+    Row(
+        "{name}-blind",
+        "up to alpha = {alpha:.3g} the overlap fades from N = {smallest} to N = {largest}",
+        _blind,
+    ),
+    Row(
+        "{name}-edge",
+        "at alpha = {alpha:.3g} the lowest eigenvalue lies above the edge by the mean of the "
         "Tracy-Widom law",
-        float(gap.mean()),
-        float(gap.sem()),
-        TRACY_WIDOM_MEAN,
-    )
+        _edge,
+    ),
+)
+"""Evaluated on ``name`` (of the loss, in ids), ``loss``, its ``transition``, ``rows`` of
+`companion.ensembles.start_spectra`, and ``seed``."""

@@ -1,24 +1,93 @@
-"""Claims of the book: a statement, the number it rests on, and a verdict that can be FAIL."""
+"""Claims of the book: a sentence, the estimator that decides it, and what it found."""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from html import escape
-from typing import Literal
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Literal
 
 import pandas as pd
-from scipy.stats import norm
 
+import companion.claims
 from companion.claims.typeset import digits, number, typeset
-from prlib.sweeps.estimate import wilson
+from companion.claims.verdicts import Finding, Verdict, too_few
 
-Verdict = Literal["PASS", "FAIL", "OPEN"]
+Kind = Literal["physics", "check"]
+"""Whether a claim is about the world, or about the code and the data that the book rests on."""
 
-Z = 4.0
-"""Standard errors that an estimate may lie from its prediction. At four, a true prediction fails
-once in 16,000 comparisons, so that a book of a hundred claims stays quiet when all hold."""
+MIME = "application/vnd.companion.claims+json"
+"""Under which a notebook keeps its claims, for `companion.verification`."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim as it is stated, before any data.
+
+    Attributes
+    ----------
+    id, sentence : str
+        Stable name and statement; ``{alpha:g}`` in them stands for what the estimator tells, or
+        for a number or word among the tables.
+    estimator : callable
+        Takes the tables of `evaluate` that its parameters name. Returns a finding, or pairs of the
+        fields of the texts and a finding: one a claim, none where the tables do not concern it.
+    kind : {"physics", "check"}
+        What it is about.
+    effect : float, optional
+        Smallest effect that would matter, in units of the number: a verdict PASS whose interval
+        reaches further from its middle is OPEN.
+    reads : mapping
+        Tables by another name: ``{"table": "wide"}`` lets the estimator take `wide` for `table`.
+    """
+
+    id: str
+    sentence: str
+    estimator: Callable
+    kind: Kind = "physics"
+    effect: float | None = None
+    reads: Mapping[str, str] = field(default_factory=dict)
+
+    def claims(self, tables: Mapping[str, Any]) -> Iterator[Claim]:
+        """Decide the claim, once for each case that the tables hold."""
+        names = {name: self.reads.get(name, name) for name in self.parameters}
+        found = self.estimator(**{name: tables[given] for name, given in names.items()})
+        known = {
+            name: value for name, value in tables.items() if isinstance(value, (str, float, int))
+        }
+        for told, finding in _cases(found):
+            fields = {**known, **told}
+            yield Claim(
+                self.id.format(**fields),
+                self.sentence.format(**fields),
+                **asdict(_of_effect(finding, self.effect)),
+                kind=self.kind,
+            )
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the tables that its estimator takes."""
+        parameters = inspect.signature(self.estimator).parameters.values()
+        return tuple(p.name for p in parameters if p.default is p.empty)
+
+
+def _cases(found: Any) -> Iterable[tuple[Mapping[str, Any], Finding]]:
+    if found is None:
+        return ()
+    if isinstance(found, Finding):
+        return (({}, found),)
+    return (found,) if isinstance(found, tuple) else found
+
+
+def _of_effect(finding: Finding, effect: float | None) -> Finding:
+    if effect is None or finding.verdict != "PASS" or finding.high - finding.low <= 2 * effect:
+        return finding
+    return replace(finding, verdict="OPEN", quantity=f"{finding.quantity}, {too_few().quantity}")
 
 
 @dataclass(frozen=True)
@@ -27,18 +96,12 @@ class Claim:
 
     Attributes
     ----------
-    id : str
-        Stable name.
-    statement : str
-        What is claimed, in a sentence that holds any number of theory it rests on.
-    number : float
-        The number measured or computed.
-    low, high : float
-        The interval in which the number must lie.
-    verdict : {"PASS", "FAIL", "OPEN"}
-        Whether it does; OPEN where the evidence cannot tell.
-    quantity : str
-        What the number is.
+    id, statement : str
+        From the texts of its `Row`; the statement holds any number of theory it rests on.
+    number, low, high, verdict, quantity
+        See `companion.claims.verdicts.Finding`.
+    kind : {"physics", "check"}
+        What it is about.
     """
 
     id: str
@@ -48,225 +111,54 @@ class Claim:
     high: float
     verdict: Verdict
     quantity: str
+    kind: Kind = "physics"
 
     def __str__(self) -> str:
         """Return the verdict line: it holds on any machine, so it leaves the number out."""
         return f"{self.verdict}  {self.id}: {self.statement}"
 
 
-def within(
-    id_: str, statement: str, number: float, low: float, high: float, quantity: str = "value"
-) -> Claim:
-    """Claim that a number lies in an interval.
+def evaluate(rows: Iterable[Row], /, **tables: Any) -> list[Claim]:
+    """Decide the claims of a chapter on its tables.
 
     Parameters
     ----------
-    id_ : str
-        Stable name.
-    statement : str
+    rows : iterable of Row
         What is claimed.
-    number : float
-        The number.
-    low, high : float
-        The interval.
-    quantity : str
-        What the number is.
+    **tables
+        Tables, and what else the estimators ask for by name.
 
     Returns
     -------
-    Claim
-        PASS inside, FAIL outside and for NaN.
+    list of Claim
+        In the order of the rows.
 
     Examples
     --------
-    >>> print(within("pi", "three digits of pi", 3.14159, 3.141, 3.142))
-    PASS  pi: three digits of pi
+    >>> from companion.claims.verdicts import within
+    >>> row = Row("digits-{n}", "{n} digits of pi", lambda pi: ({"n": 3}, within(pi, 3.14, 3.15)))
+    >>> print(*evaluate([row], pi=math.pi))
+    PASS  digits-3: 3 digits of pi
     """
-    verdict: Verdict = "PASS" if low <= number <= high else "FAIL"
-    return Claim(id_, statement, number, low, high, verdict, quantity)
+    return [claim for row in rows for claim in row.claims(tables)]
 
 
-def agrees(
-    id_: str,
-    statement: str,
-    mean: float,
-    standard_error: float,
-    expected: float,
-    quantity: str = "mean",
-) -> Claim:
-    """Claim that a simulated mean agrees with a predicted value, within `Z` standard errors.
-
-    Parameters
-    ----------
-    id_ : str
-        Stable name.
-    statement : str
-        What is claimed.
-    mean, standard_error : float
-        The estimate.
-    expected : float
-        The prediction.
-    quantity : str
-        What the mean is one of.
-
-    Returns
-    -------
-    Claim
-        Its interval is that of the means which would agree.
-
-    Examples
-    --------
-    >>> agrees("coin", "heads half the time", 0.52, 0.01, 0.5).verdict
-    'PASS'
-    """
-    reach = Z * standard_error
-    return within(id_, statement, mean, expected - reach, expected + reach, quantity)
-
-
-def rises(id_: str, statement: str, difference: float, error: float) -> Claim:
-    """Claim that a difference of two means is positive, by at least two standard errors.
-
-    Parameters
-    ----------
-    id_ : str
-        Stable name.
-    statement : str
-        What is claimed.
-    difference, error : float
-        The difference and its standard error; the claim's number is their ratio.
-
-    Returns
-    -------
-    Claim
-        OPEN within two standard errors of zero: more replicas would tell.
-
-    Examples
-    --------
-    >>> rises("smaller", "less than before", 0.3, 0.1).verdict
-    'PASS'
-    >>> rises("smaller", "less than before", 0.3, 0.2).verdict
-    'OPEN'
-    """
-    ratio = float(difference / error)
-    verdict: Verdict = "PASS" if ratio >= 2 else "FAIL" if ratio <= -2 else "OPEN"
-    return Claim(id_, statement, ratio, 2.0, math.inf, verdict, "standard errors above zero")
-
-
-def does_better(
-    id_: str,
-    statement: str,
-    difference: float,
-    p: float,
-    quantity: str = "p of McNemar's test",
-) -> Claim:
-    """Claim that one of two paired rates is higher, by an exact test at the level of `Z` errors.
-
-    Parameters
-    ----------
-    id_ : str
-        Stable name.
-    statement : str
-        What is claimed.
-    difference : float
-        Of the rates.
-    p : float
-        Probability of a difference as large, or larger, if there were none.
-    quantity : str
-        What p is.
-
-    Returns
-    -------
-    Claim
-        Its number is p. FAIL if the other rate is higher; OPEN if neither is for sure.
-
-    Examples
-    --------
-    >>> does_better("start", "a start helps", 0.1, 1e-9).verdict
-    'PASS'
-    """
-    level = float(2 * norm.sf(Z))
-    verdict: Verdict = "OPEN" if p > level else "PASS" if difference > 0 else "FAIL"
-    return Claim(id_, statement, p, 0.0, level, verdict, quantity)
-
-
-def error_of(low: float, high: float) -> float:
-    """Return the standard error of which a 95 % interval is made.
-
-    Parameters
-    ----------
-    low, high : float
-        The interval.
-
-    Returns
-    -------
-    float
-        Its width over that of one error on each side.
-
-    Examples
-    --------
-    >>> round(error_of(-1.96, 1.96), 4)
-    1.0
-    """
-    return float((high - low) / (2 * norm.ppf(0.975)))
-
-
-def rate_agrees(
-    id_: str, statement: str, successes: int, trials: int, low: float, high: float
-) -> Claim:
-    """Claim that a rate is compatible with a range, its Wilson interval at `Z` taken into account.
-
-    Parameters
-    ----------
-    id_ : str
-        Stable name.
-    statement : str
-        What is claimed.
-    successes, trials : int
-        The counts.
-    low, high : float
-        The claimed range of the rate.
-
-    Returns
-    -------
-    Claim
-        FAIL if the interval of the observed rate misses the range. Its own interval is that of the
-        rates, in so many trials, whose intervals do not.
-    """
-    counts = range(trials + 1)
-    observed = [wilson(count, trials, confidence=2 * norm.cdf(Z) - 1) for count in counts]
-    met = [
-        count / trials
-        for count in counts
-        if observed[count][0] <= high and low <= observed[count][1]
-    ]
-    low, high = min(met, default=math.nan), max(met, default=math.nan)
-    return within(id_, statement, successes / trials, low, high, "recovered fraction")
-
-
-MIME = "application/vnd.companion.claims+json"
-"""Under which a notebook keeps its claims, for `companion.verification`."""
+@cache
+def registered() -> Mapping[str, tuple[Row, ...]]:
+    """Return the rows of all chapters: the lists CLAIMS of the modules of this package."""
+    names = [module.name for module in iter_modules(companion.claims.__path__)]
+    modules = {name: import_module(f"companion.claims.{name}") for name in names}
+    return {name: m.CLAIMS for name, m in modules.items() if hasattr(m, "CLAIMS")}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Claims with the numbers they rest on: a table for a reader, a record for a program.
-
-    Attributes
-    ----------
-    claims : tuple of Claim
-        The claims.
-    """
+    """Claims with the numbers they rest on: a table for a reader, a record for a program."""
 
     claims: tuple[Claim, ...]
 
     def table(self) -> pd.DataFrame:
-        """Tabulate the claims.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a claim.
-        """
+        """Tabulate the claims, one a row."""
         return pd.DataFrame(
             {
                 "claim": claim.statement,
@@ -279,7 +171,7 @@ class Evidence:
         ).set_index("claim")
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        # JSON has no infinity: an open end of an interval is null.
+        # JSON has no infinity and no NaN: an open end of an interval is null.
         records = [
             {
                 key: None if isinstance(value, float) and not math.isfinite(value) else value
@@ -296,31 +188,19 @@ class Evidence:
                 "claim": typeset(escape(claim.statement)),
                 "number": number(claim.number),
                 "which is": typeset(escape(claim.quantity)),
-                "accepted": f"{number(claim.low)} to {number(claim.high)}",
+                "accepted": _accepted(claim),
             }
             for claim in self.claims
         ]
         return pd.DataFrame(rows).to_html(index=False, escape=False)
 
 
+def _accepted(claim: Claim) -> str:
+    if math.isnan(claim.low):
+        return "–"
+    return f"{number(claim.low)} to {number(claim.high)}"
+
+
 def evidence(claims: Iterable[Claim]) -> Evidence:
-    """Show claims with the numbers they rest on.
-
-    Parameters
-    ----------
-    claims : iterable of Claim
-        The claims.
-
-    Returns
-    -------
-    Evidence
-        Displays itself in a notebook.
-
-    Examples
-    --------
-    >>> evidence([within("pi", "three digits of pi", 3.14159, 3.141, 3.142)]).table()[
-    ...     "verdict"
-    ... ].iloc[0]
-    'PASS'
-    """
+    """Show claims with the numbers they rest on; the result displays itself in a notebook."""
     return Evidence(tuple(claims))

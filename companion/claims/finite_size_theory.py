@@ -2,227 +2,107 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
-from companion.analysis.finite_size import Growth, fit_constant, half_point_at, recovery_probability
-from companion.analysis.scaling import near_half
-from companion.claims.claim import Claim, agrees, error_of, rate_agrees, rises
-from companion.claims.finite_size_scaling import half_points
-from companion.claims.time_dependent_bbp import at_times, transition_times
+from companion.analysis.dynamics import after_the_outlier, at_times
+from companion.analysis.finite_size import (
+    Growth,
+    constants,
+    fitted_constant,
+    predicted_halves,
+    predicted_rate,
+    small_fluctuations,
+)
+from companion.analysis.half_points import half_points, near_half
+from companion.analysis.intervals import error_of
+from companion.claims.claim import Row
 from companion.claims.typeset import rounded
-from prlib.parameters import ParameterError
+from companion.claims.verdicts import Finding, agrees, rate_agrees, rises
 from prlib.sweeps import wilson
 
-DRAWS = 200
-"""Bootstrap copies behind each interval of a prediction."""
+Found = Iterator[tuple[dict, Finding]]
 
 
-def by_time(table: pd.DataFrame, time: float) -> pd.DataFrame:
-    """Count as recovered only the runs that had by a time.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `companion.ensembles.recovery`, with a limit no shorter.
-    time : float
-        Flow time.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The same runs.
-    """
-    return table.assign(recovered=table["recovered"] & (table["time"] <= time))
+def _falls(table: pd.DataFrame, growth: Growth, seen: Sequence[int]) -> tuple[dict, Finding]:
+    constant, error = fitted_constant(table, growth, seen)
+    single = constants(table, growth)
+    last, other, spread = single.index[-1], *single.iloc[-1]
+    fields = {"last": last, "seen": ", ".join(map(str, seen))}
+    return fields, rises(constant - other, float(np.hypot(error, spread)))
 
 
-def fitted_constant(
-    table: pd.DataFrame, growth: Growth, seen: Sequence[int]
-) -> tuple[float, float]:
-    """Estimate the constant at small sizes, from the runs near their half points.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Random starts, from `by_time`.
-    growth : Growth
-        V at that time.
-    seen : sequence of int
-        The sizes.
-
-    Returns
-    -------
-    constant, error : float
-        See `companion.analysis.finite_size.fit_constant`.
-    """
-    return fit_constant(near_half(table[table["n"].isin(seen)]), growth)
-
-
-def predicted_halves(
-    growth: Growth, constant: tuple[float, float], sizes: np.ndarray, seed: int = 0
-) -> pd.DataFrame:
-    """Predict half points with the errors of the theory's sampling and of its constant.
-
-    Parameters
-    ----------
-    growth : Growth
-        V against alpha.
-    constant : tuple of float
-        c and its standard error.
-    sizes : array_like
-        Dimensions.
-    seed : int
-        Seed of the bootstrap.
-
-    Returns
-    -------
-    pandas.DataFrame
-        n, half, low, high (95 %): NaN where the theory was not run.
-    """
-    rng = np.random.default_rng(seed)
-    drawn = [
-        half_point_at(sizes, growth.moved(rng), constant[0] + constant[1] * rng.standard_normal())
-        for _ in range(DRAWS)
-    ]
-    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    half = half_point_at(sizes, growth, constant[0])
-    return pd.DataFrame({"n": sizes, "half": half, "low": low, "high": high})
-
-
-def simulated_halves(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Find the half point of each size.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a run: start, n, alpha, recovered; of one start.
-    seed : int
-        Seed of the bootstrap.
-
-    Returns
-    -------
-    pandas.DataFrame
-        See `companion.claims.finite_size_scaling.half_points`; the half point is called ``mean``.
-    """
-    starts = list(table["start"].unique())
-    return half_points(near_half(table), starts, seed).rename(columns={"half": "mean"})
-
-
-def finite_size_claims(
-    theory: pd.DataFrame,
-    growth: Growth,
-    table: pd.DataFrame,
-    seen: list[int],
-    observed: pd.DataFrame,
-    seed: int,
-) -> list[Claim]:
-    """Hold the theory of finite size against runs that its constant has not seen.
-
-    Parameters
-    ----------
-    theory : pandas.DataFrame
-        From `companion.ensembles.theory_runs`.
-    growth : Growth
-        V at the time by which runs of `table` count as recovered.
-    table : pandas.DataFrame
-        Random starts, from `by_time`.
-    seen : list of int
-        The sizes that the constant was fitted to.
-    observed : pandas.DataFrame
-        From `companion.ensembles.observations`, of random starts.
-    seed : int
-        Seed of the bootstrap.
-
-    Returns
-    -------
-    list of Claim
-        The constant, how fluctuations grow, and half points of sizes not seen.
-    """
-    constant = fitted_constant(table, growth, seen)
-    single = constants_table(table, growth)
-    last, other, error = single.index[-1], *single.iloc[-1]
-    claims = [
-        rises(
-            "finite-size-constant-falls",
-            f"strictly the constant c is none: at N = {last} it is below that of the sizes it was "
-            f"fitted to, N = {', '.join(map(str, seen))}",
-            constant[0] - other,
-            float(np.hypot(constant[1], error)),
-        ),
-        *_goes_on(theory, growth.time),
-    ]
-    claims += _fluctuations(theory, observed)
-    found = simulated_halves(table[~table["n"].isin(seen)], seed)
-    predicted = predicted_halves(growth, constant, found["n"].to_numpy(), seed)
-    for (_, run), (_, line) in zip(found.iterrows(), predicted.iterrows(), strict=True):
-        errors = (error_of(one["low"], one["high"]) for one in (run, line))
-        claims.append(
-            agrees(
-                f"finite-size-half-{run['n']:.0f}",
-                f"at N = {run['n']:.0f}, which the constant has not seen, half the descents have "
-                f"recovered by t = {growth.time:g} at the alpha that theory predicts",
-                run["mean"],
-                float(np.hypot(*errors)),
-                float(line["half"]),
-                "half point in alpha",
-            )
-        )
-    return claims
-
-
-def _goes_on(theory: pd.DataFrame, time: float) -> list[Claim]:
-    found = after_the_outlier(theory, time)
+def _goes_on(theory: pd.DataFrame, growth: Growth) -> tuple[dict, Finding] | None:
+    found = after_the_outlier(theory, growth.time)
     if found.empty:
-        return []
+        return None
     least = found.loc[(found["growth"] / found["error"]).idxmin()]
-    return [
-        rises(
-            "finite-size-goes-on",
-            f"once the outlier is lost V goes on growing, at every alpha, until t = {time:g}",
-            least["growth"],
-            least["error"],
-        )
-    ]
+    return {"t": growth.time}, rises(least["growth"], least["error"])
 
 
-def after_the_outlier(theory: pd.DataFrame, time: float) -> pd.DataFrame:
-    """Find how much V grows before and after the outlier toward the signal is lost.
+def _variance(theory: pd.DataFrame, observed: pd.DataFrame) -> Found:
+    for alpha, row in small_fluctuations(theory, observed).iterrows():
+        joint = float(np.hypot(row["error"], row["variance_error"]))
+        fields = {"alpha": alpha, "n": int(row["n"]), "t": row["time"]}
+        yield fields, agrees(row["mean"], joint, row["variance"], row["count"])
 
-    Parameters
-    ----------
-    theory : pandas.DataFrame
-        From `companion.ensembles.theory_runs`.
-    time : float
-        Flow time until which to look.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Per alpha: lost, lost_error (the time), before (V then), growth and error (logarithm of
-        the factor from then on); a row where the outlier is lost by that time.
-    """
-    events = transition_times(theory)
-    lost = events[(events["event"] == "disappears") & (events["t"] < time)]
-    rows = []
-    for event in lost.groupby("alpha").last().itertuples():
-        course = theory[theory["alpha"] == event.Index]
-        value, error = at_times(course, "variance", np.array([event.t, time]))
-        slope = np.log(value[1] / value[0]) / np.log(time / event.t)
-        rows.append(
-            {
-                "alpha": event.Index,
-                "lost": event.t,
-                "lost_error": event.error,
-                "before": value[0],
-                "growth": np.log(value[1] / value[0]),
-                "error": np.linalg.norm([*(error / value), slope * event.error / event.t]),
-            }
-        )
-    columns = ["alpha", "lost", "lost_error", "before", "growth", "error"]
-    return pd.DataFrame(rows, columns=columns).set_index("alpha")
+def _half(table: pd.DataFrame, growth: Growth, seen: Sequence[int], seed: int) -> Found:
+    unseen = near_half(table[~table["n"].isin(seen)])
+    found = half_points(unseen, list(unseen["start"].unique()), seed)
+    if found.empty:
+        return
+    constant = fitted_constant(table, growth, seen)
+    predicted = predicted_halves(growth, constant, found["n"].to_numpy(), seed)
+    for run, line in zip(found.itertuples(), predicted.itertuples(), strict=True):
+        joint = float(np.hypot(run.error, error_of(line.low, line.high)))
+        finding = agrees(run.half, joint, line.half, run.runs, "half point in alpha")
+        yield {"n": run.n, "t": growth.time}, finding
+
+
+def _prediction(growth: Growth, constant: tuple[float, float], unseen: pd.DataFrame) -> Found:
+    for (n, alpha), found in unseen.groupby(["n", "alpha"]):
+        _, low, high = predicted_rate(growth, constant, n, alpha)
+        fields = {"n": n, "alpha": alpha, "t": growth.time}
+        yield fields, rate_agrees(int(found["recovered"].sum()), len(found), low, high)
+
+
+CLAIMS = (
+    Row(
+        "finite-size-constant-falls",
+        "strictly the constant c is none: at N = {last} it is below that of the sizes it was "
+        "fitted to, N = {seen}",
+        _falls,
+    ),
+    Row(
+        "finite-size-goes-on",
+        "once the outlier is lost V goes on growing, at every alpha, until t = {t:g}",
+        _goes_on,
+    ),
+    Row(
+        "finite-size-variance-{alpha:g}",
+        "at alpha = {alpha:g}, N = {n} and t = {t:g}, N times the mean square of the overlap is "
+        "the V of theory",
+        _variance,
+    ),
+    Row(
+        "finite-size-half-{n}",
+        "at N = {n}, which the constant has not seen, half the descents have recovered by t = "
+        "{t:g} at the alpha that theory predicts",
+        _half,
+    ),
+    Row(
+        "finite-size-prediction-{n}-{alpha:g}",
+        "at N = {n}, alpha = {alpha:g}, in no fit, descents recover by t = {t:g} at the rate that "
+        "theory predicts",
+        _prediction,
+    ),
+)
+"""Evaluated on ``theory`` and its ``growth`` at a time; on the ``table`` of random starts by that
+time, of which the ``constant`` was fitted to the sizes ``seen``; on runs ``observed`` along the way
+and runs ``unseen``; and ``seed``, of the bootstrap."""
 
 
 def growth_table(theory: pd.DataFrame, growth: Growth, early: Sequence[float]) -> pd.DataFrame:
@@ -230,12 +110,10 @@ def growth_table(theory: pd.DataFrame, growth: Growth, early: Sequence[float]) -
 
     Parameters
     ----------
-    theory : pandas.DataFrame
-        From `companion.ensembles.theory_runs`.
-    growth : Growth
-        V at a late time.
+    theory, growth
+        Runs of the theory, and V at a late time.
     early : sequence of float
-        Two earlier times; powers are those of the windows between the three.
+        Two earlier times; powers are those between one time and the next.
 
     Returns
     -------
@@ -262,111 +140,12 @@ def growth_table(theory: pd.DataFrame, growth: Growth, early: Sequence[float]) -
     return pd.DataFrame(rows).set_index("alpha")
 
 
-def constants_table(table: pd.DataFrame, growth: Growth) -> pd.DataFrame:
-    """Tabulate the constant that would fit the runs of a single size.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Random starts, from `by_time`.
-    growth : Growth
-        V at that time.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Per N with runs near its half point: c, its standard error.
-    """
-    rows = {}
-    for n in sorted(table["n"].unique()):
-        with contextlib.suppress(ParameterError):  # no alpha of this size is near its half point
-            rows[n] = fitted_constant(table, growth, [n])
-    return pd.DataFrame(rows, index=["c", "standard error"]).T.rename_axis("N")
-
-
-def _fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> list[Claim]:
-    claims = []
-    for alpha, rows in observed.groupby("alpha"):
-        course = theory[theory["alpha"] == alpha]
-        if course.empty:
-            continue
-        # The last observation at which V is far below N, so that the overlap is small.
-        size = rows["n"].iloc[0]
-        times = np.array(sorted(t for t in rows["time"].unique() if 0 < t <= course["t"].max()))
-        value, error = at_times(course, "variance", times)
-        last = int(np.flatnonzero(value < LINEAR * size)[-1])
-        squares = size * rows.loc[rows["time"] == times[last], "abs_overlap"] ** 2
-        claims.append(
-            agrees(
-                f"finite-size-variance-{alpha:g}",
-                f"at alpha = {alpha:g}, N = {size} and t = {times[last]:g}, N times the mean "
-                "square of the overlap is the V of theory",
-                float(squares.mean()),
-                float(np.hypot(squares.sem(), error[last])),
-                float(value[last]),
-            )
-        )
-    return claims
-
-
-LINEAR = 0.05
-"""V/N up to which the overlap counts as small."""
-
-
-def prediction_claims(
-    growth: Growth, constant: tuple[float, float], runs: pd.DataFrame
-) -> list[Claim]:
-    """Hold predicted rates of sizes that no fit has seen against new runs.
-
-    Parameters
-    ----------
-    growth : Growth
-        V at the time by which runs count as recovered.
-    constant : tuple of float
-        c and its standard error.
-    runs : pandas.DataFrame
-        Random starts, from `by_time`.
-
-    Returns
-    -------
-    list of Claim
-        One a size and alpha: FAIL if the interval of the observed rate misses that of the
-        prediction.
-    """
-    claims = []
-    for (n, alpha), found in runs.groupby(["n", "alpha"]):
-        _, low, high = predicted_rate(growth, constant, n, alpha)
-        claims.append(
-            rate_agrees(
-                f"finite-size-prediction-{n}-{alpha:g}",
-                f"at N = {n}, alpha = {alpha:g}, in no fit, descents recover by t = "
-                f"{growth.time:g} at the rate that theory predicts",
-                int(found["recovered"].sum()),
-                len(found),
-                low,
-                high,
-            )
-        )
-    return claims
-
-
 def prediction_table(
-    growth: Growth, constant: tuple[float, float], runs: pd.DataFrame
+    growth: Growth, constant: tuple[float, float], unseen: pd.DataFrame
 ) -> pd.DataFrame:
-    """Tabulate predicted and simulated rates of sizes that no fit has seen.
-
-    Parameters
-    ----------
-    growth, constant, runs
-        See `prediction_claims`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Per size and alpha, in words.
-    """
+    """Tabulate predicted and simulated rates of sizes that no fit has seen, in words."""
     rows = []
-    for (n, alpha), found in runs.groupby(["n", "alpha"]):
+    for (n, alpha), found in unseen.groupby(["n", "alpha"]):
         rate, low, high = predicted_rate(growth, constant, n, alpha)
         observed = wilson(int(found["recovered"].sum()), len(found))
         rows.append(
@@ -379,67 +158,3 @@ def prediction_table(
             }
         )
     return pd.DataFrame(rows).set_index(["N", "alpha"])
-
-
-def predicted_rate(
-    growth: Growth, constant: tuple[float, float], n: int, alpha: float
-) -> tuple[float, float, float]:
-    """Predict a recovered fraction.
-
-    Parameters
-    ----------
-    growth, constant
-        See `prediction_claims`.
-    n : int
-        Dimension.
-    alpha : float
-        Measurements per dimension.
-
-    Returns
-    -------
-    rate, low, high : float
-        With the 95 % interval of the errors of V and c.
-    """
-    rng = np.random.default_rng(n)
-    drawn = [
-        recovery_probability(
-            n, growth.moved(rng).variance(alpha), constant[0] + constant[1] * rng.standard_normal()
-        )
-        for _ in range(DRAWS)
-    ]
-    rate = recovery_probability(n, growth.variance(alpha), constant[0])
-    return (float(rate), *map(float, np.percentile(drawn, [2.5, 97.5])))
-
-
-def comparison_table(
-    growth: Growth, constant: tuple[float, float], table: pd.DataFrame
-) -> pd.DataFrame:
-    """Tabulate predicted and simulated rates, cell by cell.
-
-    Parameters
-    ----------
-    growth, constant
-        See `prediction_claims`.
-    table : pandas.DataFrame
-        Random starts, from `by_time`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        n, alpha, runs, rate, its 95 % Wilson interval, and the predicted rate.
-    """
-    rows = []
-    for (n, alpha), runs in table.groupby(["n", "alpha"]):
-        low, high = wilson(int(runs["recovered"].sum()), len(runs))
-        rows.append(
-            {
-                "n": n,
-                "alpha": alpha,
-                "runs": len(runs),
-                "mean": runs["recovered"].mean(),
-                "low": low,
-                "high": high,
-                "predicted": float(recovery_probability(n, growth.variance(alpha), constant[0])),
-            }
-        )
-    return pd.DataFrame(rows)

@@ -2,242 +2,130 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from companion.claims.claim import Claim, Z, agrees, rises, within
-from companion.ensembles import mean_interval
-from prlib.losses import Loss
+from companion.analysis.intervals import first_less_last, mean_interval
+from companion.analysis.runs import last_observed, late_observed, relaxation
+from companion.claims.claim import Row
+from companion.claims.hessian_over_time import monotone
+from companion.claims.verdicts import Finding, agrees, rises, within
+from prlib.losses import Loss, takes_loss
 from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_threshold
 
-LATE = 0.1
-"""Share of the time after which relaxation counts as late."""
-
-EXPONENTS = np.linspace(0.1, 3.0, 59)
-"""Exponents tried for the power law: one at either end of these is no fit."""
+Found = Iterator[tuple[dict, Finding]]
 
 
-@dataclass(frozen=True)
-class Relaxation:
-    r"""A power law :math:`v(t) = v_\infty + c\, t^{-p}` fitted to the late times of descents.
-
-    Attributes
-    ----------
-    limit, amplitude, exponent : float
-        The fit to the mean over runs.
-    limit_interval, exponent_interval : tuple of float
-        95 % intervals from resampling the runs.
-    error : float
-        Standard deviation of the limit over the resamples.
-    resolved : bool
-        Whether the interval of the exponent stays off both ends of those that are tried.
-    """
-
-    limit: float
-    amplitude: float
-    exponent: float
-    limit_interval: tuple[float, float]
-    exponent_interval: tuple[float, float]
-    error: float
-    resolved: bool
+def _equator(rows: pd.DataFrame) -> Finding:
+    return within(rows["abs_overlap"].max(), 0, 1e-9, "largest overlap")
 
 
-def relaxation(rows: pd.DataFrame, column: str, *, resamples: int = 400) -> Relaxation:
-    """Fit a power law to the late times of the runs of one alpha and size.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        From `companion.ensembles.constrained_descents`, of one alpha and size.
-    column : str
-        What relaxes.
-    resamples : int
-        Bootstrap samples of the runs.
-
-    Returns
-    -------
-    Relaxation
-        See there.
-    """
-    late = rows[rows["time"] >= LATE * rows["time"].max() * (1 - 1e-9)]
-    runs = late.pivot_table(index="replica", columns="time", values=column)
-    times, values = runs.columns.to_numpy(), runs.to_numpy()
-    limit, amplitude, exponent = _fit(times, values.mean(axis=0))
-    rng = np.random.default_rng(0)
-    samples = rng.integers(len(values), size=(resamples, len(values)))
-    fits = np.array([_fit(times, values[sample].mean(axis=0)) for sample in samples])
-    (low, high), (slow, fast) = (np.quantile(fits[:, i], [0.025, 0.975]) for i in (0, 2))
-    return Relaxation(
-        limit=limit,
-        amplitude=amplitude,
-        exponent=exponent,
-        limit_interval=(low, high),
-        exponent_interval=(slow, fast),
-        error=float(fits[:, 0].std(ddof=1)),
-        resolved=bool(slow > EXPONENTS[0] and fast < EXPONENTS[-1]),
-    )
+def _largest(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["n"] == rows["n"].max()]
 
 
-def _fit(times: NDArray, values: NDArray) -> tuple[float, float, float]:
-    # Linear in all but the exponent, so that no start value is needed.
-    powers = times[None, :] ** -EXPONENTS[:, None]
-    centred = powers - powers.mean(axis=1, keepdims=True)
-    slopes = centred @ values / (centred**2).sum(axis=1)
-    residuals = values - values.mean() - slopes[:, None] * centred
-    best = int((residuals**2).sum(axis=1).argmin())
-    limit = values.mean() - slopes[best] * powers[best].mean()
-    return float(limit), float(slopes[best]), float(EXPONENTS[best])
-
-
-def threshold_claims(loss: Loss, rows: pd.DataFrame) -> list[Claim]:
-    """Hold one-step replica symmetry breaking against constrained descents.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    rows : pandas.DataFrame
-        From `companion.ensembles.constrained_descents`.
-
-    Returns
-    -------
-    list of Claim
-        The constraint, energy and edge against theory, and the eigenpair toward the signal: what
-        it is above the transition, and that its overlap fades below.
-    """
-    claims = [
-        within(
-            "threshold-equator",
-            "no run ever has an overlap with the signal",
-            float(rows["overlap"].abs().max()),
-            0,
-            1e-9,
-            "largest overlap",
-        ),
-        within(
-            "threshold-monotone",
-            "no step of any run raised the energy",
-            float(rows["rises"].max()),
-            0,
-            0,
-            "largest count of a run",
-        ),
-    ]
-    largest = rows[rows["n"] == rows["n"].max()]
-    transition = alpha_threshold(loss).alpha
-    claims.append(_energy(loss, largest))
-    for alpha, found in largest.groupby("alpha"):
-        claims += [_rising(alpha, found), _marginal(alpha, found)]
-        # Near the transition a finite size rounds the corner: compare where theory is sharp.
-        if alpha > 1.1 * transition:
-            claims += _eigenpair(alpha, found)
-        if alpha < transition and rows["n"].min() < rows["n"].max():
-            claims.append(_blind(alpha, rows))
-    return claims
-
-
-def _last(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["time"] == rows["time"].max()]
-
-
-def _energy(loss: Loss, rows: pd.DataFrame) -> Claim:
+def _energy(loss: Loss, rows: pd.DataFrame) -> tuple[dict, Finding]:
     # Summed over alpha: with few runs the excess at one alpha is hardly larger than its error.
     excess, variance, settled = 0.0, 0.0, True
-    for alpha, found in rows.groupby("alpha"):
+    for alpha, found in _largest(rows).groupby("alpha"):
         state, fit = solve_threshold_state(loss, alpha), relaxation(found, "energy")
-        end = mean_interval(_last(found), "alpha", "energy").loc[alpha, "error"]
+        end = mean_interval(last_observed(found), "alpha", "energy").loc[alpha, "error"]
         excess += fit.limit - state.energy
         # Neither resampling few runs nor the spread at the end alone holds all of the error.
         variance += fit.error**2 + end**2
         settled &= bool(state.complexity < 0 and fit.resolved)
-    alphas = ", ".join(f"{alpha:g}" for alpha in sorted(rows["alpha"].unique()))
-    claim = rises(
+    alphas = ", ".join(f"{alpha:g}" for alpha in sorted(_largest(rows)["alpha"].unique()))
+    found = rises(excess, float(np.sqrt(variance)))
+    return {"alphas": alphas}, found if settled else found.opened()
+
+
+def _edge_rises(rows: pd.DataFrame) -> Found:
+    for alpha, found in _largest(rows).groupby("alpha"):
+        ends = late_observed(found).groupby("replica")["edge"].agg(["first", "last"])
+        nearer = ends["first"].abs() - ends["last"].abs()
+        yield {"alpha": alpha}, rises(nearer.mean(), nearer.sem())
+
+
+def _marginal(rows: pd.DataFrame) -> Found:
+    for alpha, found in _largest(rows).groupby("alpha"):
+        at = mean_interval(last_observed(found), "alpha", "edge").loc[alpha]
+        finding = agrees(at["mean"], at["error"], 0.0, at["count"])
+        # An edge below 0 may still rise; one above it is a state that is not marginal.
+        below = finding.verdict == "FAIL" and at["mean"] < 0
+        yield {"alpha": alpha}, finding.opened() if below else finding
+
+
+def _eigenpair(column: str, own: str) -> Callable[[Loss, pd.DataFrame], Found]:
+    def estimator(loss: Loss, rows: pd.DataFrame) -> Found:
+        transition = alpha_threshold(loss).alpha
+        for alpha, found in _largest(rows).groupby("alpha"):
+            # Near the transition a finite size rounds the corner: compare where theory is sharp.
+            if alpha > 1.1 * transition:
+                end = last_observed(found)
+                at = mean_interval(end.assign(excess=end[column] - end[own]), "alpha", "excess")
+                mean, error, count = at.loc[alpha, ["mean", "error", "count"]]
+                yield {"alpha": alpha}, agrees(mean, error, 0.0, count, "mean difference")
+
+    return estimator
+
+
+def _blind(loss: Loss, rows: pd.DataFrame) -> Found:
+    smallest, largest = rows["n"].min(), rows["n"].max()
+    end = last_observed(rows)
+    for alpha in sorted(_largest(rows)["alpha"].unique()):
+        if alpha < alpha_threshold(loss).alpha and smallest < largest:
+            at = end[end["alpha"] == alpha]
+            fields = {"alpha": alpha, "smallest": at["n"].min(), "largest": at["n"].max()}
+            yield fields, rises(*first_less_last(at, "n", "overlap2"))
+
+
+CLAIMS = (
+    Row("threshold-equator", "no run ever has an overlap with the signal", _equator, "check"),
+    Row("threshold-monotone", "no step of any run raised the energy", monotone, "check"),
+    Row(
         "threshold-energy",
-        f"over alpha = {alphas} the energy relaxes to above that of 1RSB, whose complexity is "
+        "over alpha = {alphas} the energy relaxes to above that of 1RSB, whose complexity is "
         "negative there",
-        excess,
-        float(np.sqrt(variance)),
-    )
-    return claim if settled else _open(claim)
+        _energy,
+    ),
+    Row(
+        "threshold-edge-rises-{alpha:g}",
+        "at alpha = {alpha:g} the edge of the bulk still comes nearer to 0 at late times",
+        _edge_rises,
+    ),
+    Row(
+        "threshold-edge-{alpha:g}",
+        "at alpha = {alpha:g} the edge of the bulk is at 0 at the end of the runs",
+        _marginal,
+        effect=0.3,
+    ),
+    Row(
+        "threshold-lowest-{alpha:g}",
+        "at alpha = {alpha:g} the lowest eigenvalue is what theory makes of the state's own law",
+        _eigenpair("lowest", "outlier"),
+    ),
+    Row(
+        "threshold-overlap2-{alpha:g}",
+        "at alpha = {alpha:g} the squared overlap of its eigenvector with the signal is what "
+        "theory makes of the state's own law",
+        _eigenpair("overlap2", "outlier_overlap2"),
+    ),
+    Row(
+        "threshold-blind-{alpha:g}",
+        "at alpha = {alpha:g}, below the transition, the overlap of the lowest eigenvector with "
+        "the signal fades from N = {smallest} to N = {largest}",
+        _blind,
+    ),
+)
+"""Evaluated on ``loss`` and ``rows`` of `companion.ensembles.constrained_descents`."""
 
 
-def _rising(alpha: float, rows: pd.DataFrame) -> Claim:
-    late = rows[rows["time"] >= LATE * rows["time"].max() * (1 - 1e-9)].sort_values("time")
-    ends = late.groupby("replica")["edge"].agg(["first", "last"])
-    nearer = ends["first"].abs() - ends["last"].abs()
-    return rises(
-        f"threshold-edge-rises-{alpha:g}",
-        f"at alpha = {alpha:g} the edge of the bulk still comes nearer to 0 at late times",
-        nearer.mean(),
-        nearer.sem(),
-    )
-
-
-def _marginal(alpha: float, rows: pd.DataFrame) -> Claim:
-    found = mean_interval(_last(rows), "alpha", "edge").loc[alpha]
-    claim = agrees(
-        f"threshold-edge-{alpha:g}",
-        f"at alpha = {alpha:g} the edge of the bulk is at 0 at the end of the runs",
-        found["mean"],
-        found["error"],
-        0.0,
-    )
-    # An edge below 0 may still rise; one above it is a state that is not marginal.
-    return claim if found["mean"] > -Z * found["error"] else _open(claim)
-
-
-def _eigenpair(alpha: float, rows: pd.DataFrame) -> list[Claim]:
-    end = _last(rows)
-    claims = []
-    for column, own, what in (
-        ("lowest", "outlier", "lowest eigenvalue"),
-        ("overlap2", "outlier_overlap2", "squared overlap of its eigenvector with the signal"),
-    ):
-        differences = end.assign(difference=end[column] - end[own])
-        found = mean_interval(differences, "alpha", "difference").loc[alpha]
-        claims.append(
-            agrees(
-                f"threshold-{column}-{alpha:g}",
-                f"at alpha = {alpha:g} the {what} is what theory makes of the state's own law",
-                found["mean"],
-                found["error"],
-                0.0,
-                "mean difference",
-            )
-        )
-    return claims
-
-
-def _blind(alpha: float, rows: pd.DataFrame) -> Claim:
-    end = _last(rows)
-    overlaps = mean_interval(end[end["alpha"] == alpha], "n", "overlap2").sort_index()
-    small, large = overlaps.iloc[0], overlaps.iloc[-1]
-    return rises(
-        f"threshold-blind-{alpha:g}",
-        f"at alpha = {alpha:g}, below the transition, the overlap of the lowest eigenvector with "
-        f"the signal fades from N = {overlaps.index[0]} to N = {overlaps.index[-1]}",
-        small["mean"] - large["mean"],
-        float(np.hypot(small["error"], large["error"])),
-    )
-
-
-def _open(claim: Claim) -> Claim:
-    return replace(claim, verdict="OPEN")
-
-
+@takes_loss
 def relaxation_table(loss: Loss, rows: pd.DataFrame) -> pd.DataFrame:
     """Tabulate how far simulation ends from one-step replica symmetry breaking.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    rows : pandas.DataFrame
-        From `companion.ensembles.constrained_descents`.
 
     Returns
     -------
@@ -246,7 +134,7 @@ def relaxation_table(loss: Loss, rows: pd.DataFrame) -> pd.DataFrame:
         with the interval of resampled runs, its excess over theory, and the exponent.
     """
     table = {}
-    for alpha, found in rows[rows["n"] == rows["n"].max()].groupby("alpha"):
+    for alpha, found in _largest(rows).groupby("alpha"):
         state, fit = solve_threshold_state(loss, alpha), relaxation(found, "energy")
         low, high = fit.limit_interval
         slow, fast = fit.exponent_interval

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure, sourced
+from companion.analysis.intervals import mean_interval
+from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     COLOURS,
     OPAQUE,
@@ -22,33 +22,19 @@ from companion.figures.style import (
     points,
     sequence,
 )
-from prlib.losses import Loss
+from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.spectra.bulk import density, left_edge
 from prlib.spectra.outlier import outlier
 from prlib.transitions import alpha_init
 
 
-@sourced
+@book_figure("fig-bbp-spectra", data=("simulated starts", "theory of infinite size"))
+@takes_loss
 def start_spectra_figure(
     loss: Loss, spectra: Sequence[tuple[float, NDArray]], name: str = "fig-bbp-spectra"
 ) -> BookFigure:
-    """Histogram of actual Hessians over the theoretical density, one panel an alpha.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    spectra : sequence of (float, ndarray)
-        Alpha and the eigenvalues of one Hessian, before the shift by mu.
-    name : str
-        The figure's id.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Histogram of actual Hessians over the theoretical density, one panel an alpha."""
     with panels(1, len(spectra), height=2.9, sharey=False) as (figure, axes):
         for axis, (alpha, eigenvalues) in zip(axes, spectra, strict=True):
             _spectrum_panel(axis, loss, alpha, eigenvalues)
@@ -133,24 +119,14 @@ def _theory(loss: Loss, alphas: NDArray) -> _TheoryCurve:
     return _TheoryCurve(alphas, np.array(edges), np.array(outliers), np.array(overlaps))
 
 
-@sourced
+@book_figure(
+    "fig-bbp-transition",
+    "fig-bbp-transition-hard",
+    data=("simulated starts", "theory of infinite size"),
+)
+@takes_loss
 def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFigure:
-    """Outlier, edge and squared overlap against alpha, theory under simulation at several sizes.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    rows : pandas.DataFrame
-        Simulated lowest eigenpairs, from `companion.ensembles.start_spectra`.
-    name : str
-        The figure's id.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Outlier, edge and squared overlap against alpha, theory under simulation at several sizes."""
     transition = alpha_init(loss)
     span = rows["alpha"].min(), rows["alpha"].max()
     grid = np.unique(np.append(np.linspace(*span, 160), transition.alpha * (1 + 1e-9)))

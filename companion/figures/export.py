@@ -6,23 +6,26 @@ import base64
 import html
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
+from importlib import import_module
 from importlib.metadata import version
+from pkgutil import iter_modules
 from typing import Any
 from urllib.parse import quote
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+import companion.figures
 from companion.ensembles import data_folder
 from companion.figures.plotted import as_csv
-from companion.figures.style import PAGE, RC
+from companion.figures.style import PAGE, own_style
 from prlib.sweeps import sources
+from prlib.sweeps.data import SOURCE
 
 MIME = "application/vnd.prlib.figure+json"
 """Under which a notebook keeps a figure's files, for `companion.catalogue`."""
@@ -108,7 +111,7 @@ class BookFigure:
 
     def _saved(self, kind: str, metadata: dict[str, Any], **options: Any) -> bytes:
         buffer = io.BytesIO()
-        with mpl.rc_context(RC):
+        with own_style():
             self.figure.savefig(buffer, format=kind, metadata=metadata, **options)
         return buffer.getvalue()
 
@@ -143,14 +146,75 @@ class BookFigure:
 
 
 def sourced(draw: Callable[..., BookFigure]) -> Callable[..., BookFigure]:
-    """Let a figure name the tables that the rows it is given come from, and no others."""
+    """Let a figure name the tables that the rows it is given come from, and no others.
+
+    The keyword ``of`` takes rows that it draws only in what was made of them.
+    """
 
     @wraps(draw)
-    def drawing(*args: Any, **kwargs: Any) -> BookFigure:
-        frames = [given for given in (*args, *kwargs.values()) if isinstance(given, pd.DataFrame)]
+    def drawing(*args: Any, of: Any = (), **kwargs: Any) -> BookFigure:
+        frames = _frames([*args, *kwargs.values(), of])
         return replace(draw(*args, **kwargs), sources=sources(*frames, data=data_folder()))
 
     return drawing
+
+
+def _frames(given: Any) -> Iterator[pd.DataFrame]:
+    if isinstance(given, pd.DataFrame):
+        yield given
+    elif isinstance(given, Mapping):
+        yield from _frames(list(given.values()))
+    elif isinstance(given, (list, tuple)):
+        for one in given:
+            yield from _frames(one)
+    elif isinstance(names := getattr(given, "sources", None), tuple):
+        yield pd.DataFrame({SOURCE: names}, dtype=object)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A figure of the book before it is drawn.
+
+    Attributes
+    ----------
+    id : str
+        Its stable name.
+    function : callable
+        What draws it.
+    data : tuple of str
+        What it draws: tables of ``data/``, kinds of simulation, or theory.
+    test : str
+        The file of the test that holds it, from the root of the checkout.
+    """
+
+    id: str
+    function: Callable[..., BookFigure]
+    data: tuple[str, ...]
+    test: str
+
+
+FIGURES: dict[str, Registered] = {}
+"""The figures by id, of the modules that were imported; `registered` imports all."""
+
+
+def book_figure(
+    *ids: str, data: tuple[str, ...], test: str = "tests/companion/figures/test_drawn.py"
+) -> Callable[[Callable[..., BookFigure]], Callable[..., BookFigure]]:
+    """Register a function as what draws the figures of these ids; see `Registered`."""
+
+    def register(draw: Callable[..., BookFigure]) -> Callable[..., BookFigure]:
+        drawing = sourced(draw)
+        FIGURES.update({id_: Registered(id_, drawing, data, test) for id_ in ids})
+        return drawing
+
+    return register
+
+
+def registered() -> dict[str, Registered]:
+    """Return all figures of the book, by id."""
+    for module in iter_modules(companion.figures.__path__):
+        import_module(f"companion.figures.{module.name}")
+    return FIGURES
 
 
 def source_line(tables: Iterable[Mapping[str, str]]) -> str:

@@ -9,13 +9,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from companion.analysis.finite_size import Growth, recovery_probability
+from companion.analysis.finite_size import Growth, predicted_halves, recovery_probability
+from companion.analysis.intervals import mean_interval
 from companion.analysis.scaling import FORMS, Scaling
-from companion.claims.finite_size_theory import predicted_halves
-from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure, sourced
-from companion.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
-from prlib.losses import NormalizedIntensity
+from companion.figures.export import BookFigure, book_figure
+from companion.figures.style import (
+    COLOURS,
+    THEORY,
+    heading,
+    legend_below,
+    of,
+    panels,
+    points,
+    sequence,
+)
+from prlib.losses import Loss, takes_loss
 from prlib.transitions import alpha_init, alpha_threshold
 
 MOST_LINES = 8
@@ -28,24 +36,10 @@ DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2))
 """Line styles of the fitted forms."""
 
 
-@sourced
-def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
-    """N times the variance of the overlap against time, theory under simulation.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    theory : pandas.DataFrame
-        From `companion.ensembles.theory_runs`.
-    observed : pandas.DataFrame
-        From `companion.ensembles.observations`, of random starts and one size.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+@book_figure("fig-fluctuations", data=("theory/dynamics", "alignment"))
+@takes_loss
+def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
+    """N times the variance of the overlap against time, theory under simulation."""
     n, all_alphas = int(observed["n"].iloc[0]), sorted(theory["alpha"].unique())
     both = sorted({*all_alphas} & {*observed["alpha"]}) or all_alphas
     chosen = np.linspace(0, len(both) - 1, min(MOST_LINES, len(both)))
@@ -73,7 +67,7 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
     return BookFigure(
         "fig-fluctuations",
         r"How the fluctuations of the overlap grow along gradient flow from a random start, "
-        f"a = {a:g}. Lines: V(t) = N Var m of the theory of infinite size, with 95 % bands of its "
+        f"{of(loss)}. Lines: V(t) = N Var m of the theory of infinite size, with 95 % bands of its "
         f"sampling error (on the logarithm). Points: N times the mean square overlap of "
         f"{observed.groupby('alpha')['replica'].nunique().min()} descents at N = {n} for each "
         f"\\(\\alpha\\), with 95 % intervals. Dashed: where the overlap is one.",
@@ -84,34 +78,16 @@ def fluctuations_figure(a: float, theory: pd.DataFrame, observed: pd.DataFrame) 
     )
 
 
-@sourced
+@book_figure("fig-predicted-recovery", data=("theory/dynamics", "recovery"))
+@takes_loss
 def predicted_recovery_figure(
-    a: float,
+    loss: Loss,
     growth: Growth,
     constant: tuple[float, float],
     compared: pd.DataFrame,
     seen: Sequence[int],
 ) -> BookFigure:
-    """Recovered fraction against alpha: predicted, and simulated.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    growth : Growth
-        V at the time of the comparison.
-    constant : tuple of float
-        c and its standard error.
-    compared : pandas.DataFrame
-        From `companion.claims.finite_size_theory.comparison_table`.
-    seen : sequence of int
-        Sizes that the constant was fitted to.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Recovered fraction against alpha: predicted, and simulated."""
     sizes = sorted(compared["n"].unique())
     grid = np.linspace(growth.alphas[0], growth.alphas[-1], 300)
     groups = ([n for n in sizes if n in seen], [n for n in sizes if n not in seen])
@@ -129,7 +105,7 @@ def predicted_recovery_figure(
         axes[0].set_ylabel(f"recovered by t = {growth.time:g}")
     return BookFigure(
         "fig-predicted-recovery",
-        f"Fraction of random starts that recover the signal by t = {growth.time:g}, a = {a:g}. "
+        f"Fraction of random starts that recover the signal by t = {growth.time:g}, {of(loss)}. "
         "Points: simulation, with 95 % Wilson intervals "
         f"({compared['runs'].min()} to {compared['runs'].max()} runs each). Lines: theory, "
         rf"\(\mathrm{{erfc}}(c\sqrt{{N/2V}})\) with V of infinite size and c = {constant[0]:.2f}, "
@@ -140,35 +116,17 @@ def predicted_recovery_figure(
     )
 
 
-@sourced
+@book_figure("fig-predicted-half-points", data=("theory/dynamics", "recovery"))
+@takes_loss
 def predicted_half_points_figure(
-    a: float,
+    loss: Loss,
     growths: Sequence[Growth],
     constants: Sequence[tuple[float, float]],
     simulated: Sequence[pd.DataFrame],
     fits: Sequence[Scaling],
 ) -> BookFigure:
-    """Half points against the dimension, far beyond what can be simulated.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    growths : sequence of Growth
-        V at several times.
-    constants : sequence of tuple of float
-        c and its standard error at each.
-    simulated : sequence of pandas.DataFrame
-        From `companion.claims.finite_size_theory.simulated_halves` at each.
-    fits : sequence of Scaling
-        Forms fitted to the simulated rates of the last time.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
-    loss, sizes = NormalizedIntensity(a), np.geomspace(50, 1e7, 60)
+    """Half points against the dimension, far beyond what can be simulated."""
+    sizes = np.geomspace(50, 1e7, 60)
     with panels(height=3.8, width=5.6) as (figure, (axis,)):
         colours = [COLOURS[i] for i in (1, 0, 2)]
         for growth, constant, found, colour in zip(
@@ -180,7 +138,7 @@ def predicted_half_points_figure(
             axis.fill_between(
                 line["n"], line["low"], line["high"], color=colour, alpha=0.2, linewidth=0
             )
-            points(axis, found["n"], found, color=colour)
+            points(axis, found["n"], found.rename(columns={"half": "mean"}), color=colour)
         # The forms are labelled where they leave the picture.
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         for fit, style in zip(fits, DASHES, strict=False):
@@ -202,13 +160,13 @@ def predicted_half_points_figure(
             axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", **beside)
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
-        lowest = min(found["mean"].min() for found in simulated)
+        lowest = min(found["half"].min() for found in simulated)
         axis.set_ylim(lowest - 0.4, 1.05 * alpha_threshold(loss).alpha)
         _name_forms(axis, fits, sizes)
     return BookFigure(
         "fig-predicted-half-points",
         rf"The \(\alpha\) at which half the random starts have recovered the signal by a time t, "
-        f"against the dimension, a = {a:g}. Coloured lines: theory without simulation but for one "
+        f"against the dimension, {of(loss)}. Coloured lines: theory without simulation but for one "
         "constant, with 95 % bands; they end where the theory was not run. Points: simulation with "
         "95 % bootstrap intervals. Grey: forms fitted to the runs of the longest time, each with "
         "its formula at the end. "

@@ -11,17 +11,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.figures.export import BookFigure, sourced
+from companion.analysis.prediction import LEAST
+from companion.analysis.runs import fates, overlap_when_halved
+from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     COLOURS,
     heading,
     legend_below,
+    of,
     panels,
     points,
+    says_nothing,
     sequence,
     time_axis,
 )
-from prlib.losses import Loss, NormalizedIntensity
+from prlib.losses import Loss, takes_loss
 
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -35,22 +39,10 @@ SINGLE = 0.7
 """Width of the line of a single run, which is no median."""
 
 
-@sourced
+@book_figure("fig-hessian-over-time", data=("observed descents",))
+@takes_loss
 def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
-    """Lowest eigenvalue, left edge of the bulk and the gap between them, one column an alpha.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    rows : pandas.DataFrame
-        From `companion.ensembles.descents`.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Lowest eigenvalue, left edge of the bulk and the gap between them, one column an alpha."""
     rows = rows.assign(gap=rows["edge"] - rows["lowest"])
     alphas = sorted(rows["alpha"].unique())
     columns = min(ABREAST, len(alphas))
@@ -95,22 +87,10 @@ def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     )
 
 
-@sourced
+@book_figure("fig-alignment-over-time", data=("observed descents",))
+@takes_loss
 def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
-    """Alignment of the lowest eigenvector, gap to the bulk, overlap and energy against time.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    rows : pandas.DataFrame
-        From `companion.ensembles.descents`.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Alignment of the lowest eigenvector, gap to the bulk, overlap and energy against time."""
     alphas = sorted(rows["alpha"].unique())
     rows = rows.assign(gap=rows["edge"] - rows["lowest"])
     quantities = (
@@ -132,9 +112,9 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         axes[3].set_yscale("log")
         axes[3].set_ylim(bottom=1e-6)
         _common_legend(figure, axes)
-    ends = _ends(rows)["recover"]
-    fates = ", ".join(rf"{count} at \(\alpha\) = {alpha:.3g}" for alpha, count in ends.items())
-    halved = _halved(rows)
+    ends = fates(rows)["recover"]
+    recovering = ", ".join(rf"{count} at \(\alpha\) = {alpha:.3g}" for alpha, count in ends.items())
+    halved = overlap_when_halved(rows)
     caption, alt = (
         ", ".join(f"{overlap:.2f} at {name} = {alpha:.3g}" for alpha, overlap in halved.items())
         for name in (r"\(\alpha\)", "alpha")
@@ -144,7 +124,7 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         "What the descent from a random start sees of the signal: (a) squared overlap of the "
         "lowest eigenvector with it, (b) distance of the lowest eigenvalue below the bulk, (c) "
         f"overlap of the estimate, and (d) energy; {_sample(loss, rows)}. {_LINES} Of the "
-        f"instances {fates} recover.{_single(rows)}"
+        f"instances {recovering} recover.{_single(rows)}"
         + (
             " When the median alignment of the runs that recover is first below half of its start, "
             f"their median |m| is {caption}. Where this is small, the run loses the direction near "
@@ -163,22 +143,10 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     )
 
 
-@sourced
-def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
-    """Overlap of the lowest eigenvector with four directions against time.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    rows : pandas.DataFrame
-        From `companion.ensembles.observations`, of one size.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+@book_figure("fig-alignment-directions", data=("alignment",))
+@takes_loss
+def directions_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
+    """Overlap of the lowest eigenvector with four directions against time."""
     alphas, n = sorted(rows["alpha"].unique()), rows["n"].iloc[0]
     quantities = (
         ("overlap2", "signal"),
@@ -186,7 +154,7 @@ def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         ("displacement_overlap2", "displacement (own scale)"),
         ("gradient_overlap2", "gradient"),
     )
-    ends = _ends(rows)
+    ends = fates(rows)
     least = min(MIN_RUNS, int(ends.to_numpy().max()))
     drawn = [
         (alpha, colour, style, found)
@@ -210,7 +178,7 @@ def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
             axis.set_ylabel("squared overlap of $v_1$")
         _label_lowest(axes, 2)
         _common_legend(figure, axes)
-    fates = ", ".join(
+    counted = ", ".join(
         rf"{fail} and {recover} at \(\alpha\) = {alpha:.3g}"
         for alpha, fail, recover in ends.itertuples()
     )
@@ -219,8 +187,8 @@ def directions_figure(a: float, rows: pd.DataFrame) -> BookFigure:
         "fig-alignment-directions",
         "Squared overlap of the lowest eigenvector of the Hessian with (a) the signal, (b) what it "
         "was at the start, (c) the displacement since then, and (d) the gradient, along the "
-        f"descent from a random start; {_sample(NormalizedIntensity(a), rows)}. Lines: means over "
-        f"the runs that fail (solid) and those that recover (dashed), which are {fates}; means "
+        f"descent from a random start; {_sample(loss, rows)}. Lines: means over "
+        f"the runs that fail (solid) and those that recover (dashed), which are {counted}; means "
         f"over fewer than {least} runs are not drawn. {turned}"
         "Dotted in (c): 1/N, what a random direction has. The time axis is linear near zero.",
         "Four panels against time. The overlap with the signal starts higher for larger alpha, "
@@ -253,24 +221,10 @@ def _turned(drawn: Iterable[tuple[float, pd.DataFrame]]) -> str:
     return f"The overlap in (b) is below one half {places}. "
 
 
-@sourced
-def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> BookFigure:
-    """How well alignment, overlap and lowest eigenvalue tell at each time who will recover.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    rows : pandas.DataFrame
-        From `companion.ensembles.observations`, of one size.
-    curve : pandas.DataFrame
-        From `companion.claims.eigenvector_alignment.prediction_curve`.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+@book_figure("fig-alignment-prediction", data=("alignment",))
+@takes_loss
+def prediction_figure(loss: Loss, rows: pd.DataFrame, curve: pd.DataFrame) -> BookFigure:
+    """How well alignment, overlap and lowest eigenvalue tell at each time who will recover."""
     alphas = sorted(curve["alpha"].unique()) if len(curve) else []
     looks = {
         "overlap2": (COLOURS[0], "$v_1$ and signal"),
@@ -287,20 +241,25 @@ def prediction_figure(a: float, rows: pd.DataFrame, curve: pd.DataFrame) -> Book
             counts = curve[curve["alpha"] == alpha].iloc[0]
             time_axis(axis, rows)
             axis.set_xlabel("time t")
-            fates = f"{counts['recovering']} recover, {counts['failing']} fail"
-            heading(axis, rf"$\alpha$ = {alpha:g}: {fates}")
-        axes[0].set(ylabel="area under the curve", ylim=(0, 1.03))
-        legend_below(figure, axes[0])
+            ends = f"{counts['recovering']} recover, {counts['failing']} fail"
+            heading(axis, rf"$\alpha$ = {alpha:g}: {ends}")
+        if alphas:
+            axes[0].set(ylabel="area under the curve", ylim=(0, 1.03))
+            legend_below(figure, axes[0])
+        else:
+            says_nothing(axes, f"at no alpha are there {LEAST} runs of both fates")
     return BookFigure(
         "fig-alignment-prediction",
         "How early one can tell who recovers: probability that, of two runs of different fate, "
         "the one that recovers has the larger alignment of its lowest eigenvector with the signal, "
         "the larger overlap, or the lower lowest eigenvalue, at time t. "
-        f"a = {a:g}, N = {rows['n'].iloc[0]}, random starts. 95 % intervals (Hanley and McNeil); "
+        f"{of(loss)}, N = {rows['n'].iloc[0]}, random starts. 95 % intervals (Hanley and McNeil); "
         "one half is chance.",
         "The area under the curve against time, one panel an alpha. The overlap rises from above "
         "one half to one. Alignment and lowest eigenvalue stay near one half, and fall below it "
-        "late.",
+        "late."
+        if alphas
+        else f"Nothing is drawn: at no alpha are there {LEAST} runs of both fates.",
         figure,
     )
 
@@ -313,13 +272,6 @@ def _fates(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _count(rows: pd.DataFrame) -> int:
     return len(rows["replica"].unique())
-
-
-def _ends(rows: pd.DataFrame) -> pd.DataFrame:
-    """Count per alpha the runs that fail and those that recover."""
-    recovered = rows.groupby(["alpha", "replica"])["recovered"].first().groupby("alpha")
-    recover = recovered.sum()
-    return pd.DataFrame({"fail": recovered.size() - recover, "recover": recover})
 
 
 def _common_legend(figure: Figure, axes: Sequence[Axes]) -> None:
@@ -336,18 +288,7 @@ _LINES = "Lines: medians; bands: quartiles; dashed: the runs that recover the si
 
 def _single(rows: pd.DataFrame) -> str:
     """Say that a thin line is one run, if there is any."""
-    return " Thin: a single run." if (_ends(rows) == 1).to_numpy().any() else ""
-
-
-def _halved(rows: pd.DataFrame) -> dict[float, float]:
-    """Return, of the runs that recover, the median |m| when the median alignment has halved."""
-    found = {}
-    for alpha, runs in rows[rows["recovered"]].groupby("alpha"):
-        medians = runs.groupby("time")[["overlap2", "abs_overlap"]].median()
-        low = medians[medians["overlap2"] < medians["overlap2"].iloc[0] / 2]
-        if len(low):
-            found[alpha] = float(low["abs_overlap"].iloc[0])
-    return found
+    return " Thin: a single run." if (fates(rows) == 1).to_numpy().any() else ""
 
 
 def _band(

@@ -8,10 +8,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure, sourced
-from companion.figures.style import COLOURS, THEORY, heading, legend_below, panels, points, sequence
-from prlib.losses import NormalizedIntensity
+from companion.analysis.intervals import mean_interval
+from companion.figures.export import BookFigure, book_figure
+from companion.figures.style import (
+    COLOURS,
+    THEORY,
+    heading,
+    legend_below,
+    of,
+    panels,
+    points,
+    sequence,
+)
+from prlib.losses import as_loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.transitions import Thresholds, alpha_init, thresholds
@@ -24,20 +33,9 @@ FULL_RECOVERY = 1.0
 """Measurements per dimension above which the labels determine the signal."""
 
 
-@sourced
+@book_figure("fig-phase-diagram", data=("theory of infinite size",))
 def phase_diagram_figure(found: Sequence[Thresholds]) -> BookFigure:
-    """Both thresholds in the plane of alpha and a, with the regimes that they part.
-
-    Parameters
-    ----------
-    found : sequence of Thresholds
-        Thresholds at rising a.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Both thresholds in the plane of alpha and a, with the regimes that they part."""
     a = np.array([each.a for each in found])
     start = np.array([each.alpha_init for each in found])
     end = np.array([each.alpha_threshold for each in found])
@@ -108,31 +106,20 @@ def _regimes(axis: Axes, a: np.ndarray, start: np.ndarray, end: np.ndarray) -> N
     axis.fill_betweenx(a, end, 1e3, color=COLOURS[3], alpha=0.15, linewidth=0)
 
 
-@sourced
+@book_figure("fig-losses-start-overlap", data=("simulated starts", "theory of infinite size"))
 def start_overlap_figure(rows: pd.DataFrame) -> BookFigure:
-    """Squared overlap at the start against alpha for several losses, theory under simulation.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        From `companion.ensembles.start_spectra`, with a column ``a``.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
-    values = sorted(rows["a"].unique())
+    """Squared overlap at the start against alpha for several losses, theory under simulation."""
+    values = list(rows["loss"].unique())
     with panels(height=3.2, width=5.0) as (figure, (axis,)):
-        for a, colour in zip(values, sequence(len(values)), strict=True):
-            loss, found = NormalizedIntensity(a), rows[rows["a"] == a]
+        for id_, colour in zip(values, sequence(len(values)), strict=True):
+            loss, found = as_loss(id_), rows[rows["loss"] == id_]
             grid = np.linspace(found["alpha"].min(), found["alpha"].max(), 80)
             laws = [outlier(initial(loss, float(alpha))) for alpha in grid]
             unit = alpha_init(loss).alpha
             line = [0.0 if law is None else law.overlap2 for law in laws]
             axis.plot(grid / unit, line, color=colour)
             means = mean_interval(found, "alpha", "overlap2")
-            points(axis, means.index / unit, means, color=colour, label=f"a = {a:g}")
+            points(axis, means.index / unit, means, color=colour, label=of(loss))
         axis.axvline(1, color="0.6", linewidth=1, linestyle=":")
         axis.set(
             xlabel=r"$\alpha / \alpha_\mathrm{BBP}$ at the start",
@@ -140,7 +127,7 @@ def start_overlap_figure(rows: pd.DataFrame) -> BookFigure:
             ylim=(-0.02, 1),
         )
         axis.legend(loc="upper left")
-    runs = int(rows.groupby(["a", "alpha"]).size().min())
+    runs = int(rows.groupby(["loss", "alpha"]).size().min())
     return BookFigure(
         "fig-losses-start-overlap",
         "Squared overlap of the lowest eigenvector of the Hessian at a random start with the "

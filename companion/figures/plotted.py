@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,20 +20,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
 
-COLUMNS = ("panel", "artist", "kind", "label", "colour", "x", "y", "low", "high", "value")
+COLUMNS = (
+    *("panel", "heading", "artist", "kind", "label", "colour", "x_axis", "y_axis"),
+    *("x", "y", "low", "high", "value"),
+)
 """panel is the letter; artist numbers what is drawn in it; kind is line, point (with its interval
 from low to high, in y), edges (of a histogram: y between x and high), band (from low to high, in y
 at an x, or in x at a y), map (value at x, y) or reference (a line across the panel); label is the
-legend's, or empty."""
+legend's, or empty; x_axis and y_axis are the axes' labels with their units."""
+
+UNITS = (("time", "flow time"), (r"t - t'", "flow time"), ("alpha", "M/N"))
+"""Units of the axes whose labels hold these words. Every other quantity is a pure number: fields
+and labels have unit variance, energies are those of a dimension."""
 
 
 def plotted(figure: Figure) -> pd.DataFrame:
     """Read off what a figure draws.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
 
     Returns
     -------
@@ -48,31 +51,41 @@ def plotted(figure: Figure) -> pd.DataFrame:
     """
     rows = []
     for number, axis in enumerate(figure.axes):
-        panel = chr(ord("a") + number)
+        panel, names = chr(ord("a") + number), _names(axis)
         for artist, found in enumerate(_artists(axis), 1):
             kind, label, colour, columns = found
             columns = {name: np.ravel(values).astype(float) for name, values in columns.items()}
             table = pd.DataFrame(columns)
             rows.append(
-                table.assign(panel=panel, artist=artist, kind=kind, label=label, colour=colour)
+                table.assign(
+                    panel=panel, artist=artist, kind=kind, label=label, colour=colour, **names
+                )
             )
-    return pd.concat(rows, ignore_index=True).reindex(columns=list(COLUMNS))
+    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+    return table.reindex(columns=list(COLUMNS))
 
 
 def as_csv(figure: Figure) -> str:
-    """Write what a figure draws as CSV; the same figure gives the same bytes.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-
-    Returns
-    -------
-    str
-        The file, ten digits a number.
-    """
+    """Write what a figure draws as CSV, ten digits a number; equal figures give equal bytes."""
     return plotted(figure).to_csv(index=False, float_format="%.10g", lineterminator="\n")
+
+
+def _names(axis: Axes) -> dict[str, str]:
+    # Of axes that are shared only the outermost is labelled.
+    names = {"heading": re.sub(r"^\([a-z]\)\s*", "", axis.get_title(loc="left"))}
+    for name, shared in (("x", axis.get_shared_x_axes()), ("y", axis.get_shared_y_axes())):
+        siblings = [axis, *shared.get_siblings(axis)]
+        labels = (getattr(one, f"get_{name}label")() for one in siblings)
+        label = next((label for label in labels if label), name)
+        unit = next((unit for word, unit in UNITS if word in label), "1")
+        names[f"{name}_axis"] = f"{label} [{unit}]"
+    return {name: _plain(text) for name, text in names.items()}
+
+
+def _plain(text: str) -> str:
+    """Take mathematics and line breaks out of a label."""
+    text = re.sub(r"\\(mathrm|text)\{(.*?)\}", r"\2", text.replace("\n", " "))
+    return re.sub(r"[${}\\]", "", text).strip()
 
 
 def _artists(axis: Axes) -> Iterator[tuple[str, str, str, dict]]:
@@ -152,4 +165,4 @@ def _map(mesh: QuadMesh) -> dict:
 
 def _label(artist: object) -> str:
     label = str(artist.get_label())
-    return "" if label.startswith("_") else label
+    return "" if label.startswith("_") else _plain(label)

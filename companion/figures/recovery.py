@@ -9,44 +9,35 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.special import expit
 
-from companion.analysis.scaling import FORMS, REACH, Scaling, near_half
-from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure, sourced
+from companion.analysis.half_points import REACH, near_half
+from companion.analysis.intervals import mean_interval
+from companion.analysis.scaling import FORMS, Scaling
+from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     OPAQUE,
-    PALETTE,
     THEORY,
     heading,
     legend_below,
+    look,
+    of,
     panels,
     points,
+    says_nothing,
     sequence,
 )
 from prlib.descent.instance import HOLD
-from prlib.descent.starts import STARTS
-from prlib.losses import NormalizedIntensity
+from prlib.descent.starts import STARTS, as_start
+from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import half_point, paired, rates
 from prlib.transitions import alpha_init, alpha_threshold
 
 
-@sourced
-def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
-    """Absolute overlap against time of paired random and constrained starts.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    rows : pandas.DataFrame
-        From `companion.ensembles.observations`, of one alpha.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+@book_figure("fig-constrained-overlap", data=("alignment",))
+@takes_loss
+def overlap_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
+    """Absolute overlap against time of paired random and constrained starts."""
     starts = [start for start in STARTS if start in set(rows["start"])]
     with panels(1, len(starts), height=2.8, sharey=True) as (figure, axes):
         for axis, start in zip(axes, starts, strict=True):
@@ -55,7 +46,7 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
                 axis.plot(
                     run["time"],
                     run["abs_overlap"],
-                    color=PALETTE[STARTS[start].colour] if run["recovered"].iloc[0] else "0.6",
+                    color=look(start)["color"] if run["recovered"].iloc[0] else "0.6",
                     alpha=0.3,
                     linewidth=0.7,
                 )
@@ -64,22 +55,30 @@ def overlap_over_time_figure(a: float, rows: pd.DataFrame) -> BookFigure:
             axis.set_xlim(0, found["time"].max())
             axis.set_xticks([0, 1e-2, 1, 100])
             axis.set_xlabel("time t")
-            heading(axis, f"{STARTS[start].label}: {ends.sum()} of {len(ends)} recover")
+            heading(axis, f"{look(start)['label']}: {ends.sum()} of {len(ends)} recover")
         axes[0].set_ylabel("overlap |m|")
         axes[0].set_ylim(0, 1.02)
     alpha, n = rows["alpha"].iloc[0], rows["n"].iloc[0]
     return BookFigure(
         "fig-constrained-overlap",
-        rf"Overlap with the signal along the descent: \(\alpha\) = {alpha:g}, N = {n}, a = {a:g}, "
+        rf"Overlap with the signal along the descent: \(\alpha\) = {alpha:g}, N = {n}, {of(loss)}, "
         f"{rows['replica'].nunique()} instances. Both panels show the same instances and random "
         f"points, until t = {rows['time'].max():g}, when the runs were stopped. Coloured: runs "
         "that recover the signal by then; grey: runs that do not. The constrained descent is held "
         f"at overlap zero until t = {HOLD:g}. Lines join the times of observation."
         f"{_still_rising(rows, starts)}",
-        "Two panels of overlap against time. From a random start most runs rise to one early. The "
-        "constrained runs stay at zero until they are set free; fewer of them reach one before the "
-        "runs were stopped, and most of the others are still rising then.",
+        "Overlap against time, a panel a start. Constrained runs stay at zero until they are set "
+        f"free. Before the runs were stopped, {_ending(rows, starts)} reach one.",
         figure,
+    )
+
+
+def _ending(rows: pd.DataFrame, starts: Sequence[str]) -> str:
+    ends = rows.groupby(["start", "replica"])["recovered"].first().groupby("start")
+    counts = ends.agg(["sum", "size"])
+    return " and ".join(
+        f"{counts['sum'][start]} of {counts['size'][start]} runs from {as_start(start).phrase}"
+        for start in starts
     )
 
 
@@ -102,44 +101,36 @@ def _still_rising(rows: pd.DataFrame, starts: Sequence[str]) -> str:
     )
 
 
-@sourced
+@book_figure(
+    "fig-constrained-recovery",
+    "fig-constrained-recovery-wide",
+    "fig-scaling-recovery",
+    data=("recovery", "recovery-a1"),
+)
+@takes_loss
 def recovery_figure(
-    a: float, table: pd.DataFrame, starts: Sequence[str], name: str = "fig-recovery"
+    loss: Loss, table: pd.DataFrame, starts: Sequence[str], name: str = "fig-recovery"
 ) -> BookFigure:
-    """Recovered fraction against alpha, one panel a start, one colour a size.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    table : pandas.DataFrame
-        From `companion.ensembles.recovery`.
-    starts : sequence of str
-        The panels.
-    name : str
-        The figure's id.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
-    loss, sizes = NormalizedIntensity(a), sorted(table["n"].unique())
+    """Recovered fraction against alpha, one panel a start, one colour a size."""
+    sizes = sorted(table["n"].unique())
     counted = rates(table, by=["n", "start", "alpha"]).rename(columns={"rate": "mean"})
     with panels(1, len(starts), height=3.2, sharey=True, sharex=True) as (figure, axes):
         for axis, start in zip(axes, starts, strict=True):
+            if start not in set(table["start"]):
+                says_nothing([axis], f"no runs from\n{as_start(start).phrase}")
+                continue
             _thresholds(axis, loss)
             for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
                 points(axis, found["alpha"], found, color=colour, label=f"N = {n}")
                 _fitted(axis, table[(table["n"] == n) & (table["start"] == start)], colour)
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
-            heading(axis, STARTS[start].label)
+            heading(axis, look(start)["label"])
         axes[0].set_ylabel("recovered fraction")
         legend_below(figure, axes[0], columns=4)
     return BookFigure(
         name,
-        f"Fraction of {' and '.join(starts)} starts that recover the signal at a = {a:g} "
+        f"Fraction of {' and '.join(starts)} starts that recover the signal at {of(loss)} "
         f"(|m| > 0.99 before t = {table['time_limit'].max():g}), {_runs(counted)}, the same "
         "instances in each panel. Points: simulation, with 95 % Wilson intervals; curves: "
         f"{_fits(table)}. "
@@ -147,14 +138,42 @@ def recovery_figure(
         f"{alpha_init(loss).alpha:.3f}) "
         rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "
         "size.",
-        "Recovered fractions rise with alpha from zero towards one, the more steeply the larger N "
-        "is. From a random start larger N lie further right. The constrained start lies right of "
-        "the others, and hardly moves with N.",
+        f"Recovered fractions against alpha, one curve a size. {_halves(table, starts)}",
         figure,
     )
 
 
-def _thresholds(axis: Axes, loss: NormalizedIntensity) -> None:
+def _lacking(table: pd.DataFrame, starts: Sequence[str]) -> str:
+    """Say which starts were not run at all sizes."""
+    every = table["n"].nunique()
+    by_start = table.groupby("start")["n"].unique()
+    part = [
+        f"{as_start(start).phrase} only at N = {', '.join(map(str, sorted(by_start[start])))}"
+        for start in starts
+        if len(by_start[start]) < every
+    ]
+    return f" Runs from {'; '.join(part)}.".replace("v1", r"\(v_1\)") if part else ""
+
+
+def _halves(table: pd.DataFrame, starts: Sequence[str]) -> str:
+    """Say at which alpha each start's curves pass one half at the smallest and largest size."""
+    told = []
+    for start in starts:
+        at = table[table["start"] == start]
+        places = {n: _place(found) for n, found in at.groupby("n")}
+        places = {n: place for n, place in places.items() if np.isfinite(place)}
+        if places:
+            ends = [f"{places[n]:.2f} at N = {n}" for n in {min(places): 0, max(places): 0}]
+            told.append(f"from {as_start(start).phrase} at alpha = {' and '.join(ends)}")
+    return f"One half is passed {'; '.join(told)}." if told else "None passes one half."
+
+
+def _place(found: pd.DataFrame) -> float:
+    near = near_half(found)
+    return half_point(near["alpha"], near["recovered"]).alpha if len(near) else np.nan
+
+
+def _thresholds(axis: Axes, loss: Loss) -> None:
     axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
     axis.axvline(alpha_threshold(loss).alpha, color=THEORY, linestyle="--", linewidth=1)
 
@@ -188,32 +207,15 @@ def _runs(counted: pd.DataFrame) -> str:
 
 def _in_caption(start: str) -> str:
     """Return what a start is called, with its mathematics as a caption writes it."""
-    return STARTS[start].phrase.replace("v1", r"\(v_1\)")
+    return as_start(start).phrase.replace("v1", r"\(v_1\)")
 
 
-@sourced
+@book_figure("fig-constrained-difference", "fig-spectral-difference", data=("recovery",))
+@takes_loss
 def paired_difference_figure(
-    a: float, table: pd.DataFrame, one: str, other: str, name: str
+    loss: Loss, table: pd.DataFrame, one: str, other: str, name: str
 ) -> BookFigure:
-    """Difference of two starts' recovered fractions on the same instances.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    table : pandas.DataFrame
-        From `companion.ensembles.recovery`.
-    one, other : str
-        The starts.
-    name : str
-        The figure's id.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
-    loss = NormalizedIntensity(a)
+    """Difference of two starts' recovered fractions on the same instances."""
     differences = paired(table, one, other).rename(columns={"difference": "mean"})
     sizes = sorted(differences["n"].unique())
     with panels(height=3.0, width=5.4) as (figure, (axis,)):
@@ -226,39 +228,33 @@ def paired_difference_figure(
             axis.plot(found["alpha"] + shift, found["mean"], color=colour, linewidth=0.6)
         axis.set(
             xlabel=r"$\alpha$",
-            ylabel=f"recovered fraction,\n{STARTS[one].label} less {STARTS[other].label}",
+            ylabel=f"recovered fraction,\n{look(one)['label']} less {look(other)['label']}",
         )
         legend_below(figure, axis)
     return BookFigure(
         name,
         f"Recovered fraction from {_in_caption(one)} less that from {_in_caption(other)}, on the "
-        f"same instances, a = {a:g}, {differences['pairs'].min()} to {differences['pairs'].max()} "
+        f"same instances, {of(loss)}, {differences['pairs'].min()} to {differences['pairs'].max()} "
         "pairs a point, with 95 % intervals of paired differences (Agresti and Min). Vertical "
         "lines: the transitions at the start (dotted) and at threshold states (dashed), at "
         "infinite size. Points of one alpha are drawn side by side; thin lines join those of an N.",
-        f"The fraction recovered from {STARTS[one].phrase} less that from "
-        f"{STARTS[other].phrase}, against alpha: a hump, of which the largest sizes cover a part.",
+        f"The fraction recovered from {as_start(one).phrase} less that from "
+        f"{as_start(other).phrase}, against alpha. It is largest {_largest(differences)}.",
         figure,
     )
 
 
-@sourced
-def start_overlap_figure(a: float, table: pd.DataFrame) -> BookFigure:
-    """Squared overlap of v1 with the signal at the start, against alpha and against N.
+def _largest(differences: pd.DataFrame) -> str:
+    best = differences.loc[differences.groupby("n")["mean"].idxmax()]
+    cells = best[["n", "alpha", "mean"]].itertuples(index=False, name=None)
+    return ", ".join(f"at alpha = {alpha:g} for N = {n}, {mean:.2f}" for n, alpha, mean in cells)
 
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    table : pandas.DataFrame
-        From `companion.ensembles.recovery`.
 
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
-    loss, spectral = NormalizedIntensity(a), table[table["start"] == "spectral"]
+@book_figure("fig-spectral-overlap", data=("recovery", "theory of infinite size"))
+@takes_loss
+def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
+    """Squared overlap of v1 with the signal at the start, against alpha and against N."""
+    spectral = table[table["start"] == "spectral"]
     spectral = spectral.assign(square=spectral["abs_start_overlap"] ** 2)
     sizes = sorted(spectral["n"].unique())
     chosen = _spread(sorted(spectral["alpha"].unique()), 4)
@@ -289,8 +285,8 @@ def start_overlap_figure(a: float, table: pd.DataFrame) -> BookFigure:
     return BookFigure(
         "fig-spectral-overlap",
         "Squared overlap with the signal of the lowest eigenvector of the Hessian at a random "
-        f"point, a = {a:g}. Points: means over {counts.min()} to {counts.max()} instances, with 95 "
-        "% intervals. Lines: infinite size, zero below the transition at "
+        f"point, {of(loss)}. Points: means over {counts.min()} to {counts.max()} instances, with "
+        "95 % intervals. Lines: infinite size, zero below the transition at "
         rf"\(\alpha\) = {alpha_init(loss).alpha:.3f}. Dotted: what a random direction has.",
         "Left: overlaps rise with alpha; the smaller N, the higher they are below the transition, "
         "where the line of infinite size is zero. Right: below the transition overlaps fall with "
@@ -304,95 +300,56 @@ def _spread(values: Sequence[float], count: int) -> list[float]:
     return [values[i] for i in places]
 
 
-@sourced
-def starts_figure(a: float, table: pd.DataFrame, sizes: Sequence[int]) -> BookFigure:
-    """Recovered fraction against alpha of all starts, one panel a size.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    table : pandas.DataFrame
-        From `companion.ensembles.recovery`.
-    sizes : sequence of int
-        The panels.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
-    loss = NormalizedIntensity(a)
+@book_figure("fig-spectral-recovery", data=("recovery",))
+@takes_loss
+def starts_figure(loss: Loss, table: pd.DataFrame, sizes: Sequence[int]) -> BookFigure:
+    """Recovered fraction against alpha of all starts, one panel a size."""
     table = table[table["n"].isin(sizes)]
+    starts = [start for start in STARTS if start in set(table["start"])]
     counted = rates(table, by=["n", "start", "alpha"]).rename(columns={"rate": "mean"})
     with panels(1, len(sizes), height=3.2, sharey=True, sharex=True) as (figure, axes):
         for axis, n in zip(axes, sorted(sizes), strict=True):
             axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
-            for start, drawn in STARTS.items():
-                colour = PALETTE[drawn.colour]
+            for start in starts:
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
                 if found.empty:
                     continue
-                points(
-                    axis,
-                    found["alpha"],
-                    found,
-                    marker=drawn.marker,
-                    color=colour,
-                    label=drawn.label,
-                )
-                _fitted(axis, table[(table["n"] == n) & (table["start"] == start)], colour)
+                points(axis, found["alpha"], found, **look(start))
+                at = table[(table["n"] == n) & (table["start"] == start)]
+                _fitted(axis, at, look(start)["color"])
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
             heading(axis, f"N = {n}")
         axes[0].set_ylabel("recovered fraction")
         legend_below(figure, axes[0])
     return BookFigure(
         "fig-spectral-recovery",
-        rf"Fraction of descents that recover the signal from each start, a = {a:g}, "
+        rf"Fraction of descents that recover the signal from each start, {of(loss)}, "
         f"{_runs(counted)}, on the same instances. Points: simulation, with 95 % Wilson "
         rf"intervals; curves: {_fits(table)}. Dotted: \(\alpha_\mathrm{{BBP}}\) at the start, "
-        f"{alpha_init(loss).alpha:.3f}.",
-        "Recovered fractions against alpha for several starts. The optimal spectral start is far "
-        "left of all; then the lowest eigenvector of the Hessian; then the random start.",
+        f"{alpha_init(loss).alpha:.3f}.{_lacking(table, starts)}",
+        f"Recovered fractions against alpha for several starts. {_halves(table, starts)}",
         figure,
     )
 
 
-@sourced
+@book_figure("fig-half-points", data=("recovery",))
+@takes_loss
 def half_points_figure(
-    a: float,
+    loss: Loss,
     half_points: pd.DataFrame,
     fits: dict[str, Sequence[Scaling]],
     predicted: pd.DataFrame,
 ) -> BookFigure:
-    """Half points against the dimension, with the forms that were fitted to them.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    half_points : pandas.DataFrame
-        From `companion.claims.finite_size_scaling.half_points`.
-    fits : dict of str to sequence of Scaling
-        The fitted forms of each start.
-    predicted : pandas.DataFrame
-        From `companion.claims.finite_size_scaling.predictions`.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
-    loss, styles = NormalizedIntensity(a), ("-", "--", ":", "-.")
+    """Half points against the dimension, with the forms that were fitted to them."""
+    styles = ("-", "--", ":", "-.")
     starts = list(fits)
     with panels(1, len(starts), height=3.4, sharey=False) as (figure, axes):
         for axis, start in zip(axes, starts, strict=True):
-            drawn = STARTS[start]
             found = half_points[half_points["start"] == start].rename(columns={"half": "mean"})
             grid = np.geomspace(found["n"].min(), predicted["n"].max() * 2, 200)
             for fit, style in zip(fits[start], styles, strict=True):
                 axis.plot(grid, fit.half_point(grid), style, color=THEORY, label=FORMS[fit.form][0])
-            points(axis, found["n"], found, marker=drawn.marker, color=PALETTE[drawn.colour])
+            points(axis, found["n"], found, **look(start) | {"label": None})
             mine = predicted[predicted["start"] == start]
             # One beside the other, in the line style of their forms.
             for i, (style, (_, row)) in enumerate(zip(styles, mine.iterrows(), strict=True)):
@@ -401,20 +358,29 @@ def half_points_figure(
             axis.set(xscale="log", xlabel="N")
             axis.minorticks_off()
             axis.set_xticks([100, 1000, 10000], ["100", "1000", "10000"])
-            heading(axis, drawn.label)
+            heading(axis, look(start)["label"])
         axes[0].set_ylabel(r"$\alpha$ at which half the runs recover")
         legend_below(figure, axes[0])
     counts = half_points["runs"]
     return BookFigure(
         "fig-half-points",
         r"The \(\alpha\) at which half the descents recover the signal, against the dimension, "
-        f"a = {a:g}. Points: logistic fits to {counts.min()} to {counts.max()} runs a size, with "
+        f"{of(loss)}. Points: logistic fits to {counts.min()} to {counts.max()} runs a size, with "
         "95 % bootstrap intervals. Lines: four forms, each fitted to the runs of all sizes. Grey "
         f"bars, side by side: their predictions for N = {predicted['n'].iloc[0]}, 95 % bootstrap "
         "intervals. "
         rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
         f"{alpha_threshold(loss).alpha:.3f} at threshold states.",
-        "Half points rise slowly with N for each start; the four forms lie on the points and part "
-        "beyond the largest size.",
+        f"Half points against N, and the four forms fitted to them. {_ends_of(half_points)}",
         figure,
     )
+
+
+def _ends_of(half_points: pd.DataFrame) -> str:
+    """Say where the half points of each start lie at its smallest and its largest size."""
+    told = [
+        f"{as_start(start).phrase}: {rows['half'].iloc[0]:.2f} at N = {rows['n'].iloc[0]}, "
+        f"{rows['half'].iloc[-1]:.2f} at N = {rows['n'].iloc[-1]}"
+        for start, rows in half_points.groupby("start", sort=False)
+    ]
+    return f"{'; '.join(told)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from string import ascii_lowercase
@@ -11,7 +12,11 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from prlib.descent.starts import as_start
+from prlib.losses import Loss, NormalizedIntensity
 
 COLUMN = 3.4
 """Width of a journal's column, in inches."""
@@ -64,23 +69,25 @@ FEW = 4
 
 
 def sequence(count: int) -> list[tuple[float, float, float]]:
-    """Colours for an ordered quantity, as sizes or alphas, told apart in grey too.
+    """Colours from light to dark for an ordered quantity, told apart in grey too.
 
     Beyond `FEW` of them the range of lightness and hue is the wider one of viridis.
-
-    Parameters
-    ----------
-    count : int
-        How many.
-
-    Returns
-    -------
-    list of tuple of float
-        From light to dark.
     """
     if count <= FEW:
         return list(sns.color_palette("crest", count))
     return [mpl.colormaps["viridis"](place)[:3] for place in np.linspace(0.76, 0, count)]
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Draw in the book's style, whatever the settings of the user are."""
+    backend = {"backend", "backend_fallback", "interactive", "toolbar", "timezone"}
+    defaults = {key: mpl.rcParamsDefault[key] for key in mpl.rcParamsDefault if key not in backend}
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)
+        mpl.rcParams.update(defaults)
+        mpl.rcParams.update(RC)
+        yield
 
 
 @contextmanager
@@ -105,8 +112,9 @@ def panels(
     figure, axes
         The figure and its axes in reading order.
     """
-    with mpl.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(width, height * rows), layout="constrained")
+        FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, squeeze=False, **kwargs).ravel().tolist()
         if len(axes) > 1:
             for letter, axis in zip(ascii_lowercase, axes, strict=False):
@@ -115,34 +123,12 @@ def panels(
 
 
 def heading(axis: Axes, text: str) -> None:
-    """Set a panel's heading beside its letter.
-
-    Parameters
-    ----------
-    axis : matplotlib.axes.Axes
-        The panel.
-    text : str
-        The heading.
-    """
+    """Set a panel's heading beside its letter."""
     axis.set_title(f"{axis.get_title(loc='left')} {text}".strip())
 
 
 def points(axis: Axes, x: Sequence, estimate, *, marker: str = "o", **kwargs) -> None:
-    """Draw simulated means with their 95 % intervals.
-
-    Parameters
-    ----------
-    axis : matplotlib.axes.Axes
-        The panel.
-    x : sequence of float
-        Positions.
-    estimate : pandas.DataFrame
-        Columns ``mean``, ``low`` and ``high``.
-    marker : str
-        Their marker.
-    **kwargs
-        Passed to `matplotlib.axes.Axes.errorbar`.
-    """
+    """Draw simulated means with their 95 % intervals: columns ``mean``, ``low`` and ``high``."""
     spread = [estimate["mean"] - estimate["low"], estimate["high"] - estimate["mean"]]
     axis.errorbar(x, estimate["mean"], yerr=spread, fmt=marker, capsize=0, elinewidth=1, **kwargs)
 
@@ -171,16 +157,24 @@ OPAQUE = {"frameon": True, "framealpha": 1.0, "edgecolor": "none"}
 
 
 def legend_below(figure: Figure, axis: Axes, columns: int | None = None) -> None:
-    """Put one panel's legend below all of them.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-    axis : matplotlib.axes.Axes
-        The panel whose entries it shows.
-    columns : int, optional
-        Entries a line; all on one by default.
-    """
+    """Put one panel's legend below all of them, so many entries a line (by default all)."""
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=columns or len(labels))
+
+
+def look(start: str) -> dict[str, str]:
+    """Return the colour, marker and label of a start, of the reader's own too."""
+    drawn = as_start(start)
+    return {"color": PALETTE[drawn.colour], "marker": drawn.marker, "label": drawn.label}
+
+
+def of(loss: Loss) -> str:
+    """Name a loss in a caption: by a if it is of the paper's family, else in words."""
+    return f"a = {loss.a:g}" if isinstance(loss, NormalizedIntensity) else str(loss)
+
+
+def says_nothing(axes: Sequence[Axes], why: str) -> None:
+    """Say in the first panel why there is nothing to draw, and leave the others out."""
+    for axis in axes:
+        axis.set_axis_off()
+    axes[0].text(0.5, 0.5, why, ha="center", va="center", wrap=True, transform=axes[0].transAxes)

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from companion.claims.threshold_states import LATE, relaxation
-from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure, sourced
+from companion.analysis.intervals import mean_interval
+from companion.analysis.runs import LATE, relaxation
+from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     COLOURS,
     THEORY,
@@ -20,7 +20,7 @@ from companion.figures.style import (
     points,
     sequence,
 )
-from prlib.losses import Loss
+from prlib.losses import Loss, takes_loss
 from prlib.measures import LabelMeasure
 from prlib.measures.threshold_states import ThresholdState, solve_threshold_state
 from prlib.spectra.bulk import Edge, density
@@ -31,28 +31,10 @@ REACH = 2.5
 """Largest label and field in the picture of their law."""
 
 
-@sourced
+@book_figure("fig-threshold-law", data=("constrained descents", "theory of infinite size"))
+@takes_loss
 def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float) -> BookFigure:
-    """Law of labels and fields, by theory and at the end of a constrained descent.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    alpha : float
-        Measurements per dimension.
-    law : LabelMeasure
-        The simulated law, from `companion.ensembles.constrained_spectrum`.
-    n : int
-        Its dimension.
-    time : float
-        Its flow time.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Law of labels and fields, by theory and at the end of a constrained descent."""
     bins = np.linspace(0, REACH, 36)
     simulated = np.histogram2d(
         np.abs(law.y), np.abs(law.yhat), bins, weights=law.weights / bins[1] ** 2
@@ -102,28 +84,12 @@ def _theory_picture(state: ThresholdState, bins: NDArray, finer: int = 8) -> NDA
     return density[:, : y.size].reshape(size, finer, size, finer).mean(axis=(1, 3))
 
 
-@sourced
+@book_figure("fig-threshold-spectrum", data=("constrained descents", "theory of infinite size"))
+@takes_loss
 def threshold_spectrum_figure(
     loss: Loss, alpha: float, eigenvalues: NDArray, law: LabelMeasure, time: float
 ) -> BookFigure:
-    """Spectrum of the Hessian at the end of a constrained descent, under theory.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    alpha : float
-        Measurements per dimension.
-    eigenvalues, law
-        From `companion.ensembles.constrained_spectrum`.
-    time : float
-        Flow time of the run.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Spectrum of the Hessian at the end of a constrained descent, under theory."""
     state = solve_threshold_state(loss, alpha)
     found = _outlier(state)
     right = float(np.quantile(eigenvalues, 0.85))
@@ -168,24 +134,10 @@ def threshold_spectrum_figure(
     )
 
 
-@sourced
+@book_figure("fig-threshold-relaxation", data=("constrained descents", "theory of infinite size"))
+@takes_loss
 def relaxation_figure(loss: Loss, rows: pd.DataFrame, alpha: float) -> BookFigure:
-    """Energy, multiplier and edge against time at one alpha, and the energies that they reach.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    rows : pandas.DataFrame
-        From `companion.ensembles.constrained_descents`.
-    alpha : float
-        Which alpha is shown against time.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Energy, multiplier and edge against time at one alpha, and the energies that they reach."""
     state = solve_threshold_state(loss, alpha)
     at_alpha = rows[rows["alpha"] == alpha]
     sizes = sorted(rows["n"].unique())
@@ -255,22 +207,10 @@ def _extrapolated(axis: Axes, loss: Loss, rows: pd.DataFrame, sizes: list[int]) 
     axis.set(xlabel=r"measurements per dimension $\alpha$", ylabel="extrapolated energy")
 
 
-@sourced
+@book_figure("fig-threshold-transition", data=("constrained descents", "theory of infinite size"))
+@takes_loss
 def threshold_transition_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
-    """Lowest eigenvalue and its squared overlap at the end of constrained descents.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    rows : pandas.DataFrame
-        From `companion.ensembles.constrained_descents`.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Lowest eigenvalue and its squared overlap at the end of constrained descents."""
     transition = alpha_threshold(loss).alpha
     end = rows[rows["time"] == rows["time"].max()].assign(
         outlier=lambda found: found["outlier"].fillna(found["edge"])

@@ -5,43 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from companion.claims.time_dependent_bbp import transition_times
-from companion.ensembles import mean_interval
-from companion.figures.export import BookFigure, sourced
+from companion.analysis.dynamics import along, border, transition_times
+from companion.analysis.intervals import mean_interval
+from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     COLOURS,
     THEORY,
     heading,
     legend_below,
+    of,
     panels,
     points,
     sequence,
     time_axis,
 )
-from prlib.losses import NormalizedIntensity
+from prlib.losses import Loss, takes_loss
 from prlib.measures.dynamical import MeanField
 from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_init, alpha_threshold
 
 
-@sourced
-def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataFrame) -> BookFigure:
-    """Lowest eigenvalue and its eigenvector's overlap against time, theory under simulation.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    theory : pandas.DataFrame
-        From `companion.ensembles.theory_runs`, with the alphas of the simulation.
-    simulated : pandas.DataFrame
-        From `companion.ensembles.observations`, of several sizes.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+@book_figure("fig-hessian-evolution", data=("theory/dynamics", "approach"))
+@takes_loss
+def hessian_evolution_figure(
+    loss: Loss, theory: pd.DataFrame, simulated: pd.DataFrame
+) -> BookFigure:
+    """Lowest eigenvalue and its eigenvector's overlap against time, theory under simulation."""
     alphas, sizes = sorted(simulated["alpha"].unique()), sorted(simulated["n"].unique())
     end = simulated["time"].max()
     with panels(2, len(alphas), height=2.6, sharex=True, sharey="row") as (figure, axes):
@@ -71,7 +60,7 @@ def hessian_evolution_figure(a: float, theory: pd.DataFrame, simulated: pd.DataF
     return BookFigure(
         "fig-hessian-evolution",
         "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
-        f"squared overlap of its eigenvector with the signal, a = {a:g}. Lines: exact theory at "
+        f"squared overlap of its eigenvector with the signal, {of(loss)}. Lines: exact theory at "
         "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the "
         f"bulk (solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. "
         "Points: means of simulated descents with 95 % intervals "
@@ -99,38 +88,24 @@ def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
     )
 
 
-@sourced
-def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
-    """Draw where an informative direction exists, in the plane of alpha and time.
-
-    Parameters
-    ----------
-    a : float
-        Normalisation of the loss.
-    theory : pandas.DataFrame
-        From `companion.ensembles.theory_runs`, of many alphas.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
-    loss, times = NormalizedIntensity(a), transition_times(theory)
+@book_figure("fig-t-bbp", data=("theory/dynamics",))
+@takes_loss
+def t_bbp_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
+    """Draw where an informative direction exists, in the plane of alpha and time."""
+    times = transition_times(theory)
     early, late = alpha_init(loss).alpha, alpha_threshold(loss).alpha
     alphas, end = np.array(sorted(theory["alpha"].unique())), theory["t"].max()
     grid = np.geomspace(theory.loc[theory["t"] > 0, "t"].min(), end, 160)
-    runs = [theory[theory["alpha"] == alpha] for alpha in alphas]
-    overlap2 = np.array([_along(run, grid, "overlap2") for run in runs])
-    border = _border(alphas, np.array([_along(run, grid, "bbp") for run in runs]))
+    overlap2, last = along(theory, grid, "overlap2"), border(theory, grid)
     with panels(height=4.0, width=5.6) as (figure, (axis,)):
         shades = axis.pcolormesh(
             alphas, grid, overlap2.T, cmap="crest", shading="gouraud", vmin=0, rasterized=True
         )
         figure.colorbar(shades, ax=axis, label="squared overlap of the outlier with the signal")
         axis.fill_betweenx(
-            grid, alphas[0], border, facecolor="white", edgecolor="0.82", hatch="///", linewidth=0
+            grid, alphas[0], last, facecolor="white", edgecolor="0.82", hatch="///", linewidth=0
         )
-        axis.plot(border, grid, color=THEORY, linewidth=1.2, label="border")
+        axis.plot(last, grid, color=THEORY, linewidth=1.2, label="border")
         axis.annotate(
             "no outlier",
             (0.16, 0.96),
@@ -164,7 +139,7 @@ def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
     return BookFigure(
         "fig-t-bbp",
         "Where the Hessian has a direction that points to the signal, along gradient flow from a "
-        f"random start at infinite size, a = {a:g}. Colour: squared overlap of the outlier's "
+        f"random start at infinite size, {of(loss)}. Colour: squared overlap of the outlier's "
         "eigenvector with the signal. Hatched: no outlier. Solid line: the border, where the "
         f"overlap vanishes, interpolated between the {len(alphas)} alphas that were computed. "
         "Triangles: times at which the outlier appears and is lost, with 95 % intervals of the "
@@ -179,62 +154,13 @@ def t_bbp_figure(a: float, theory: pd.DataFrame) -> BookFigure:
     )
 
 
-def _along(course: pd.DataFrame, grid: np.ndarray, column: str) -> np.ndarray:
-    # A run that ends early has lost its outlier for good: transition_times says when.
-    course = course.dropna(subset=[column])
-    return np.interp(grid, course["t"], course[column])
-
-
-def _border(alphas: np.ndarray, condition: np.ndarray) -> np.ndarray:
-    """Return at each time the alpha at which the condition of the transition passes one.
-
-    Parameters
-    ----------
-    alphas : ndarray
-        Rising.
-    condition : ndarray
-        Left side of the condition, one row an alpha and one column a time.
-
-    Returns
-    -------
-    ndarray
-        On straight lines between the alphas; the first or last alpha where it does not pass.
-    """
-    below = condition < 1
-    # The last alpha without an outlier: sampling errors may put one with it further left.
-    last = np.where(below.any(axis=0), len(alphas) - 1 - below[::-1].argmax(axis=0), -1)
-    at, time = np.clip(last, 0, len(alphas) - 2), np.arange(condition.shape[1])
-    left, right = condition[at, time], condition[at + 1, time]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        border = alphas[at] + (1 - left) / (right - left) * (alphas[at + 1] - alphas[at])
-    border = np.where(last < 0, alphas[0], border)
-    return np.where(last == len(alphas) - 1, alphas[-1], border)
-
-
-@sourced
+@book_figure("fig-ageing", data=("theory/dynamics", "alignment", "observed descents"))
 def ageing_figure(
     run: MeanField, correlations: pd.DataFrame, theory: pd.DataFrame, constrained: pd.DataFrame
 ) -> BookFigure:
-    """Two-time correlation, and the energy and the edge at late times.
-
-    Parameters
-    ----------
-    run : MeanField
-        The theory of the correlations.
-    correlations : pandas.DataFrame
-        From `companion.ensembles.correlations`, at the theory's times.
-    theory : pandas.DataFrame
-        One long run of the same alpha, from `companion.ensembles.theory_runs`.
-    constrained : pandas.DataFrame
-        Observations of constrained descents of the same alpha, until their release.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
-    alpha, a = run.alpha, run.loss.a
-    state = solve_threshold_state(run.loss, alpha)
+    """Two-time correlation, and the energy and the edge at late times."""
+    alpha, loss = run.alpha, run.loss
+    state = solve_threshold_state(loss, alpha)
     waiting = sorted(correlations["waiting"].unique())
     with panels(1, 3, height=2.9) as (figure, axes):
         for start, colour in zip(waiting, sequence(len(waiting)), strict=True):
@@ -267,7 +193,7 @@ def ageing_figure(
     held, count = constrained["n"].iloc[0], constrained["replica"].nunique()
     return BookFigure(
         "fig-ageing",
-        rf"Descent that slows down: \(\alpha\) = {alpha:g}, a = {a:g}. (a) Correlation of the "
+        rf"Descent that slows down: \(\alpha\) = {alpha:g}, {of(loss)}. (a) Correlation of the "
         f"states at two times: theory (lines) and {replicas} simulated descents at N = {n} (points "
         "with 95 % intervals). (b, c) Energy and left edge against time: theory at infinite size "
         f"(lines), {count} descents at N = {held} that are held at overlap zero (points), and "

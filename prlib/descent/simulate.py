@@ -15,7 +15,7 @@ from prlib.descent.trajectory import StepRecord, StoppedBy, Trajectory
 from prlib.parameters import ParameterError, check
 from prlib.problem import Problem
 from prlib.schemes import Scheme, as_scheme
-from prlib.spectra.numerical import lowest_eigenpairs
+from prlib.spectra.eigenpairs import lowest_eigenpairs
 
 _ENDS: dict[int, StoppedBy] = {
     RUNNING: "time",

@@ -1,4 +1,4 @@
-"""Ensembles: the same rows however they are computed, and the means that figures draw."""
+"""Ensembles: the same rows however they are computed, with the instances of the sweeps."""
 
 import numpy as np
 import pandas as pd
@@ -6,15 +6,16 @@ import pytest
 
 from companion.ensembles import (
     OBSERVED_TIMES,
+    constrained_descents,
+    constrained_spectrum,
     data_folder,
-    descents,
-    instance,
-    mean_interval,
     start_spectra,
     start_spectrum,
 )
+from prlib.descent import instance
 from prlib.losses import NormalizedIntensity
 from prlib.sweeps import Sweep
+from prlib.sweeps.descents import replica_seed
 
 LOSS = NormalizedIntensity(0.01)
 
@@ -25,18 +26,20 @@ def rows():
 
 
 def test_rows_do_not_depend_on_what_else_is_computed(rows):
-    alone = start_spectra(LOSS, [6.0], [40], 3, seed=5)
+    alone = start_spectra(0.01, [6.0], [40], 3, seed=5)
     same = rows[(rows["alpha"] == 6.0) & (rows["n"] == 40)].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, same)
+    assert set(rows["loss"]) == {"normalized(a=0.01)"}
 
 
 def test_smaller_sizes_get_more_replicas(rows):
     assert rows.groupby("n")["replica"].nunique().to_dict() == {20: 6, 40: 3}
 
 
-def test_another_seed_is_another_instance():
-    first, second = (instance(LOSS, 2.0, 20, 0, seed)[0] for seed in (1, 2))
-    assert not np.allclose(first.X, second.X)
+def test_a_replica_is_the_instance_that_a_sweep_gives_it(rows):
+    problem, w = instance(LOSS, 6.0, 40, replica_seed(5, 1), dtype=np.float64)
+    found = rows[(rows["alpha"] == 6.0) & (rows["n"] == 40) & (rows["replica"] == 1)]
+    assert found["mu"].item() == pytest.approx(problem.mu(w))
 
 
 def test_the_spectrum_is_that_of_the_first_replica(rows):
@@ -45,18 +48,25 @@ def test_the_spectrum_is_that_of_the_first_replica(rows):
     assert first["lowest"].item() == pytest.approx(lowest, rel=1e-9)
 
 
-def test_every_run_is_observed_at_every_time():
-    found = descents(LOSS, [2.0, 6.0], 24, 2, 5.0, seed=1, points=6)
-    assert found.groupby(["alpha", "replica"])["time"].nunique().eq(7).all()
-    assert found["time"].max() == pytest.approx(5.0)
-    assert (found["rises"] == 0).all()
+@pytest.fixture(scope="module")
+def held():
+    return constrained_descents(LOSS, [6.0], [24, 48], 2, 2.0, seed=1, points=5)
 
 
-def test_the_interval_of_a_mean_is_students():
-    values = pd.DataFrame({"n": 1, "x": [1.0, 2.0, 4.0]})
-    found = mean_interval(values, "n", "x").loc[1]
-    # t(0.975, 2) = 4.302653
-    assert found["high"] - found["mean"] == pytest.approx(4.302653 * found["error"], rel=1e-6)
+def test_constrained_descents_stay_on_the_equator_and_go_down(held):
+    assert held["abs_overlap"].max() < 1e-10
+    assert (held["rises"] == 0).all()
+    assert held.groupby("n")["replica"].nunique().to_dict() == {24: 4, 48: 2}
+    energies = held.sort_values("time").groupby(["n", "replica"])["energy"]
+    assert (energies.last() < energies.first()).all()
+
+
+def test_the_constrained_spectrum_is_that_of_the_first_replica(held):
+    eigenvalues, law = constrained_spectrum(LOSS, 6.0, 48, 2.0, seed=1)
+    found = held[(held["n"] == 48) & (held["replica"] == 0)].sort_values("time").iloc[-1]
+    # The runs record at other times: their steps differ, so the states do a little.
+    assert eigenvalues[0] == pytest.approx(found["lowest"], abs=0.3)
+    assert law.energy == pytest.approx(found["energy"], rel=0.05)
 
 
 def test_notebooks_observe_at_the_times_of_the_data():

@@ -7,7 +7,16 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from companion.analysis.finite_size import Growth, fit_constant, half_point_at, recovery_probability
+from companion.analysis.finite_size import (
+    Growth,
+    by_time,
+    fit_constant,
+    half_point_at,
+    predicted_halves,
+    predicted_rate,
+    recovery_probability,
+    small_fluctuations,
+)
 
 
 @pytest.fixture
@@ -70,3 +79,33 @@ def test_growth_is_read_off_runs_at_a_time():
     # Between two times V is a power of time; the run that ends early is left out.
     np.testing.assert_allclose(growth.alphas, [2.0, 3.0])
     np.testing.assert_allclose(np.exp(growth.log_variance), [4.0, 9.0])
+
+
+def test_small_fluctuations_are_those_of_the_last_time_at_which_they_are_small(growth):
+    theory = pd.DataFrame({"alpha": 2.0, "t": [0.0, 1.0, 10.0], "variance": [1.0, 2.0, 900.0]})
+    rng = np.random.default_rng(0)
+    observed = pd.DataFrame(
+        {
+            "alpha": 2.0,
+            "n": 1000,
+            "time": t,
+            "abs_overlap": np.sqrt(v / 1000) * rng.normal(size=400),
+        }
+        for t, v in ((1.0, 2.0), (10.0, 900.0))
+    )
+    observed = observed.explode("abs_overlap").astype({"abs_overlap": float})
+    row = small_fluctuations(theory.assign(variance_error=0.1), observed).loc[2.0]
+    assert (row["time"], row["count"]) == (1.0, 400)
+    assert abs(row["mean"] - 2.0) < 4 * row["error"]
+
+
+def test_late_recoveries_do_not_count():
+    table = pd.DataFrame({"recovered": [True, True, False], "time": [3.0, 50.0, 400.0]})
+    assert by_time(table, 40.0)["recovered"].tolist() == [True, False, False]
+
+
+def test_the_band_of_a_prediction_holds_its_line(growth):
+    line = predicted_halves(growth, (0.7, 0.03), np.array([100.0, 1000.0]))
+    assert ((line["low"] < line["half"]) & (line["half"] < line["high"])).all()
+    rate, low, high = predicted_rate(growth, (0.7, 0.03), 100, 2.5)
+    assert low < rate < high

@@ -1,0 +1,115 @@
+"""Means, differences and rates with their errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from prlib.sweeps import paired, rates
+
+
+def mean_interval(
+    rows: pd.DataFrame, by: str | list[str], column: str, level: float = 0.95
+) -> pd.DataFrame:
+    """Mean of a column with its Student interval, group by group.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the groups: ``mean, error`` (standard error; NaN of one row), ``low, high,
+        count``.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"n": [1, 1, 1], "x": [1.0, 2.0, 3.0]})
+    >>> float(mean_interval(rows, "n", "x").loc[1, "mean"])
+    2.0
+    """
+    found = rows.groupby(by)[column].agg(["mean", "sem", "count"])
+    found = found.rename(columns={"sem": "error"})
+    reach = found["error"] * student.ppf((1 + level) / 2, np.maximum(found["count"] - 1, 1))
+    return found.assign(low=found["mean"] - reach, high=found["mean"] + reach)
+
+
+def first_less_last(rows: pd.DataFrame, by: str, column: str) -> tuple[float, float]:
+    """Return how much larger the mean of the first group is than that of the last, and its error.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"n": [1, 1, 2, 2], "x": [3.0, 5.0, 1.0, 1.0]})
+    >>> first_less_last(rows, "n", "x")
+    (3.0, 1.0)
+    """
+    found = mean_interval(rows, by, column).sort_index()
+    first, last = found.iloc[0], found.iloc[-1]
+    return float(first["mean"] - last["mean"]), float(np.hypot(first["error"], last["error"]))
+
+
+def error_of(low: float, high: float) -> float:
+    """Return the standard error of which a 95 % interval is made.
+
+    Examples
+    --------
+    >>> round(error_of(-1.96, 1.96), 4)
+    1.0
+    """
+    return float((high - low) / (2 * norm.ppf(0.975)))
+
+
+def weighted_mean(means: pd.Series, errors: pd.Series) -> tuple[float, float]:
+    """Pool estimates of one number by their errors; return it with its standard error.
+
+    Examples
+    --------
+    >>> weighted_mean(pd.Series([1.0, 3.0]), pd.Series([1.0, 1.0]))
+    (2.0, 0.7071067811865476)
+    """
+    weight = 1 / errors**2
+    return float(weight @ means / weight.sum()), float(weight.sum() ** -0.5)
+
+
+def most_different(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
+    """Find the alpha at which two starts differ most, size by size.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By n: alpha, difference, and p, McNemar's times the number of alphas.
+    """
+    rows = {}
+    for n, found in paired(table, one, other).groupby("n"):
+        best = found.loc[found["difference"].abs().idxmax()]
+        p = min(1.0, best["p"] * len(found))
+        rows[n] = {"alpha": best["alpha"], "difference": best["difference"], "p": p}
+    return pd.DataFrame.from_dict(rows, "index", columns=["alpha", "difference", "p"])
+
+
+def settings_compared(base: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
+    """Compare runs whose setting was changed with those of the same instances, start by start."""
+    both = pd.concat([base.assign(setting="base"), changed.assign(setting="changed")])
+    return paired(both, "changed", "base", by=("start",), column="setting")
+
+
+def largest_change(base: pd.DataFrame, changed: pd.DataFrame) -> float:
+    """Largest change of a recovered fraction, over the distance to the end of its interval.
+
+    Parameters
+    ----------
+    base, changed : pandas.DataFrame
+        Runs of the same instances.
+
+    Returns
+    -------
+    float
+        Over size, start and alpha, by the 95 % Wilson interval on that side; NaN without a common
+        cell.
+    """
+    keys = ["n", "start", "alpha"]
+    both = rates(base, by=keys).merge(rates(changed, by=keys), on=keys, suffixes=("", "_changed"))
+    if both.empty:
+        return float("nan")
+    change = both["rate_changed"] - both["rate"]
+    reach = np.where(change > 0, both["high"] - both["rate"], both["rate"] - both["low"])
+    return float(np.max(np.abs(change) / np.maximum(reach, 1e-12)))

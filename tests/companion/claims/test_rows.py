@@ -1,0 +1,462 @@
+"""Every claim of the book can hold and can fail: a pair of tables for each row of the registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from companion.analysis.finite_size import Growth, recovery_probability
+from companion.analysis.scaling import Scaling
+from companion.claims.claim import evaluate, registered
+from prlib.losses import NormalizedIntensity
+from prlib.measures import initial
+from prlib.measures.threshold_states import solve_threshold_state
+from prlib.spectra.bulk import edge_scale, left_edge
+from prlib.spectra.outlier import outlier
+from prlib.transitions import alpha_init
+
+SOFT, HARD = NormalizedIntensity(0.01), NormalizedIntensity(10.0)
+ALPHAS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
+PAIRS = {}
+
+
+def pairs(chapter):
+    """Register what a function returns: the two dicts of tables of each row."""
+    return lambda function: PAIRS.setdefault(chapter, function)
+
+
+def either(shared, **columns):
+    """Two dicts of tables: of each keyword the first value passes, the second fails."""
+    return tuple({**shared, **{k: v[i] for k, v in columns.items()}} for i in (0, 1))
+
+
+def runs(halves, *, replicas=150, sizes=(64, 256), alphas=ALPHAS, steepness=4.0):
+    """Runs of starts whose half points are given, start by start and size by size."""
+    rng = np.random.default_rng(0)
+    rows = [
+        (start, n, alpha, replica, rng.random() < expit(steepness * (alpha - half[n])))
+        for start, half in halves.items()
+        for n in sizes
+        for alpha in alphas
+        for replica in range(replicas)
+    ]
+    return pd.DataFrame(rows, columns=["start", "n", "alpha", "replica", "recovered"])
+
+
+def fates(rates, *, alpha=2.0, sizes=(64, 256), replicas=200):
+    """Runs of one alpha, of which each start recovers a given share, on nested instances."""
+    rows = [
+        (start, n, alpha, replica, replica < share * replicas, 0.3 * 64 / n)
+        for start, share in rates.items()
+        for n in sizes
+        for replica in range(replicas)
+    ]
+    columns = ["start", "n", "alpha", "replica", "recovered", "abs_start_overlap"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def at_start(loss, alphas, *, shift=0.0, lift=0.0, growth=0.25):
+    """Lowest eigenpairs that follow the theory of a random start, or do not."""
+    rng, rows = np.random.default_rng(0), []
+    for alpha in alphas:
+        law = initial(loss, alpha)
+        edge, found = left_edge(law), outlier(law)
+        for n in (100, 400):
+            unit = edge_scale(law, edge) * n ** (-2 / 3) if edge.kind == "soft" else 0.01
+            for replica in range(40):
+                noise = 0.1 * rng.standard_normal()
+                place = edge.position + law.mu + unit * (1.2065 + noise)
+                own = 0.1 if found is None else found.overlap2
+                rows.append(
+                    {
+                        "loss": loss.id,
+                        "alpha": alpha,
+                        "n": n,
+                        "replica": replica,
+                        "lowest": shift
+                        + (place if found is None else found.position + law.mu)
+                        + 0.01 * noise,
+                        "empirical_edge": edge.position + law.mu,
+                        "overlap2": lift
+                        + own * (growth if n == 400 and found is None else 1)
+                        + 0.01 * noise,
+                        "predicted_overlap2": own * (growth if n == 400 and found is None else 1),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+@pairs("bbp_at_initialisation")
+def _(row):
+    transition = alpha_init(SOFT)
+    soft = {"name": "soft", "loss": SOFT, "transition": transition, "seed": 1}
+    soft["rows"] = at_start(SOFT, [1.4, 6.0])
+    hard = {"name": "hard", "loss": HARD, "transition": alpha_init(HARD), "seed": 1}
+    return {
+        "{name}-alpha-init": either(soft, transition=(transition, replace(transition, error=1e-3))),
+        "{name}-monte-carlo": either(
+            soft, transition=(transition, replace(transition, alpha=1.1 * transition.alpha))
+        ),
+        "{name}-lowest": either(soft, rows=(soft["rows"], at_start(SOFT, [1.4, 6.0], shift=1.0))),
+        "{name}-overlap2": either(soft, rows=(soft["rows"], at_start(SOFT, [6.0], lift=-0.1))),
+        "{name}-own-law": either(
+            hard, rows=(at_start(HARD, [3.0]), at_start(HARD, [3.0], lift=0.1))
+        ),
+        "{name}-blind": either(soft, rows=(soft["rows"], at_start(SOFT, [1.4], growth=2.0))),
+        "{name}-edge": either(soft, rows=(soft["rows"], at_start(SOFT, [1.4], shift=3.0))),
+    }[row]
+
+
+def descents(*, alphas=(1.0, 3.5, 6.0), rises=0, shift=0.0, lift=0.0, kept=0.0, fate=None):
+    """Observations of random starts that lose their alignment and recover at large alpha."""
+    rng, rows = np.random.default_rng(0), []
+    for alpha in alphas:
+        law = initial(SOFT, alpha)
+        found = outlier(law)
+        lowest, overlap2 = (-20.0, 0.2) if found is None else (found.position, found.overlap2)
+        for replica in range(30):
+            noise = 0.01 * rng.standard_normal()
+            for time, share, overlap in ((0.0, 1.0, 0.05), (0.1, kept, 0.1), (50.0, 0.0, 1.0)):
+                rows.append(
+                    {
+                        "alpha": alpha,
+                        "n": 400,
+                        "replica": replica,
+                        "time": time,
+                        "lowest": lowest + shift + noise,
+                        "mu": law.mu,
+                        "abs_overlap": overlap,
+                        "overlap2": (overlap2 + lift) * share + noise * (1 + share),
+                        "start_overlap2": 0.9 + noise if not lift else 0.2 + noise,
+                        "recovered": (alpha > 5) if fate is None else fate(alpha),
+                        "rises": rises,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+@pairs("hessian_over_time")
+def _(row):
+    good = {"loss": SOFT, "rows": descents()}
+    wrong = {
+        "time-monotone": descents(rises=1),
+        "time-start-lowest-{alpha:g}": descents(shift=1.0),
+        "time-start-overlap2-{alpha:g}": descents(lift=0.1),
+        "time-lost-{alpha:g}": descents(kept=1.5),
+        "time-recovery-{alpha:g}": descents(fate=lambda alpha: alpha < 5),
+    }[row]
+    return either(good, rows=(good["rows"], wrong))
+
+
+def held(*, energy=0.1, edge=0.0, turn=-0.5, alpha=6.0, replicas=40, n=(800,), **columns):
+    """Observations of constrained descents whose energy ends above that of 1RSB by `energy`."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {"alpha": alpha, "n": size, "replica": replica, "time": time}
+        for size in n
+        for replica in range(replicas)
+        for time in np.geomspace(0.1, 10, 16)
+    )
+    wiggle = 1e-3 * rng.standard_normal(replicas)[rows["replica"]]
+    t = rows["time"]
+    found = rows.assign(
+        energy=solve_threshold_state(SOFT, alpha).energy + energy + 0.3 * t**-0.75 + wiggle,
+        edge=edge + turn * (t**-1.0 - 0.1) + 1e-2 * rng.standard_normal(len(rows)),
+        abs_overlap=0.0,
+        rises=0,
+        lowest=-1.0 + wiggle,
+        outlier=-1.0,
+        overlap2=0.7 + wiggle,
+        outlier_overlap2=0.7,
+    )
+    return found.assign(**columns)
+
+
+@pairs("threshold_states")
+def _(row):
+    small = held(alpha=4.0, n=(200,))
+    good, wrong = {
+        "threshold-equator": (held(), held(abs_overlap=0.1)),
+        "threshold-monotone": (held(), held(rises=2)),
+        "threshold-energy": (held(), held(energy=-0.1)),
+        "threshold-edge-rises-{alpha:g}": (held(edge=-0.5), held(edge=-0.5, turn=0.5)),
+        "threshold-edge-{alpha:g}": (held(), held(edge=0.3)),
+        "threshold-lowest-{alpha:g}": (held(), held(outlier=-1.2)),
+        "threshold-overlap2-{alpha:g}": (held(), held(outlier_overlap2=0.6)),
+        "threshold-blind-{alpha:g}": (
+            pd.concat([small, held(alpha=4.0, overlap2=small["overlap2"] - 0.2)]),
+            pd.concat([small, held(alpha=4.0, overlap2=small["overlap2"] + 0.2)]),
+        ),
+    }[row]
+    return either({"loss": SOFT}, rows=(good, wrong))
+
+
+@pairs("constrained_vs_random")
+def _(row):
+    good = runs({"random": {64: 2.2, 256: 2.6}, "constrained": {64: 3.0, 256: 3.4}})
+    swapped = runs({"random": {64: 3.4, 256: 3.0}, "constrained": {64: 2.6, 256: 2.2}})
+    beyond = runs({"constrained": {256: 5.0}}, sizes=(256,))
+    ordered = {"random": 2.5, "orthogonal": 3.2, "constrained": 4.0}
+    control, other = (
+        runs({start: {256: half} for start, half in halves}, sizes=(256,))
+        for halves in (ordered.items(), zip(ordered, reversed(ordered.values()), strict=True))
+    )
+    base = runs({"random": {64: 3.0, 256: 3.0}})
+    more = base.assign(recovered=base["recovered"] | (base["alpha"] > 2.4))
+    shifts = pd.DataFrame({"shift": [0.5, 0.52], "error": 0.05, "pairs": 100}, index=[64, 256])
+    named = fates({"random": 0.4, "spectral": 0.8, "constrained": 0.0}, alpha=2.5, sizes=(256,))
+    shared = {"loss": SOFT, "a_wide": 1.0, "loss_wide": SOFT, "base": base}
+    table = {
+        "recovery-early-{n}": (good, swapped),
+        "recovery-moves-{start}": (good, swapped),
+        "recovery-constrained-below": (good, beyond),
+    }
+    if row.removesuffix("-wide") in table:
+        return either(
+            shared, **{"wide" if "wide" in row else "table": table[row.removesuffix("-wide")]}
+        )
+    return {
+        "paper-random-{n}": either(
+            shared,
+            named=(
+                fates({"random": 0.8, "constrained": 0.2}),
+                fates({"random": 0.2, "constrained": 0.8}),
+            ),
+        ),
+        "control-chance-{n}": either(shared, control=(control, other)),
+        "control-curvature-{n}": either(shared, control=(control, other)),
+        "settings-{slug}": either(shared, changed=({"nothing": base}, {"all": more})),
+        "settings-time": either(shared, base_time=(base, base), longer=(base, more)),
+        "settings-hold": either(shared, once=(base, base), twice=(base, more)),
+        "settings-hold-shift": either(shared, shifts=(shifts, shifts.assign(shift=[0.5, 1.5]))),
+        "recovery-{start}-{alpha:g}": either(
+            shared, short=(named, named.assign(recovered=~named["recovered"]))
+        ),
+    }[row]
+
+
+@pairs("spectral_initialisation")
+def _(row):
+    order = ("orthogonal", "deflated", "random", "spectral", "optimal")
+    rates = dict(zip(order, (0.1, 0.1, 0.4, 0.7, 0.9), strict=True))
+    other = dict(zip(order, (0.1, 0.8, 0.9, 0.7, 0.2), strict=True))
+    good, wrong = fates(rates), fates(other)
+    if row == "spectral-overlap-fades":
+        rng = np.random.default_rng(0)
+        good["abs_start_overlap"] *= 1 + 0.1 * rng.standard_normal(len(good))
+        wrong = good.assign(abs_start_overlap=0.1 / good["abs_start_overlap"])
+    return either({"loss": SOFT, "alpha": 2.0}, table=(good, wrong), named=(good, wrong))
+
+
+@pairs("finite_size_scaling")
+def _(row):
+    found = pd.DataFrame({"start": "random", "n": [64, 1024], "half": [2.0, 2.4], "error": 0.05})
+    scores = pd.DataFrame({"log": [-10.0], "straight": [-20.0]}, index=["random"])
+    fits = {"random": [Scaling("log", 3.0, -3.0, np.nan, (1.2, 0.0), 0.0, 100)]}
+    half = 3 - 3 / np.log(2048)
+    places = {"start": "random", "form": "log", "low": half - 0.05, "high": half + 0.05}
+    shared = {"found": found, "scores": scores, "fits": fits, "predicted": pd.DataFrame([places])}
+    check = fates({"random": 0.5}, alpha=half, sizes=(2048,), replicas=60)
+    return {
+        "scaling-rises-{start}": either(shared, found=(found, found.assign(half=[2.4, 2.0]))),
+        "scaling-limit-{start}": either(shared, scores=(scores, -30 - scores)),
+        "scaling-prediction-{start}-{n}-{alpha:g}": either(
+            shared, check=(check, check.assign(recovered=False))
+        ),
+    }[row]
+
+
+def curve(areas, *, error=0.02):
+    rows = [
+        (alpha, time, predictor, area, area + 2 * error, error, 40, 60)
+        for predictor in ("overlap2", "abs_overlap")
+        for alpha, area in enumerate(areas, 2)
+        for time in (0.0, 1.0)
+    ]
+    names = "alpha time predictor mean high error recovering failing".split()
+    return pd.DataFrame(rows, columns=names)
+
+
+@pairs("eigenvector_alignment")
+def _(row):
+    shared = {"loss": SOFT, "rows": descents(), "curve": curve([0.6, 0.6])}
+    wrong = {
+        "alignment-start-kept": {"rows": descents(lift=0.1)},
+        "alignment-fades-{alpha:g}": {"rows": descents(kept=1.5)},
+        "alignment-tells-{alpha:g}": {"curve": curve([0.4, 0.4])},
+        "overlap-tells-{alpha:g}": {"curve": curve([0.4, 0.4])},
+        "alignment-tells-little": {"curve": curve([0.75, 0.8])},
+        "alignment-early": {"curve": curve([0.6, 0.6], error=0.2)},
+    }[row]
+    return shared, shared | wrong
+
+
+@pairs("loss_functions")
+def _(row):
+    def found(a, init, threshold):
+        return SimpleNamespace(a=a, alpha_init=init, alpha_threshold=threshold, edge_init="soft")
+
+    good = [found(10.0, 6.0, 12.8), found(100.0, 30.0, 13.7)]
+    wrong = [found(10.0, 14.0, 12.8), found(100.0, 30.0, 13.0)]
+    rows = at_start(SOFT, [6.0])
+    return {
+        "unnormalised-threshold": either({}, unnormalised=(13.8025, 13.6)),
+        "large-a": either({"unnormalised": 13.8}, found=(good, wrong)),
+        "informative-window": either({}, found=(good[:1], wrong[:1])),
+        "start-{a:g}": either({}, rows=(rows, rows.assign(overlap2=rows["overlap2"] - 0.1))),
+    }[row]
+
+
+TIMES = np.array([0.0, 0.01, 0.1, 1.0, 3.0])
+
+
+def run(alpha, bbp, *, edge=None):
+    """One run of the theory whose condition of the transition takes given values at `TIMES`."""
+    start = left_edge(initial(SOFT, alpha)).position if edge is None else edge
+    numbers = {
+        "bbp": (bbp, 1e-3),
+        "left_edge": (np.linspace(start, -1, len(TIMES)), 0.05),
+        "energy": (np.linspace(25, 1, len(TIMES)), 0.01),
+        "overlap2": (np.linspace(0.3, 0.4, len(TIMES)), 0.01),
+    }
+    columns = {k: v for k, (v, _) in numbers.items()}
+    errors = {f"{k}_error": e for k, (_, e) in numbers.items()}
+    return pd.DataFrame({"alpha": alpha, "t": TIMES, **columns, **errors})
+
+
+@pairs("time_dependent_bbp")
+def _(row):
+    theory = pd.concat(
+        [
+            run(2.0, [0.9, 0.9, 0.9, 0.8, 0.7]),
+            run(2.8, [0.99, 1.02, 1.03, 0.9, 0.8]),
+            run(3.2, [1.05, 1.06, 1.02, 0.95, 0.9]),
+            run(3.5, [1.1, 1.12, 1.08, 0.97, 0.9]),
+            run(3.8, [1.2, 1.2, 1.2, 1.1, 0.98]),
+        ]
+    )
+    at = theory[(theory["alpha"] == 3.2) & (theory["t"] == 1.0)].iloc[0]
+    noise = 0.01 * np.linspace(-1, 1, 20)
+    simulated = pd.DataFrame(
+        {
+            "alpha": 3.2,
+            "n": 4000,
+            "time": 1.0,
+            "energy": at["energy"] + noise,
+            "edge": at["left_edge"] + noise,
+            "overlap2": at["overlap2"] + noise,
+        }
+    )
+    off = simulated.assign(**{c: simulated[c] + 1 for c in ("energy", "edge", "overlap2")})
+    checked = pd.DataFrame({"value": [1.0, 2.0], "error": 0.1, "error_more": 0.1})
+    near = checked.assign(value_finer=checked["value"] + 0.05, value_more=checked["value"] + 0.1)
+    far = checked.assign(value_finer=checked["value"] + 0.2, value_more=checked["value"] + 1.0)
+    once = pd.DataFrame({"alpha": [3.2], "variance": 20.0, "variance_error": 0.2})
+    shared = {"loss": SOFT, "theory": theory, "simulated": simulated, "compare": 1.0}
+    shared |= {"once": once, "ratio": 10}
+    wrong = {
+        "evolution-start": pd.concat([theory, run(3.4, [1.3] * 5, edge=-50.0)]),
+        "evolution-lost": pd.concat([theory, run(4.2, [1.05, 1.04, 0.9, 0.9, 0.9])]),
+        "evolution-comes-later": theory.assign(
+            bbp=theory["bbp"].where(theory["alpha"] > 2.83, 0.9)
+        ),
+    }
+    if row in wrong:
+        return either(shared, theory=(theory, wrong[row]))
+    return {
+        "evolution-energy-{alpha:g}": either(shared, simulated=(simulated, off)),
+        "evolution-edge-{alpha:g}": either(shared, simulated=(simulated, off)),
+        "evolution-overlap2-{alpha:g}": either(shared, simulated=(simulated, off)),
+        "evolution-step": either(shared, checked=(near, far)),
+        "evolution-paths": either(shared, checked=(near, far)),
+        "evolution-batches": either(
+            shared, bias=(pd.DataFrame({"bias": [-0.05]}), pd.DataFrame({"bias": [-0.5]}))
+        ),
+    }[row]
+
+
+def grown():
+    """Runs of a theory in which V is a power of time, and the outlier is lost."""
+    rows = [
+        (alpha, t, (1 + 2 * t) ** (alpha - 1), 0.01)
+        for alpha in (1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+        for t in (0.0, 1.0, 40.0)
+    ]
+    table = pd.DataFrame(rows, columns=["alpha", "t", "variance", "variance_error"])
+    return table.assign(bbp=table["t"].map({0.0: 1.2, 1.0: 1.1, 40.0: 0.8}), bbp_error=0.01)
+
+
+def obeying(growth, constants, *, replicas=400, alphas=None):
+    """Runs that recover as the theory says with a constant for each size."""
+    rng = np.random.default_rng(0)
+    rows = [
+        (n, alpha, rng.random() < recovery_probability(n, growth.variance(alpha), constant))
+        for n, constant in constants.items()
+        for alpha in (growth.alphas if alphas is None else alphas)
+        for _ in range(replicas)
+    ]
+    return pd.DataFrame(rows, columns=["n", "alpha", "recovered"]).assign(start="random")
+
+
+@pairs("finite_size_theory")
+def _(row):
+    theory = grown()
+    growth = Growth.of(theory, 40.0)
+    rng, n = np.random.default_rng(3), 1024
+    observed = pd.DataFrame(
+        (n, each.alpha, each.t, abs(rng.normal(scale=np.sqrt(each.variance / n))))
+        for each in theory[theory["t"] == 1.0].itertuples()
+        for _ in range(300)
+    )
+    observed.columns = ["n", "alpha", "time", "abs_overlap"]
+    table = obeying(growth, {64: 0.7, 128: 0.7, 512: 0.7, 1024: 0.7})
+    shared = {"theory": theory, "growth": growth, "table": table, "seen": [64, 128], "seed": 0}
+    shared |= {"constant": (0.7, 0.02), "observed": observed}
+    unseen = obeying(growth, {2048: 0.7}, replicas=60, alphas=[2.75])
+    ended = theory.assign(variance=theory["variance"].where(theory["t"] < 40, 0.5))
+    return {
+        "finite-size-constant-falls": either(
+            shared,
+            table=tuple(obeying(growth, {64: 0.7, 128: 0.7, 1024: last}) for last in (0.5, 1.0)),
+        ),
+        "finite-size-goes-on": either(shared, theory=(theory, ended)),
+        "finite-size-variance-{alpha:g}": either(
+            shared, observed=(observed, observed.assign(abs_overlap=2 * observed["abs_overlap"]))
+        ),
+        "finite-size-half-{n}": either(
+            shared, table=(table, obeying(growth, {64: 0.7, 128: 0.7, 512: 1.6, 1024: 1.6}))
+        ),
+        "finite-size-prediction-{n}-{alpha:g}": either(
+            shared, unseen=(unseen, unseen.assign(recovered=False))
+        ),
+    }[row]
+
+
+ROWS = [(chapter, row) for chapter, rows in registered().items() for row in rows]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr("companion.analysis.half_points.BOOTSTRAP", 40)
+    monkeypatch.setattr("companion.analysis.finite_size.DRAWS", 40)
+
+
+@pytest.mark.parametrize(
+    ("chapter", "row"), ROWS, ids=[f"{chapter}:{row.id}" for chapter, row in ROWS]
+)
+def test_every_claim_holds_on_one_table_and_fails_on_another(chapter, row):
+    good, wrong = PAIRS[chapter](row.id)
+    held_, failed = evaluate([row], **good), evaluate([row], **wrong)
+    assert held_
+    assert {claim.verdict for claim in held_} == {"PASS"}
+    assert "FAIL" in {claim.verdict for claim in failed}
+
+
+def test_ids_tell_claims_apart():
+    ids = [row.id for _, row in ROWS]
+    assert len({*ids}) == len(ids)

@@ -1,0 +1,357 @@
+"""Every figure of the book is drawn from small tables, with words, and with names for its axes."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from companion.analysis.finite_size import Growth, compared_rates
+from companion.analysis.half_points import half_points, near_half
+from companion.analysis.prediction import prediction_curve
+from companion.analysis.scaling import all_fits, fit_scaling, predictions
+from companion.figures.bbp_at_initialisation import start_spectra_figure, start_transition_figure
+from companion.figures.export import registered
+from companion.figures.finite_size_theory import (
+    fluctuations_figure,
+    predicted_half_points_figure,
+    predicted_recovery_figure,
+)
+from companion.figures.hessian_over_time import (
+    alignment_over_time_figure,
+    directions_figure,
+    edge_over_time_figure,
+    prediction_figure,
+)
+from companion.figures.loss_functions import phase_diagram_figure, start_overlap_figure
+from companion.figures.recovery import (
+    half_points_figure,
+    overlap_over_time_figure,
+    paired_difference_figure,
+    recovery_figure,
+    starts_figure,
+)
+from companion.figures.recovery import start_overlap_figure as spectral_overlap_figure
+from companion.figures.threshold_states import (
+    law_figure,
+    relaxation_figure,
+    threshold_spectrum_figure,
+    threshold_transition_figure,
+)
+from companion.figures.time_dependent_bbp import (
+    ageing_figure,
+    hessian_evolution_figure,
+    t_bbp_figure,
+)
+from companion.reexecution import FOLDER
+from prlib.losses import NormalizedIntensity
+from prlib.measures import initial
+from prlib.measures.dynamical import choose_flow, dynamical
+from prlib.transitions import thresholds
+
+LOSS = NormalizedIntensity(0.01)
+ROOT = Path(__file__).resolve().parents[3]
+DRAWN = {}
+
+
+def draws(*ids):
+    """Register a function that draws the figure of each id."""
+    return lambda function: DRAWN.update(dict.fromkeys(ids, function))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr("companion.analysis.half_points.BOOTSTRAP", 20)
+    monkeypatch.setattr("companion.analysis.finite_size.DRAWS", 20)
+
+
+def starts():
+    rows = [
+        {"loss": LOSS.id, "alpha": alpha, "n": n, "replica": replica}
+        for alpha in (2.0, 4.0, 6.0)
+        for n in (50, 100)
+        for replica in range(3)
+    ]
+    table = pd.DataFrame(rows)
+    level = table["alpha"] / 10 + 0.01 * table["replica"]
+    return table.assign(
+        lowest=level, empirical_edge=level, overlap2=level, predicted_overlap2=level
+    )
+
+
+def observed(start="random", alphas=(3.0, 6.0), replicas=40):
+    times = np.array([0.0, 0.01, 0.1, 1.0])
+    rows = [
+        pd.DataFrame(
+            {
+                "alpha": alpha,
+                "n": 100,
+                "start": start,
+                "replica": replica,
+                "recovered": replica % 2 == 0,
+                "time": times,
+                "overlap2": 0.5 * np.exp(-times),
+                "start_overlap2": np.exp(-10 * times),
+                "displacement_overlap2": 0.01,
+                "gradient_overlap2": 0.1,
+                "abs_overlap": np.clip(0.1 + times * (replica % 3) / 2, 0, 1),
+                "energy": np.exp(-times),
+                "lowest": -10 * np.exp(-times) + 0.01 * replica,
+                "edge": -9 * np.exp(-times),
+            }
+        )
+        for alpha in alphas
+        for replica in range(replicas)
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
+def recovering(names=("random", "spectral", "constrained"), sizes=(64, 128, 256)):
+    rng = np.random.default_rng(0)
+    rows = [
+        (start, n, alpha, replica, rng.random() < expit(4 * (alpha - place - 0.1 * np.log(n))))
+        for place, start in zip((2.2, 1.8, 2.6), names, strict=False)
+        for n in sizes
+        for alpha in (2.0, 2.25, 2.5, 2.75, 3.0, 3.25, 3.5)
+        for replica in range(40)
+    ]
+    table = pd.DataFrame(rows, columns=["start", "n", "alpha", "replica", "recovered"])
+    return table.assign(time_limit=400.0, abs_start_overlap=0.2)
+
+
+def held():
+    rows = pd.DataFrame(
+        {"alpha": alpha, "n": n, "replica": replica, "time": time}
+        for alpha in (4.0, 6.0)
+        for n in (50, 100)
+        for replica in range(3)
+        for time in np.geomspace(0.1, 10, 8)
+    )
+    fall = rows["time"] ** -0.7
+    return rows.assign(
+        energy=0.5 + fall + 0.01 * rows["replica"],
+        mu=1 + fall,
+        edge=-fall,
+        lowest=-1 - fall,
+        outlier=-1.0,
+        overlap2=0.5,
+        outlier_overlap2=0.5,
+    )
+
+
+def theory(alphas=(2.0, 3.0, 4.0)):
+    t = np.array([0.0, 0.01, 0.1, 1.0, 3.0])
+    rows = [
+        pd.DataFrame(
+            {
+                "alpha": alpha,
+                "t": t,
+                "bbp": alpha / 2.9 - 0.05 * t,
+                "left_edge": -20 * np.exp(-t),
+                "outlier": -21 * np.exp(-t),
+                "overlap2": 0.3,
+                "energy": 1 / (1 + t),
+                "variance": (1 + 10 * t) ** (alpha - 1),
+                "variance_error": 0.1,
+                "bbp_error": 0.01,
+            }
+        )
+        for alpha in alphas
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
+@draws("fig-bbp-spectra")
+def _(name):
+    spectrum = np.linspace(-20, 80, 200)
+    return start_spectra_figure(LOSS, [(alpha, spectrum) for alpha in (1.4, 2.8, 6.0)], name)
+
+
+@draws("fig-bbp-transition", "fig-bbp-transition-hard")
+def _(name):
+    return start_transition_figure(10.0 if "hard" in name else LOSS, starts(), name)
+
+
+@draws("fig-hessian-over-time")
+def _(_name):
+    return edge_over_time_figure(LOSS, observed())
+
+
+@draws("fig-alignment-over-time")
+def _(_name):
+    return alignment_over_time_figure(LOSS, observed())
+
+
+@draws("fig-alignment-directions")
+def _(_name):
+    return directions_figure(LOSS, observed())
+
+
+@draws("fig-alignment-prediction")
+def _(_name):
+    rows = observed()
+    return prediction_figure(LOSS, rows, prediction_curve(rows))
+
+
+@draws("fig-threshold-law")
+def _(_name):
+    return law_figure(LOSS, 6.0, initial(LOSS, 6.0), 100, 10.0)
+
+
+@draws("fig-threshold-spectrum")
+def _(_name):
+    return threshold_spectrum_figure(LOSS, 6.0, np.linspace(-3, 60, 200), initial(LOSS, 6.0), 10.0)
+
+
+@draws("fig-threshold-relaxation")
+def _(_name):
+    return relaxation_figure(LOSS, held(), 6.0)
+
+
+@draws("fig-threshold-transition")
+def _(_name):
+    return threshold_transition_figure(LOSS, held())
+
+
+@draws("fig-constrained-overlap")
+def _(_name):
+    rows = pd.concat([observed(alphas=(3.0,)), observed("constrained", alphas=(3.0,))])
+    return overlap_over_time_figure(LOSS, rows)
+
+
+@draws("fig-constrained-recovery", "fig-constrained-recovery-wide", "fig-scaling-recovery")
+def _(name):
+    return recovery_figure(LOSS, recovering(), ["random", "constrained"], name)
+
+
+@draws("fig-constrained-difference", "fig-spectral-difference")
+def _(name):
+    return paired_difference_figure(LOSS, recovering(), "random", "spectral", name)
+
+
+@draws("fig-spectral-overlap")
+def _(_name):
+    return spectral_overlap_figure(LOSS, recovering())
+
+
+@draws("fig-spectral-recovery")
+def _(_name):
+    return starts_figure(LOSS, recovering(), [64, 256])
+
+
+@draws("fig-half-points")
+def _(_name):
+    near = near_half(recovering())
+    found, fits = half_points(near, ["random"]), all_fits(near, ["random"])
+    return half_points_figure(LOSS, found, fits, predictions(near, ["random"], 512, 0))
+
+
+@draws("fig-phase-diagram")
+def _(_name):
+    return phase_diagram_figure([thresholds(a) for a in (0.01, 1.0, 100.0)])
+
+
+@draws("fig-losses-start-overlap")
+def _(_name):
+    return start_overlap_figure(starts())
+
+
+@draws("fig-hessian-evolution")
+def _(_name):
+    return hessian_evolution_figure(LOSS, theory((3.0, 6.0)), observed())
+
+
+@draws("fig-t-bbp")
+def _(_name):
+    return t_bbp_figure(LOSS, theory())
+
+
+@draws("fig-ageing")
+def _(_name):
+    run = dynamical(LOSS, 3.0, choose_flow(LOSS, 3.0, 0.05), paths=512, seed=1)
+    late = [float(t) for t in run.times[2:]]
+    states = pd.DataFrame(
+        {"n": 100, "replica": replica, "waiting": run.times[1], "time": t, "correlation": 0.9}
+        for replica in range(3)
+        for t in late
+    )
+    return ageing_figure(run, states, theory((3.0,)), observed("constrained", (3.0,)))
+
+
+@draws("fig-fluctuations")
+def _(_name):
+    return fluctuations_figure(LOSS, theory(), observed(alphas=(2.0, 3.0)))
+
+
+def grown():
+    return Growth.of(theory((1.5, 2.0, 2.5, 3.0, 3.5, 4.0)), 1.0)
+
+
+@draws("fig-predicted-recovery")
+def _(_name):
+    table = recovering(["random"])
+    compared = compared_rates(grown(), (0.7, 0.02), table)
+    return predicted_recovery_figure(LOSS, grown(), (0.7, 0.02), compared, [64, 128])
+
+
+@draws("fig-predicted-half-points")
+def _(_name):
+    near = near_half(recovering(["random"]))
+    fits = [fit_scaling(near, form) for form in ("log", "straight")]
+    halves = half_points(near, ["random"])
+    return predicted_half_points_figure(LOSS, [grown()], [(0.7, 0.02)], [halves], fits)
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
+@pytest.mark.parametrize("name", registered())
+def test_every_figure_is_drawn_from_small_tables(name):
+    figure = DRAWN[name](name)
+    assert figure.id == name
+    assert len(figure.caption) > 100
+    assert len(figure.alt) > 40
+    table = pd.read_csv(io.StringIO(figure.csv()))
+    for axis in ("x_axis", "y_axis"):
+        assert table[axis].str.contains(r"\[(?:1|M/N|flow time)\]$").all()
+        assert not table[axis].str.startswith(("x [", "y [")).any()
+
+
+def test_the_figures_of_the_notebooks_are_those_that_are_registered():
+    shown = {
+        name
+        for path in sorted(FOLDER.glob("[0-9]*.ipynb"))
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        for name in re.findall(r'id="(fig-[a-z-]+)"', output.get("data", {}).get("text/html", ""))
+    }
+    assert shown == registered().keys()
+
+
+def test_a_figure_names_data_and_a_test_that_are_there():
+    for figure in registered().values():
+        assert (ROOT / figure.test).is_file()
+        assert figure.data
+        tables = [name for name in figure.data if " " not in name and name != "theory"]
+        assert all((ROOT / "data" / f"{name}.parquet").is_file() for name in tables)
+
+
+def test_a_figure_without_rows_says_so():
+    rows = observed(replicas=4)
+    figure = prediction_figure(LOSS, rows, prediction_curve(rows))
+    assert "Nothing is drawn" in figure.alt
+    assert b"<svg" in figure.svg()
+
+
+def test_a_start_that_was_not_run_is_said_to_lack():
+    table = recovering(("random", "spectral"))
+    assert (
+        b"<svg"
+        in recovery_figure(LOSS, table, ["random", "constrained"], "fig-constrained-recovery").svg()
+    )
+    part = table[(table["start"] == "random") | (table["n"] == 64)]
+    assert r"only at N = 64" in starts_figure(LOSS, part, [64, 256]).caption
