@@ -224,6 +224,28 @@ def test_a_failing_cell_is_one_line_and_leaves_nothing(small, tmp_path):
     assert not list(tmp_path.glob("*.ipynb*"))
 
 
+def smallest(notebook):
+    """One alpha, one size, one instance."""
+    found = {}
+    for parameter in notebook.parameters:
+        value = notebook.quick.get(parameter.name, parameter.default)
+        if parameter.like == "replicas":
+            found[parameter.name] = 1
+        elif isinstance(value, list):
+            found[parameter.name] = value[:1]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", ["quick", "smallest"])
+@pytest.mark.parametrize("notebook", notebooks(), ids=lambda notebook: notebook.name)
+def test_no_claim_fails_for_want_of_evidence(notebook, values, tmp_path):
+    given = smallest(notebook) if values == "smallest" else {}
+    output = rerun(notebook.name, given, tmp_path / "out.ipynb", quick=True)
+    lines = verdict_of(output).splitlines()
+    assert [line for line in lines if line.split()[0] not in {"PASS", "OPEN"}] == []
+
+
 WAITING = """
 import multiprocessing, pathlib, time, os
 worker = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
