@@ -265,6 +265,9 @@ def _executed(
 ) -> nbformat.NotebookNode:
     import papermill  # noqa: PLC0415 - slow to import, and only needed here
 
+    # papermill asks for both, which a notebook made by a program may lack.
+    node.metadata.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3"})
+    node.metadata.setdefault("language_info", {"name": "python"})
     with _kernel() as kernel, _Interruption(kernel) as interruption:
         try:
             # A node and no path: papermill takes the braces of a path for its own.
