@@ -55,6 +55,19 @@ def test_spectrum_gives_its_fields_and_null_for_no_outlier(capsys):
     assert found["outlier"] < found["left_edge"] < 0 < found["overlap2"] < 1
 
 
+def test_landscape_gives_the_minima_and_their_band(capsys):
+    arguments = ("landscape", "--a", 0.01, "--alpha", 4)
+    _, out, _ = run(capsys, *arguments, "--json")
+    found = json.loads(out)
+    assert found["complexity"] == pytest.approx(0.0227, abs=5e-5)
+    assert found["energy_low"] < found["energy"] == pytest.approx(found["energy_high"])
+    assert found["overlap_max"] == pytest.approx(0.2656, abs=5e-5)
+    _, out, _ = run(capsys, *arguments, "--overlap", 0.5, "--json")
+    assert json.loads(out)["energy_low"] is None
+    assert "overlap = 2: must be a number between" in refused(capsys, *arguments, "--overlap", 2)
+    assert "no minima" in refused(capsys, *arguments, "--energy", 1e-6)
+
+
 DESCEND = {
     "--loss": ("normalized(a=0.5)", {"loss": "normalized(a=0.5)"}),
     "--a": (0.5, {"loss": "normalized(a=0.5)"}),

@@ -14,7 +14,7 @@ from prlib.losses import Intensity, NormalizedIntensity
 from prlib.parameters import ParameterError
 from prlib.problem import Problem, random_on_sphere
 from prlib.schemes import GradientFlow
-from prlib.spectra.numerical import eigenvalues
+from prlib.spectra.eigenpairs import eigenvalues
 
 
 @pytest.fixture(scope="module")
