@@ -102,13 +102,17 @@ def find(name: str, folder: Path = FOLDER) -> Notebook:
 
 def expected_time(notebook: Notebook, values: Mapping[str, Any], *, quick: bool = False) -> str:
     """Say how long a run takes, from how long the last one took; empty if that is not known."""
-    kind = "quick" if quick else "book"
+    kind = _kind(notebook, quick=quick)
     if kind not in notebook.seconds:
         return ""
     told = f"{notebook.name}: took about {_told(notebook.seconds[kind])} on two cores"
-    where = "with --quick" if quick else "at the book's parameters"
+    where = "with --quick" if kind == "quick" else "at the book's parameters"
     more = "; other values may take longer: runs that are not kept in data/ are computed"
     return f"{told} {where}{more if values else ''}"
+
+
+def _kind(notebook: Notebook, *, quick: bool) -> str:
+    return "quick" if quick and notebook.quick else "book"
 
 
 def rerun(
@@ -166,11 +170,11 @@ def rerun(
     began = time.monotonic()
     executed = _executed(node, notebook.name, values)
     _keep_results(executed)
-    changed = _changed(notebook, values)
-    if not changed or changed.keys() == notebook.quick.keys() - (parameters or {}).keys():
+    if not parameters:
         kept = executed.metadata.setdefault("prlib", nbformat.NotebookNode())
-        took = {"quick" if changed else "book": _rounded(time.monotonic() - began)}
+        took = {_kind(notebook, quick=quick): _rounded(time.monotonic() - began)}
         kept["seconds"] = {**kept.get("seconds", {}), **took}
+    changed = _changed(notebook, values)
     if changed:
         executed.cells.insert(0, _preface(notebook, changed))
     write_whole(target, nbformat.writes(executed).encode())
@@ -261,6 +265,9 @@ def _executed(
 ) -> nbformat.NotebookNode:
     import papermill  # noqa: PLC0415 - slow to import, and only needed here
 
+    # papermill asks for both, which a notebook made by a program may lack.
+    node.metadata.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3"})
+    node.metadata.setdefault("language_info", {"name": "python"})
     with _kernel() as kernel, _Interruption(kernel) as interruption:
         try:
             # A node and no path: papermill takes the braces of a path for its own.
