@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from prlib.descent import kernels, products
 from prlib.descent.compiled import _temporary_folder
 
 ONE = """
@@ -129,6 +130,15 @@ def test_without_a_place_of_its_own_the_cache_is_temporary_and_private(filled, t
     (folder,) = tmp_path.glob("prlib-*")
     assert folder.stat().st_mode & 0o77 == 0
     assert result(NO_PLACE + ONE, "float32", temporary=tmp_path) == (printed, "")
+
+
+def test_nothing_but_whole_kernels_is_kept_on_disk():
+    # A kernel compiled around a part from the cache forgets that the part needs Numba's threads.
+    parts = [
+        one for m in (kernels, products) for one in vars(m).values() if hasattr(one, "py_func")
+    ]
+    assert len(parts) > 12
+    assert {part.stats.cache_path for part in parts} == {None}
 
 
 def test_a_folder_that_others_can_write_to_is_not_trusted(tmp_path, monkeypatch):
