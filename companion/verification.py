@@ -7,6 +7,7 @@ the tables of ``data/`` that they rest on are checked against their records here
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from companion.claims.verdicts import Verdict
 from companion.ensembles import data_folder
 from companion.reexecution import FOLDER, notebooks
 from prlib.parameters import ParameterError
-from prlib.sweeps import Sweep, SweepError
+from prlib.sweeps import Sweep, SweepError, recheck
 from prlib.sweeps.data import THEORY, facts
 from prlib.sweeps.store import Store, record_of
 
@@ -63,11 +64,18 @@ class Held:
     kind: Kind = "physics"
 
 
-def verify(folder: Path = FOLDER, data: Path | None = None) -> tuple[Held, ...]:
+def verify(folder: Path = FOLDER, data: Path | None = None, *, again: int = 0) -> tuple[Held, ...]:
     """Gather the claims of all notebooks, and check the tables of results.
 
-    They come in the order of the book, then one a table, then one a table that was computed again
-    on another processor.
+    They come in the order of the book, then one a table, then one a table whose runs were
+    computed on another processor too, then one a table of which some runs are computed now.
+
+    Parameters
+    ----------
+    folder, data : pathlib.Path
+        Where the executed notebooks and the tables lie.
+    again : int
+        How many runs of each table to compute again.
 
     Examples
     --------
@@ -75,7 +83,8 @@ def verify(folder: Path = FOLDER, data: Path | None = None) -> tuple[Held, ...]:
     True
     """
     data = data or data_folder()
-    return (*_claims(folder), *_tables(data), *_other_machine(data))
+    computed = _computed_again(data, again) if again else ()
+    return (*_claims(folder), *_tables(data), *_other_machine(data), *computed)
 
 
 def _claims(folder: Path) -> list[Held]:
@@ -121,6 +130,33 @@ def _tables(data: Path) -> list[Held]:
         id_ = "-".join(["data", *spec.with_suffix("").parts])
         text = statement + problem
         found.append(Held(id_, text, rows, rows, rows, source, verdict, "rows", "check"))
+    return found
+
+
+def _computed_again(data: Path, runs: int) -> list[Held]:
+    found = []
+    for folder in (data, data / THEORY, data / OTHER_MACHINE):
+        for path in sorted(folder.glob("*.parquet")):
+            name = path.relative_to(data).with_suffix("")
+            source = f"data/{path.relative_to(data).as_posix()}"
+            id_ = "-".join(["again", *name.parts]).replace("_", "-")
+            statement = f"runs of {source}, computed again, give what it holds"
+            try:
+                checked = recheck(path, runs)
+            except (ParameterError, SweepError) as error:
+                text = f"{statement}: {error}"
+                found.append(Held(id_, text, None, None, None, source, "FAIL"))
+                continue
+            worst = max(checked, key=lambda one: (not one.holds, one.distance))
+            extents = Counter(one.extent for one in checked)
+            told = ", ".join(f"{count} {extent}" for extent, count in extents.items())
+            text = (
+                f"{len(checked)} {statement} ({told}), as far as rounding lets it: the farthest is "
+                f"{worst.column} with {worst.title}"
+            )
+            verdict: Verdict = "PASS" if worst.holds else "FAIL"
+            ends = (worst.distance, 0.0, worst.accepted)
+            found.append(Held(id_, text, *ends, source, verdict, "distance"))
     return found
 
 

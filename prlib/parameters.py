@@ -135,6 +135,14 @@ PARAMETERS: dict[str, Parameter] = {
             "constrained_time", "flow time for which the constrained start keeps overlap zero"
         ),
         number_above_zero("hold", "flow time for which a start that holds keeps overlap zero"),
+        number_above_zero("energy", "energy per dimension"),
+        Parameter(
+            "overlap",
+            "number",
+            "a number between -1 and 1",
+            "overlap with the signal",
+            lambda value: -1 < value < 1,
+        ),
         _count("n", 2, "dimension N"),
         _count("paths", 1, "sample paths of the dynamical theory"),
         _count("replicas", 1, "independent instances"),

@@ -9,7 +9,7 @@ from prlib.descent import descend
 from prlib.losses import Loss
 from prlib.measures import initial
 from prlib.problem import Problem, random_on_sphere
-from prlib.spectra.numerical import lowest_eigenpairs
+from prlib.spectra.eigenpairs import lowest_eigenpairs
 from prlib.spectra.outlier import outlier
 from prlib.transitions import alpha_init, alpha_threshold
 

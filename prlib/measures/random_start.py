@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from prlib.losses import Loss
+from prlib.measures.computable import computable
 from prlib.measures.label_measure import LabelMeasure
 from prlib.measures.quadrature import ORDER, half_normal
 
@@ -42,6 +43,7 @@ def initial(loss: Loss, alpha: float, *, order: int | None = None) -> LabelMeasu
     >>> round(float(law.mean(law.y**2 * law.yhat**4)), 10)
     3.0
     """
+    alpha = computable(loss, alpha)
     nodes, weights = half_normal(loss.scale, _enough(loss) if order is None else order)
     y, yhat = (grid.ravel() for grid in np.meshgrid(nodes, nodes, indexing="ij"))
     return LabelMeasure(

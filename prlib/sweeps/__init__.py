@@ -3,6 +3,7 @@
 from prlib.sweeps.data import data_root, sources
 from prlib.sweeps.descents import Grid
 from prlib.sweeps.estimate import HalfPoint, half_point, paired, rates, wilson
+from prlib.sweeps.recheck import Rechecked, recheck
 from prlib.sweeps.runner import FailedRunsError, SweepInterrupted, SweepResult, results
 from prlib.sweeps.spec import Sweep
 from prlib.sweeps.store import SweepError
@@ -12,6 +13,7 @@ __all__ = [
     "FailedRunsError",
     "Grid",
     "HalfPoint",
+    "Rechecked",
     "Sweep",
     "SweepError",
     "SweepInterrupted",
@@ -21,6 +23,7 @@ __all__ = [
     "half_point",
     "paired",
     "rates",
+    "recheck",
     "results",
     "sources",
     "wilson",

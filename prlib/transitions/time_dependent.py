@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prlib.losses import Loss, takes_loss
+from prlib.measures.computable import computable
 from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
 from prlib.measures.dynamical.flow import MOST_TIMES
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
@@ -142,7 +143,7 @@ def dynamics(
     >>> states[0].t, states[0].variance, states[-1].energy < states[0].energy
     (0.0, 1.0, True)
     """
-    alpha = check("alpha", alpha)
+    alpha = computable(loss, alpha)
     if steps is None:
         steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance)
     run = dynamical(loss, alpha, steps, paths=paths, batches=batches, seed=seed, progress=progress)

@@ -20,7 +20,7 @@ from companion.ensembles import data_folder
 from companion.reexecution import FOLDER, notebooks
 from companion.verification import OTHER_MACHINE, verify
 from prlib import cli
-from prlib.sweeps import Sweep
+from prlib.sweeps import Rechecked, Sweep
 from prlib.sweeps.store import Store, gather, read
 
 DATA = data_folder()
@@ -159,8 +159,38 @@ def test_a_table_of_another_machine_may_hold_fewer_runs_but_no_others(
     assert told in held.statement
 
 
-def test_the_command_prints_a_line_a_claim(capsys):
+def test_a_changed_value_fails_when_its_run_is_computed_again(copy, monkeypatch):
+    sweep = Sweep.from_table(
+        {"a": 1.0, "alpha": 3.0, "n": 16, "start": "random", "replicas": 2, "time": 5.0}
+        | {"name": "tiny"}
+    )
+    for path in (*copy.glob("unseen.*"), *(copy / "specs").iterdir()):
+        path.unlink()
+    (copy / "specs" / "tiny.toml").write_text(sweep.to_toml())
+    found = sweep.run(copy, executor="serial", quiet=True)
+    assert [one.verdict for one in verify(copy, copy, again=10)][-2:] == ["PASS", "PASS"]
+    rows = gather([read(found.path)], sweep)
+    energy = rows.table["energy"].to_pylist()
+    at = rows.table.schema.get_field_index("energy")
+    table = rows.table.set_column(at, "energy", [[energy[0], 1.01 * energy[1]]])
+    Store(sweep, copy).finish(replace(rows, table=table), wall=1.0)
+    last = verify(copy, copy, again=10)[-1]
+    assert (last.id, last.verdict) == ("again-tiny", "FAIL")
+    assert "the farthest is energy with normalized(a=1)" in last.statement
+
+
+def test_the_command_prints_a_line_a_claim_and_computes_rows_again(capsys, monkeypatch):
+    asked = []
+
+    def no_run(path, rows):
+        asked.append(path.stem)
+        assert rows == 10
+        return (Rechecked("run", "settings", "whole", "energy", 0.0, 1e-7),)
+
+    monkeypatch.setattr("companion.verification.recheck", no_run)
     status = cli.main(["verify", "--json"])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["id"] for line in lines] == [one.id for one in verify()]
+    assert len({line["id"] for line in lines}) == len(lines)
+    assert len(asked) == sum(line["id"].startswith("again-") for line in lines) >= 12
+    assert {line["source"] for line in lines} >= {notebook.name for notebook in notebooks()}
     assert status == (1 if any(line["verdict"] == "FAIL" for line in lines) else 0)

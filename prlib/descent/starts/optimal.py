@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from prlib.descent.starts.start import Start, on_sphere
 from prlib.problem import Problem
-from prlib.spectra.numerical import lowest_of_weighted
+from prlib.spectra.eigenpairs import lowest_of_weighted
 
 CUTOFF = 1e-3
 

@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from prlib.descent.starts.start import Start, on_sphere
 from prlib.problem import Problem
-from prlib.spectra.numerical import lowest_eigenpairs
+from prlib.spectra.eigenpairs import lowest_eigenpairs
 
 
 def spectral(problem: Problem, point: NDArray) -> NDArray:

@@ -24,6 +24,7 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from prlib.losses import Loss
+from prlib.measures.computable import computable
 from prlib.measures.dynamical.paths import SamplePaths
 from prlib.measures.dynamical.solver import Solver, workers
 from prlib.parameters import ParameterError, check
@@ -242,7 +243,7 @@ def choose_flow(
     ParameterError
         If the time is not positive or out of reach.
     """
-    alpha, time = check("alpha", alpha), check("time", time)
+    alpha, time = computable(loss, alpha), check("time", time)
     steps: list[float] = []
     stages: list[int] = []
     reached = [0]

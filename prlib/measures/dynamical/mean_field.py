@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prlib.losses import Loss
+from prlib.measures.computable import computable
 from prlib.measures.dynamical.flow import Flow, flow_step
 from prlib.measures.dynamical.paths import QUASI_DIMENSIONS, SamplePaths, Sampling
 from prlib.measures.dynamical.response import LANES
@@ -224,7 +225,7 @@ def dynamical(
     >>> len(run), bool(run.energy.value[-1] < run.energy.value[0]), run.variance.value[0].item()
     (5, True, 1.0)
     """
-    alpha, seed = check("alpha", alpha), check("seed", seed)
+    alpha, seed = computable(loss, alpha), check("seed", seed)
     schedule = schedule if isinstance(schedule, Flow) else _checked_steps(schedule)
     if sampling not in get_args(Sampling):
         raise ParameterError(

@@ -19,15 +19,15 @@ from scipy.interpolate import BarycentricInterpolator
 from scipy.optimize import brentq, minimize_scalar, newton, root
 
 from prlib.losses import Loss
+from prlib.measures.computable import HIGHEST_ALPHA
 from prlib.measures.random_start import initial
 from prlib.measures.threshold_states.law import TiltedLaw, UnresolvedError, tilted_law
 
 SEARCH, COARSE, FINE = 4, 7, 10
 """Orders of quadrature: to follow the branch, to estimate errors, and to report."""
 
-LOWEST_ALPHA, HIGHEST_ALPHA = 1.2, 1e12
-"""Range followed: towards 1 the law turns into needles at the labels, chi into infinity; far above,
-it is that of a random start to all digits."""
+LOWEST_ALPHA = 1.2
+"""Least alpha followed: towards 1 the law turns into needles at the labels, chi into infinity."""
 
 ACCURACY = 1e-11
 """Relative accuracy to which the equations are solved, part of every error estimate."""
@@ -84,7 +84,7 @@ class Branch:
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
         self.end: Literal["turn", "needle", "low"] | None = None
-        start = _place(_settled(loss, _first_log_chi(loss), 0.0, SEARCH, 1e-7))
+        start = _place(_settled(loss, _first_log_chi(loss), 0.0, SEARCH, 1e-4))
         self._places = [start]
         self._after: float | None = None
         self._stride_up = self._finest = _STRIDE
@@ -151,8 +151,8 @@ class Branch:
 
     def _extend_up(self) -> None:
         log_chi = self._places[0].log_chi - self._stride_up
-        guess = _extrapolated(self._places[1::-1], log_chi)
-        law = _settled(self.loss, log_chi, guess, SEARCH, 1e-7)
+        guess = _extrapolated(self._places[2::-1], log_chi)
+        law = _settled(self.loss, log_chi, guess, SEARCH, 1e-4)
         self._places.insert(0, _place(law))
         self._stride_up *= _GROWTH
 
@@ -196,8 +196,8 @@ class Branch:
 
     def _followed(self, log_chi: float) -> Place:
         last = self._places[-1]
-        guess = _extrapolated(self._places[-2:], log_chi)
-        here = _place(_settled(self.loss, log_chi, guess, SEARCH, 1e-7))
+        guess = _extrapolated(self._places[-3:], log_chi)
+        here = _place(_settled(self.loss, log_chi, guess, SEARCH, 1e-4))
         # x/chi falls sevenfold in a step only if a needle was passed in between.
         if here.log_ratio < last.log_ratio - 2:
             raise UnresolvedError(f"{self.loss}: a needle before chi = {math.exp(log_chi):.6g}")
@@ -332,7 +332,9 @@ def _interpolant(places: list[Place], name: str) -> BarycentricInterpolator:
 def _extrapolated(places: list[Place], log_chi: float) -> float:
     if len(places) == 1:
         return places[0].log_ratio
-    (a, b) = places
+    if len(places) == 3:
+        return float(_interpolant(places, "log_ratio")(log_chi))
+    a, b = places
     slope = (b.log_ratio - a.log_ratio) / (b.log_chi - a.log_chi)
     return b.log_ratio + min(max(slope, -4.0), 4.0) * (log_chi - b.log_chi)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 
 from prlib.losses import Loss
+from prlib.measures.computable import computable
 from prlib.measures.label_measure import LabelMeasure
 from prlib.measures.threshold_states.branch import (
     ACCURACY,
     COARSE,
     FINE,
-    HIGHEST_ALPHA,
     BranchEndError,
     branch_of,
 )
 from prlib.measures.threshold_states.law import TiltedLaw
 from prlib.measures.threshold_states.state import ThresholdState
-from prlib.parameters import ParameterError, check
+from prlib.parameters import ParameterError
 from prlib.spectra.bulk import stieltjes_inverse
 
 
@@ -62,12 +62,7 @@ def solve_threshold_state(
     >>> round(state.chi, 4), round(state.x, 4)
     (0.3239, 0.7547)
     """
-    alpha = check("alpha", alpha)
-    if alpha > HIGHEST_ALPHA:
-        raise ParameterError(
-            f"alpha = {alpha:g}: threshold states are followed up to alpha = {HIGHEST_ALPHA:g}, "
-            "where their law is that of a random start"
-        )
+    alpha = computable(loss, alpha)
     branch = branch_of(loss)
     try:
         coarse, fine = branch.laws(lambda law: math.log(alpha / law.alpha), orders)

@@ -1,10 +1,13 @@
 """Rates, intervals, and the place where half of the runs recover."""
 
+from math import comb
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from prlib.sweeps import half_point, rates
+from prlib.parameters import ParameterError
+from prlib.sweeps import half_point, paired, rates
 
 
 def test_wilson_interval_covers_what_it_says():
@@ -51,3 +54,57 @@ def test_runs_that_do_not_bracket_one_half_give_no_place():
 def test_a_bootstrap_needs_its_randomness():
     with pytest.raises(ValueError, match="rng = None"):
         half_point([1, 2], [False, True], bootstrap=10)
+
+
+def test_observations_of_a_run_count_once_and_every_setting_that_varies_is_a_column():
+    seen = pd.DataFrame({"run": ["x"] * 3 + ["y"] * 3, "recovered": [True] * 3 + [False] * 3})
+    seen = seen.assign(loss="unnormalized", n=8, start="random", alpha=2.0, time_limit=9.0)
+    (one,) = rates(seen).to_dict("records")
+    assert (one["runs"], one["rate"]) == (2, 0.5)
+    assert "time_limit" not in one
+    both = pd.concat([seen, seen.assign(time_limit=18.0, run=seen["run"] + "2")])
+    found = rates(both)
+    assert found["time_limit"].tolist() == [9.0, 18.0]
+    assert found["runs"].tolist() == [2, 2]
+
+
+def table_of(both, only_one, only_other, neither):
+    """Pairs of runs of the same instances, by how many recovered."""
+    pairs = [(1, 1)] * both + [(1, 0)] * only_one + [(0, 1)] * only_other + [(0, 0)] * neither
+    sides = [
+        pd.DataFrame({"replica": range(len(pairs)), "start": name, "recovered": recovered})
+        for name, recovered in zip("xy", zip(*pairs, strict=True), strict=True)
+    ]
+    return pd.concat(sides).assign(n=8, alpha=2.0, recovered=lambda t: t["recovered"].astype(bool))
+
+
+def test_a_paired_interval_covers_what_it_says_and_no_more():
+    """Coverage over all outcomes of 30 pairs, of which 15 % and 5 % are discordant each way."""
+    pairs, p, q = 30, 0.15, 0.05
+    outcomes = [(i, j) for i in range(16) for j in range(10)]
+    chance = [
+        comb(pairs, i) * comb(pairs - i, j) * p**i * q**j * (1 - p - q) ** (pairs - i - j)
+        for i, j in outcomes
+    ]
+    tables = [
+        table_of(pairs - i - j, i, j, 0).assign(group=number)
+        for number, (i, j) in enumerate(outcomes)
+    ]
+    found = paired(pd.concat(tables), "x", "y", by=["group"])
+    covered = (found["low"] <= p - q) & (p - q <= found["high"])
+    coverage = float(np.sum(np.array(chance)[covered]))
+    assert sum(chance) == pytest.approx(1, abs=1e-3)
+    assert 0.94 < coverage < 0.975
+    # Agresti and Min: Wald's interval with half a pair added to each cell.
+    one = found[(found["only_one"] == 7) & (found["only_other"] == 2)].iloc[0]
+    centre, spread = 5 / 32, np.sqrt((9 + 1) - 25 / 32) / 32
+    ends = [centre - 1.959964 * spread, centre + 1.959964 * spread]
+    assert [one["low"], one["high"]] == pytest.approx(ends, abs=1e-6)
+
+
+def test_several_runs_of_one_instance_are_no_pair():
+    table = table_of(3, 1, 0, 2)
+    twice = pd.concat([table.assign(hold=20.0), table.assign(hold=40.0)])
+    with pytest.raises(ParameterError, match=r"several runs of one instance and start; .* hold"):
+        paired(twice, "x", "y")
+    assert len(paired(twice, "x", "y", by=["hold"])) == 2

@@ -121,9 +121,9 @@ class NoisyTask(Task):
 
 
 def test_a_new_setting_with_a_default_finds_every_committed_row():
-    for path in sorted((DATA / "specs").glob("*.toml")):
-        now = Sweep.load(path)
-        runs = set(pq.read_table(DATA / f"{path.stem}.parquet", columns=["run"])["run"].to_pylist())
+    for path in sorted(DATA.glob("*.parquet")):
+        now = Sweep.load(DATA / "specs" / f"{path.stem}.toml")
+        runs = set(pq.read_table(path, columns=["run"])["run"].to_pylist())
         later = [NoisyTask(**{f.name: getattr(t, f.name) for f in fields(Task)}) for t in now.tasks]
         assert {run for task in later for run in task.run_ids} == runs
         assert replace(later[0], noise=0.1).run_ids[0] not in runs

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import aslinearoperator
 
 from prlib.losses import Intensity, NormalizedIntensity
 from prlib.problem import Problem, random_on_sphere
-from prlib.spectra.numerical import eigenvalues, lowest_eigenpairs
+from prlib.spectra.eigenpairs import eigenvalues, lowest_eigenpairs, lowest_of_weighted
 
 LOSSES = (
     NormalizedIntensity(0.01),
@@ -51,11 +52,43 @@ def test_single_precision_agrees_within_the_rounding_of_a_product():
     assert abs(lowest_eigenpairs(problem, w).values[0] - dense[0]) < bound
 
 
-def test_a_good_guess_costs_a_few_products():
+def test_a_good_guess_costs_less_than_none():
     problem, w = instance(NormalizedIntensity(0.01), 200, 3.0)
     cold = lowest_eigenpairs(problem, w)
     warm = lowest_eigenpairs(problem, w, guess=cold.vectors)
-    assert warm.products < 10 < cold.products
+    assert warm.products < 0.8 * cold.products
+    assert warm.values == pytest.approx(cold.values, rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+@pytest.mark.parametrize("guessed", [[1], [4], [1, 2, 3], [2, 0]], ids=str)
+def test_a_guess_of_higher_eigenvectors_does_not_hide_the_lowest(loss, guessed):
+    problem, w = instance(loss, 200, 3.0)
+    values, vectors = np.linalg.eigh(problem.dense_hessian(w))
+    pairs = lowest_eigenpairs(problem, w, 2, guess=vectors.T[guessed])
+    assert pairs.values == pytest.approx(values[:2], rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1e4])
+def test_the_units_of_the_measurements_do_not_matter(unit):
+    problem, w = instance(NormalizedIntensity(0.1), 200, 3.0)
+    f = problem.loss.curvature(problem.y, problem.fields(w))
+    dense = np.linalg.eigvalsh(unit**2 * (problem.X.T @ (f[:, None] * problem.X)))[:2]
+    assert lowest_of_weighted(unit * problem.X, f, 2).values == pytest.approx(dense, rel=1e-9)
+
+
+def test_an_operator_gives_the_pairs_of_its_matrix():
+    problem, w = instance(NormalizedIntensity(1.0), 150, 3.0)
+    operator = Problem(problem.loss, aslinearoperator(problem.X), problem.y, problem.signal)
+    dense, found = eigenvalues(problem, w), lowest_eigenpairs(operator, w, 3)
+    assert found.values == pytest.approx(dense[:3], rel=1e-9)
+    assert found.residual < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [int, complex])
+def test_measurements_that_are_not_real_numbers_are_refused(dtype):
+    with pytest.raises(ValueError, match=r"^X has dtype \w+: must be real floating-point numbers"):
+        lowest_of_weighted(np.ones((3, 2), dtype), np.ones(3))
 
 
 def test_bad_arguments_are_named():

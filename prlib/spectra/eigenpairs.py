@@ -1,10 +1,4 @@
-r"""Eigenvalues of an actual Hessian: a few of the lowest matrix-free, or all of them.
-
-The lowest eigenvalues sit at the dense left edge of a spectrum whose right end, set by the few
-measurements with small labels, is far away: at a = 0.01 the range is a thousand times what the
-edge resolves, and plain Lanczos needs thousands of products. Those few measurements are known,
-so they are inverted exactly (Woodbury) in the preconditioner of a Davidson iteration.
-"""
+"""Lowest eigenpairs of a Hessian, matrix-free, and whole spectra where they are wanted."""
 
 from __future__ import annotations
 
@@ -14,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
+from prlib.parameters import ParameterError
 from prlib.problem import Problem
 
 SUBSPACE = 60
@@ -22,6 +18,10 @@ SUBSPACE = 60
 
 PRODUCTS = 2000
 """Products with the Hessian after which the iteration gives up."""
+
+MIXED = 0.1
+"""How much of a random vector is mixed into a guess, which may lie in eigenvectors that are not the
+lowest: what the mixture holds of those below is then far above the tolerance, and is found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +47,7 @@ class Eigenpairs:
 
 
 def eigenvalues(problem: Problem, w: NDArray) -> NDArray[np.float64]:
-    r"""All eigenvalues of the Hessian :math:`X^T \mathrm{diag}(f) X - \mu I`, densely.
-
-    Parameters
-    ----------
-    problem : Problem
-        The instance.
-    w : ndarray, shape (N,)
-        Estimate, with squared norm N.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-        Eigenvalues, the lowest first.
+    """All eigenvalues of the Hessian at an estimate on the sphere, densely, the lowest first.
 
     Examples
     --------
@@ -82,41 +70,14 @@ def lowest_eigenpairs(
 ) -> Eigenpairs:
     r"""Lowest eigenpairs of the Hessian :math:`X^T \mathrm{diag}(f) X - \mu I`, matrix-free.
 
-    Generalised Davidson: the subspace grows by the residual of the first pair that has not
-    converged, multiplied by :math:`(s I + X_b^T \mathrm{diag}(f_b) X_b)^{-1}`, where b are the
-    measurements of largest curvature. Copies of an exactly repeated eigenvalue may be missed.
-
     Parameters
     ----------
     problem : Problem
         The instance.
     w : ndarray, shape (N,)
         Estimate, with squared norm N.
-    k : int
-        How many, from 1 to N.
-    guess : ndarray, shape (j, N), optional
-        Vectors near the eigenvectors, such as those of an earlier state. The result depends on it
-        only within the tolerance.
-    tolerance : float
-        Residual norm accepted, relative to the scale of the edge. The error of an eigenvalue is
-        of the order of its square.
-
-    Returns
-    -------
-    Eigenpairs
-        Values, vectors, and what they cost.
-
-    Raises
-    ------
-    ValueError
-        If k is out of range, or w or guess has another shape.
-    RuntimeError
-        If the iteration does not converge.
-
-    References
-    ----------
-    E. R. Davidson, J. Comput. Phys. 17, 87 (1975); Y. Saad, Numerical Methods for Large
-    Eigenvalue Problems, section 8.4.
+    k, guess, tolerance
+        See `lowest_of_weighted`.
 
     Examples
     --------
@@ -129,6 +90,7 @@ def lowest_eigenpairs(
     >>> bool(np.allclose(pairs.values, eigenvalues(problem, w)[:2]))
     True
     """
+    _require_real(problem.X)
     # In the precision of X: NumPy would copy X to multiply it with another.
     yhat = problem.fields(np.asarray(w, problem.X.dtype))
     f = problem.loss.curvature(problem.y, yhat)
@@ -137,7 +99,7 @@ def lowest_eigenpairs(
 
 
 def lowest_of_weighted(
-    X: NDArray,
+    X: NDArray | LinearOperator,
     f: NDArray,
     k: int = 1,
     *,
@@ -147,18 +109,25 @@ def lowest_of_weighted(
 ) -> Eigenpairs:
     r"""Lowest eigenpairs of :math:`X^T \mathrm{diag}(f) X - s I` for any weights f.
 
+    Generalised Davidson where X is an array: the subspace grows by the residual of the first pair
+    that has not converged, multiplied by :math:`(s I + X_b^T \mathrm{diag}(f_b) X_b)^{-1}`, where b
+    are the measurements of largest curvature. Lanczos (ARPACK) where X is an operator. Copies of an
+    exactly repeated eigenvalue may be missed.
+
     Parameters
     ----------
-    X : ndarray, shape (M, N)
+    X : ndarray or operator, shape (M, N)
         Measurement vectors divided by the root of N.
     f : ndarray, shape (M,)
         Weights; a few may be much larger than the rest.
     k : int
         How many, from 1 to N.
     guess : ndarray, shape (j, N), optional
-        Vectors near the eigenvectors.
+        Vectors near the eigenvectors, such as those of an earlier state. The result depends on it
+        only within the tolerance.
     tolerance : float
-        See `lowest_eigenpairs`.
+        Residual norm accepted, relative to the scale of the edge. The error of an eigenvalue is
+        of the order of its square.
     shift : float
         The shift s.
 
@@ -169,8 +138,15 @@ def lowest_of_weighted(
 
     Raises
     ------
-    ValueError, RuntimeError
-        See `lowest_eigenpairs`.
+    ParameterError
+        If k is out of range, guess has another shape, or X holds integers or complex numbers.
+    RuntimeError
+        If the iteration does not converge.
+
+    References
+    ----------
+    E. R. Davidson, J. Comput. Phys. 17, 87 (1975); Y. Saad, Numerical Methods for Large
+    Eigenvalue Problems, section 8.4.
 
     Examples
     --------
@@ -178,29 +154,77 @@ def lowest_of_weighted(
     >>> pairs.values.round(6).tolist()
     [-1.0, 2.0]
     """
+    _require_real(X)
     n = X.shape[1]
     if not 1 <= k <= n:
-        raise ValueError(f"k = {k}: must be a whole number from 1 to N = {n}")
-    precondition, scale = _preconditioner(X, f)
+        raise ParameterError(f"k = {k}: must be a whole number from 1 to N = {n}")
+    if guess is not None:
+        guess = np.atleast_2d(np.asarray(guess, np.float64))
+        if guess.shape[1] != n:
+            raise ParameterError(f"guess has shape {guess.shape}: must be (j, {n}) to match X")
 
     def product(v: NDArray) -> NDArray:
         v = v.astype(X.dtype, copy=False)
         return X.T @ (f * (X @ v)) - shift * v
 
-    start = _first_directions(n, k, guess)
+    if not isinstance(X, np.ndarray):
+        return _lanczos(product, n, k, tolerance)
+    precondition, scale = _preconditioner(X, f)
+    # A fixed pseudo-random direction, so that a result never depends on a global state.
+    start = np.random.default_rng(0).standard_normal((k, n))
+    if guess is not None:
+        start = np.concatenate([_mixed(guess), start[:1]])
     return _davidson(product, precondition, start, k, tolerance, scale, np.finfo(X.dtype).eps)
 
 
+def _mixed(guess: NDArray) -> NDArray:
+    noise = np.random.default_rng(2).standard_normal(guess.shape) / np.sqrt(guess.shape[1])
+    length = np.linalg.norm(guess, axis=1, keepdims=True)
+    return guess + MIXED * length * noise
+
+
+def _require_real(X: NDArray | LinearOperator) -> None:
+    if np.dtype(X.dtype).kind != "f":
+        raise ParameterError(f"X has dtype {X.dtype}: must be real floating-point numbers")
+
+
+def _lanczos(product: Callable[[NDArray], NDArray], n: int, k: int, tolerance: float) -> Eigenpairs:
+    if k == n:
+        values, vectors = np.linalg.eigh(np.array([product(unit) for unit in np.eye(n)]))
+        return Eigenpairs(values, vectors.T, 0.0, n)
+    count = 0
+
+    def counted(v: NDArray) -> NDArray:
+        nonlocal count
+        count += 1
+        return product(v.ravel())
+
+    start = np.random.default_rng(0).standard_normal(n)
+    operator = LinearOperator((n, n), matvec=counted, dtype=np.float64)
+    try:
+        values, vectors = eigsh(
+            operator, k, which="SA", v0=start, tol=tolerance**2, maxiter=PRODUCTS
+        )
+    except ArpackError as error:
+        raise RuntimeError(f"lowest_eigenpairs: k = {k} did not converge ({error})") from None
+    order = np.argsort(values)
+    values, vectors = values[order], vectors.T[order]
+    residuals = [product(v) - value * v for value, v in zip(values, vectors, strict=True)]
+    return Eigenpairs(values, vectors, float(np.linalg.norm(residuals, axis=1).max()), count)
+
+
 def _preconditioner(X: NDArray, f: NDArray) -> tuple[Callable[[NDArray], NDArray], float]:
+    # In units of X, to a power of two: for rows of length near one they are one.
+    unit = 2.0 ** np.round(np.log2(max(float(np.vdot(X, X)) / len(X), 1e-300)))
     # A quarter as many measurements as dimensions: their inverse costs as a few products do and
     # a tenth of the memory of X, and what is left of the curvature is near the edge itself.
     count = min(len(f), max(1, X.shape[1] // 4))
     largest = np.argpartition(f, len(f) - count)[len(f) - count :]
     largest = largest[f[largest] > 0]
     if len(largest) == 0:
-        return (lambda residual: residual), 1.0
+        return (lambda residual: residual), unit * float(np.abs(f).max())
     Xb = X[largest]
-    shift = float(f[largest].min()) / 2 + 1e-3 * float(f[largest].mean())
+    shift = unit * (float(f[largest].min()) / 2 + 1e-3 * float(f[largest].mean()))
     gram = Xb @ Xb.T
     gram[np.diag_indices(len(largest))] += shift / f[largest]
     factor = cho_factor(gram.T, overwrite_a=True)
@@ -210,17 +234,6 @@ def _preconditioner(X: NDArray, f: NDArray) -> tuple[Callable[[NDArray], NDArray
         return (residual - Xb.T @ solved) / shift
 
     return apply, shift
-
-
-def _first_directions(n: int, k: int, guess: NDArray | None) -> NDArray[np.float64]:
-    # A fixed pseudo-random direction, so that a result never depends on a global state.
-    fill = np.random.default_rng(0).standard_normal((k, n))
-    if guess is None:
-        return fill
-    guess = np.atleast_2d(np.asarray(guess, np.float64))
-    if guess.shape[1] != n:
-        raise ValueError(f"guess has shape {guess.shape}: must be (j, {n}) to match X")
-    return np.concatenate([guess, fill[:1]])
 
 
 class _Subspace:
