@@ -171,6 +171,11 @@ def test_a_rerun_says_how_long_the_last_one_took(small, tmp_path, executions, ca
     told = capsys.readouterr().err
     assert "took about 1 s" in told
     assert "other values may take longer" in told
+    quick = rerun("01-tiny", output=tmp_path / "b.ipynb", quick=True, folder=small)
+    assert nbformat.read(quick, as_version=4).metadata["prlib"]["seconds"].keys() == {
+        "book",
+        "quick",
+    }
 
 
 def test_a_folder_that_cannot_be_written_is_refused_first(small, tmp_path, executions, monkeypatch):
