@@ -24,7 +24,7 @@ from prlib.descent import descend_instance
 from prlib.parameters import ParameterError
 from prlib.sweeps import FailedRunsError, Sweep, SweepError, rates, results, sources
 from prlib.sweeps.descents import OBSERVED, SCHEMA, Task
-from prlib.sweeps.executors import EXECUTORS
+from prlib.sweeps.executors import EXECUTORS, Workers
 from prlib.sweeps.observables import OBSERVABLES, Observable
 from prlib.sweeps.provenance import Origin, Part
 from prlib.sweeps.runner import run_chunk
@@ -82,7 +82,7 @@ def test_a_finished_sweep_is_read_not_run(undisturbed, spec):
 def test_rows_do_not_depend_on_workers_or_order(
     undisturbed, spec, small_chunks, tmp_path, monkeypatch
 ):
-    monkeypatch.setitem(EXECUTORS, "backwards", lambda *_: nullcontext(backwards))
+    monkeypatch.setitem(EXECUTORS, "backwards", lambda *_: nullcontext(Workers(backwards)))
     assert same(spec.run(tmp_path, executor="backwards", quiet=True), undisturbed)
 
 
