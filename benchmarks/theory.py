@@ -34,8 +34,9 @@ from prlib.transitions import (
     alpha_threshold,
     random_start,
     threshold_states,
-    thresholds,
 )
+from prlib.transitions import landscape as landscape_of
+from prlib.transitions import minima as minima_of
 
 STATE = (0.01, 4.0)
 BATCHES = 16
@@ -43,7 +44,8 @@ BATCHES = 16
 
 def uncached(function, *arguments):
     """Run a function of the theory with nothing remembered."""
-    modules = (random_start, measures_random_start, branch, threshold_states)
+    modules = [random_start, measures_random_start, branch, threshold_states]
+    modules += [landscape_of, minima_of]
     for value in [value for module in modules for value in vars(module).values()]:
         if hasattr(value, "cache_clear"):
             value.cache_clear()
@@ -89,15 +91,35 @@ def numbers(seconds):
 def diagram():
     """Both transitions at 60 values of a, on all cores, the workers' start included or not."""
     values = [(float(a),) for a in np.geomspace(1e-3, 100, 60)]
-    in_parallel(thresholds, values[:2], "warm")
-    found, seconds = once(lambda: in_parallel(thresholds, values, "diagram"))
-    worst = min(
-        digits(getattr(one, f"{name}_error"), getattr(one, name))
-        for one in found
-        for name in ("alpha_init", "alpha_threshold")
-        if np.isfinite(getattr(one, name))
+    in_parallel(alpha_init, values[:2], "warm")
+    found, seconds = once(
+        lambda: [
+            one
+            for solve in (alpha_init, alpha_threshold)
+            for one in in_parallel(solve, values, "diagram")
+        ]
     )
+    worst = min(digits(one.error, one.alpha) for one in found if np.isfinite(one.alpha))
     return {"values_of_a": len(values), "seconds": seconds, "least_digits": worst}
+
+
+def minima(seconds):
+    """Time a point of the landscape of minima, its lines, and a map of alpha and overlap."""
+    rows = []
+    for a in (0.01, 1.0):
+        loss = NormalizedIntensity(a)
+        for name, solve, arguments in (
+            ("landscape", landscape_of.landscape, (4.0,)),
+            ("band", landscape_of.band, (4.0,)),
+            ("alpha_minima", minima_of.alpha_minima, ()),
+        ):
+            waits = best(partial(uncached, solve, loss, *arguments), seconds, 5)
+            rows.append({"number": name, "a": a, "seconds": waits})
+            say(f"{name}, a = {a:g}: {1e3 * waits:.1f} ms")
+    alphas, overlaps = np.linspace(1.6, 6, 60), np.linspace(0, 0.975, 40)
+    plane, waits = once(lambda: landscape_of.landscape_map(0.01, alphas, overlaps))
+    say(f"map of {plane.complexity.shape[0]} x {plane.complexity.shape[1]}: {waits:.1f} s")
+    return {"numbers": rows, "map_shape": plane.complexity.shape, "map_seconds": waits}
 
 
 def plainly():
@@ -208,6 +230,7 @@ def main():
             "machine": machine(),
             "numbers": numbers(arguments.seconds),
             "diagram": diagram(),
+            "minima": minima(arguments.seconds),
             "plain": plainly(),
             "processes": processes(),
             "dynamical": dynamical_cost(),

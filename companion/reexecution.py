@@ -9,21 +9,17 @@ from __future__ import annotations
 import html
 import os
 import re
-import signal
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import nbformat
 
+from companion.kernel import Interruption, own_kernel
 from companion.parameters import NotebookParameter, checked, declared
 from prlib.parameters import ParameterError
 from prlib.sweeps.store import write_whole
@@ -33,12 +29,6 @@ FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 
 STEPS = (1, 2, 5)
 """Seconds are told in these times a power of ten, so that a second run tells the same."""
-
-PATIENCE = 10.0
-"""Seconds that an interrupted cell has to keep its results."""
-
-LONGEST_SOCKET = 80
-"""Longest folder of a socket: the whole name may have 104 bytes on some systems."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +92,17 @@ def find(name: str, folder: Path = FOLDER) -> Notebook:
 
 def expected_time(notebook: Notebook, values: Mapping[str, Any], *, quick: bool = False) -> str:
     """Say how long a run takes, from how long the last one took; empty if that is not known."""
-    kind = "quick" if quick else "book"
+    kind = _kind(notebook, quick=quick)
     if kind not in notebook.seconds:
         return ""
     told = f"{notebook.name}: took about {_told(notebook.seconds[kind])} on two cores"
-    where = "with --quick" if quick else "at the book's parameters"
+    where = "with --quick" if kind == "quick" else "at the book's parameters"
     more = "; other values may take longer: runs that are not kept in data/ are computed"
     return f"{told} {where}{more if values else ''}"
+
+
+def _kind(notebook: Notebook, *, quick: bool) -> str:
+    return "quick" if quick and notebook.quick else "book"
 
 
 def rerun(
@@ -166,11 +160,11 @@ def rerun(
     began = time.monotonic()
     executed = _executed(node, notebook.name, values)
     _keep_results(executed)
-    changed = _changed(notebook, values)
-    if not changed or changed.keys() == notebook.quick.keys() - (parameters or {}).keys():
+    if not parameters:
         kept = executed.metadata.setdefault("prlib", nbformat.NotebookNode())
-        took = {"quick" if changed else "book": _rounded(time.monotonic() - began)}
+        took = {_kind(notebook, quick=quick): _rounded(time.monotonic() - began)}
         kept["seconds"] = {**kept.get("seconds", {}), **took}
+    changed = _changed(notebook, values)
     if changed:
         executed.cells.insert(0, _preface(notebook, changed))
     write_whole(target, nbformat.writes(executed).encode())
@@ -261,7 +255,10 @@ def _executed(
 ) -> nbformat.NotebookNode:
     import papermill  # noqa: PLC0415 - slow to import, and only needed here
 
-    with _kernel() as kernel, _Interruption(kernel) as interruption:
+    # papermill asks for both, which a notebook made by a program may lack.
+    node.metadata.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3"})
+    node.metadata.setdefault("language_info", {"name": "python"})
+    with own_kernel() as kernel, Interruption(kernel) as interruption:
         try:
             # A node and no path: papermill takes the braces of a path for its own.
             return papermill.execute_notebook(
@@ -284,99 +281,6 @@ def _executed(
             raise RuntimeError(
                 f"{name}: cell {error.cell_index} failed with {error.ename}: {error.evalue}"
             ) from None
-
-
-@contextmanager
-def _kernel() -> Iterator[Any]:
-    """Offer a kernel of the running interpreter, whichever others are installed.
-
-    In the end it is shut down, and so is every process that it has left.
-    """
-    from jupyter_client.kernelspec import KernelSpec  # noqa: PLC0415
-    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
-    from jupyter_core.utils import run_sync  # noqa: PLC0415
-
-    with TemporaryDirectory(prefix="prlib-") as place:
-
-        class ThisInterpreter(AsyncKernelManager):
-            kernel_spec = KernelSpec(
-                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                display_name="Python 3",
-                language="python",
-                # Neither the reader's settings of IPython, nor a home that can be written.
-                env={"IPYTHONDIR": place},
-            )
-
-            def client(self, **options: Any) -> Any:
-                clients.append(super().client(**options))
-                return clients[-1]
-
-        clients: list[Any] = []
-
-        # Sockets of the file system, where their names are short enough, are heard by nobody else.
-        transport = "ipc" if len(place) < LONGEST_SOCKET else "tcp"
-        kernel = ThisInterpreter(connection_file=f"{place}/kernel.json", transport=transport)
-        try:
-            # What its workers write past it, as the tracebacks of interrupted ones, is for nobody.
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            run_sync(kernel.start_kernel)(**quiet)
-            yield kernel
-        finally:
-            group = _group(kernel)
-            for client in clients:
-                client.stop_channels()
-            if kernel.has_kernel:
-                run_sync(kernel.shutdown_kernel)()
-            if group is not None:
-                _end(group)
-
-
-def _group(kernel: Any) -> int | None:
-    return getattr(kernel.provisioner, "pgid", None)
-
-
-def _end(group: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
-
-
-class _Interruption:
-    """Ctrl-C and SIGTERM go to the cell that runs, so that it keeps its results, and end it.
-
-    Standard error of the cells passes through here, up to the tracebacks of their workers.
-    """
-
-    def __init__(self, kernel: Any) -> None:
-        self.came = False
-        self._kernel = kernel
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            numbers = (signal.SIGINT, signal.SIGTERM)
-            self._before = {number: signal.signal(number, self._interrupt) for number in numbers}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _interrupt(self, *_: object) -> None:
-        group = _group(self._kernel)
-        if self.came or group is None:
-            raise KeyboardInterrupt
-        self.came = True
-        os.killpg(group, signal.SIGINT)
-        timer = threading.Timer(PATIENCE, _end, (group,))
-        timer.daemon = True
-        timer.start()
-
-    def write(self, text: str) -> None:
-        if not self.came:
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        sys.stderr.flush()
 
 
 def _changed(notebook: Notebook, values: Mapping[str, Any]) -> dict[str, Any]:

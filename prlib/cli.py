@@ -140,6 +140,7 @@ def _parser() -> _Parser:
     _add_thresholds(commands)
     _add_spectrum(commands)
     _add_threshold_state(commands)
+    _add_landscape(commands)
     _add_dynamics(commands)
     _add_descend(commands)
     _add_sweep(commands)
@@ -212,9 +213,9 @@ def _add_scheme(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _print_record(record: Any, *, as_json: bool) -> None:
+def _print_record(*records: Any, as_json: bool) -> None:
     # Fields that a dataclass hides from its repr, as a whole trajectory, are not for the command.
-    values = {f.name: getattr(record, f.name) for f in fields(record) if f.repr}
+    values = {f.name: getattr(one, f.name) for one in records for f in fields(one) if f.repr}
     if as_json:
         print(_json(values))
         return
@@ -296,6 +297,31 @@ def _threshold_state(arguments: argparse.Namespace) -> None:
     from prlib import threshold_state  # noqa: PLC0415
 
     _print_record(threshold_state(_loss(arguments), arguments.alpha), as_json=arguments.json)
+
+
+def _add_landscape(commands: Any) -> None:
+    parser = command(
+        commands, "landscape", _landscape, "the minima of one overlap: how many, and what they are"
+    )
+    _add_loss(parser)
+    _option(parser, "alpha", required=True)
+    _option(parser, "overlap", default=0.0)
+    _option(parser, "energy")
+    parser.add_argument(
+        "--labels",
+        choices=("held", "annealed"),
+        default="held",
+        help="whether labels are given (default) or counted over as well",
+    )
+
+
+def _landscape(arguments: argparse.Namespace) -> None:
+    from prlib.transitions.landscape import band, landscape  # noqa: PLC0415
+
+    loss, alpha, overlap = _loss(arguments), arguments.alpha, arguments.overlap
+    found = landscape(loss, alpha, overlap, arguments.energy, arguments.labels)
+    ends = band(loss, alpha, overlap, arguments.labels)
+    _print_record(found, ends, as_json=arguments.json)
 
 
 def _add_dynamics(commands: Any) -> None:

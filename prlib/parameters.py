@@ -131,10 +131,15 @@ PARAMETERS: dict[str, Parameter] = {
         number_above_zero("alpha", "measurements per dimension, M/N"),
         number_above_zero("time", "flow time of the descent, the sum of its steps"),
         number_above_zero("step", "largest step of the descent"),
-        number_above_zero(
-            "constrained_time", "flow time for which the constrained start keeps overlap zero"
-        ),
         number_above_zero("hold", "flow time for which a start that holds keeps overlap zero"),
+        number_above_zero("energy", "energy per dimension"),
+        Parameter(
+            "overlap",
+            "number",
+            "a number between -1 and 1",
+            "overlap with the signal",
+            lambda value: -1 < value < 1,
+        ),
         _count("n", 2, "dimension N"),
         _count("paths", 1, "sample paths of the dynamical theory"),
         _count("replicas", 1, "independent instances"),

@@ -18,6 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from prlib.identifiers import identifier, normalized, read_identifier
 from prlib.parameters import ParameterError, check
 
+
+def step_length(step: float, safety: float, curvature: float) -> float:
+    """Return the step rule's length; the compiled descent compiles this very function."""
+    return step if step * curvature <= safety else safety / curvature
+
+
 SCHEMES: dict[str, type[Scheme]] = {}
 """The schemes by name; a subclass that names itself, ``class Own(Scheme, name="own")``, enters."""
 
@@ -60,7 +66,7 @@ class Scheme(ABC):
 
     def length(self, curvature: float) -> float:
         """Return the step where the Hessian's largest eigenvalue is at most `curvature`."""
-        return self.step if self.step * curvature <= self.safety else self.safety / curvature
+        return step_length(self.step, self.safety, curvature)
 
     @abstractmethod
     def stops(self, times: ArrayLike) -> NDArray[np.float64]:

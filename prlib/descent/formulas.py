@@ -99,6 +99,14 @@ def block_function(loss: type[Loss], count: int, dtype: np.dtype) -> Any:
     return _forms[key]
 
 
+def digest_of_formulas(loss: type[Loss]) -> str | None:
+    """Return what stands for the formulas of a loss; ``None`` if it cannot be told."""
+    frozen = _Frozen()
+    for name in ("l", "dl", "d2l"):
+        frozen.function(getattr(loss, name))
+    return frozen.digest
+
+
 @dataclass
 class _Frozen:
     """Copies of functions that refer to copies of all that they refer to, and a digest of it."""

@@ -93,19 +93,10 @@ def instance(
         The loss, or what `prlib.losses.as_loss` reads.
     alpha : float
         Measurements per dimension.
-    n : int
-        Dimension N.
-    seed : int
-        Seed >= 0.
+    n, seed : int
+        Dimension N >= 2; seed >= 0.
     dtype : dtype
         Precision of X, float32 or float64.
-
-    Returns
-    -------
-    problem : Problem
-        The instance.
-    point : ndarray, shape (N,)
-        A random point of the sphere.
 
     Raises
     ------
@@ -162,16 +153,6 @@ def descend_instance(
     **options
         See `descend_starts`.
 
-    Returns
-    -------
-    Descent
-        How it ended, and its trajectory.
-
-    Raises
-    ------
-    ParameterError
-        If an argument is out of range, or X does not fit into memory.
-
     Examples
     --------
     >>> end = descend_instance(a=1.0, alpha=6.0, n=60, seed=3)
@@ -209,16 +190,6 @@ def descend_starts(
     **options
         As `scheme`, `times`, `eigenpairs` and `success`: see
         `prlib.descent.simulate.descend_together`.
-
-    Returns
-    -------
-    list of Descent
-        One a start, in their order.
-
-    Raises
-    ------
-    ParameterError
-        If an argument is out of range, or X does not fit into memory.
     """
     starts = [as_start(start) for start in starts]
     time, hold = check("time", time), check("hold", hold)

@@ -8,6 +8,7 @@ measurements, so a new loss compiles that function alone.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 import numpy as np
 from numba import get_num_threads, njit, set_num_threads
 
+from prlib import schemes
 from prlib.descent import batch, blocks, products, reference
 from prlib.descent.batch import DIVERGED, RECOVERED, RUNNING, STATIONARY, STEPS, Batch, Limits
 from prlib.descent.blocks import VECTOR_BYTES
@@ -24,6 +26,7 @@ from prlib.descent.products import MATH, one_pass, one_pass_in_threads
 from prlib.descent.reference import ROUNDING, TRIALS
 from prlib.parameters import ParameterError
 from prlib.problem import Problem
+from prlib.schemes import step_length
 
 BLOCK_BYTES = 128 * 1024
 """Most bytes of X in a block: it stays in the second-level cache between its two uses."""
@@ -112,10 +115,13 @@ def _judge(record, free, success, stationary):
             record["status"] = STATIONARY
 
 
+_length = njit(forceinline=True, error_model="numpy")(step_length)
+
+
 @njit(forceinline=True, fastmath=MATH, error_model="numpy")
 def _step(w, g, record, free, bound, until, step, safety, slack):
     goal = until if free else min(until, record["hold"])
-    eta = step if step * bound <= safety else safety / bound
+    eta = _length(step, safety, bound)
     record["smallest_step"] = min(record["smallest_step"], eta)
     record["largest_step"] = max(record["largest_step"], eta)
     left = goal - record["time"]
@@ -209,7 +215,7 @@ _pass = None
 """What `_advance` calls: `_alone` or `_shared`, see `Workspace.advance`. A kernel for one thread
 has nothing of Numba's threads in it, and may be used after a fork."""
 
-_SOURCES = digest_of_sources(batch, blocks, products, reference)
+_SOURCES = digest_of_sources(batch, blocks, products, reference, schemes, sys.modules[__name__])
 
 
 class _Threads:

@@ -121,13 +121,6 @@ def descend_together(
     -------
     list of Trajectory
         One a start, in their order.
-
-    Raises
-    ------
-    ParameterError
-        If an argument is out of range.
-    ValueError
-        If shapes do not match.
     """
     scheme = as_scheme(scheme)
     stops = _stops(scheme, times, check("time", time))
@@ -276,20 +269,7 @@ class _Recorder:
 
 
 def check_eigenpairs(count: int, n: int) -> None:
-    """Refuse a number of eigenpairs that there are not.
-
-    Parameters
-    ----------
-    count : int
-        How many are asked for.
-    n : int
-        Dimension N.
-
-    Raises
-    ------
-    ParameterError
-        Unless it is a whole number from 0 to N.
-    """
+    """Refuse a number of eigenpairs that there are not."""
     if not 0 <= count <= n:
         raise ParameterError(f"eigenpairs = {count!r}: must be a whole number from 0 to N = {n}")
 

@@ -12,10 +12,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from prlib import identifiers
+
 VERSION = 2
 """Version of what the settings mean; 1 were digests of every setting, the defaults among them."""
-
-_DIGITS = 12
 
 
 def normalized(value: Any) -> Any:
@@ -28,7 +28,7 @@ def normalized(value: Any) -> Any:
     """
     if isinstance(value, (list, tuple)):
         return [normalized(one) for one in value]
-    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+    return identifiers.normalized(value) if isinstance(value, float) else value
 
 
 def address(kind: str, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from prlib.descent.formulas import digest_of_formulas
 from prlib.descent.instance import HOLD, Descent, descend_starts, instance
 from prlib.descent.starts import Start, as_start
 from prlib.descent.threads import one_blas_thread
@@ -61,6 +62,8 @@ stopped_by are those of the whole run."""
 class Task:
     """Descents over one instance, from several starts: the settings of `Grid`, one value each.
 
+    `formulas` stands for those of a reader's own loss, which may change under its id.
+
     What has a default here may be absent from tables that are older than it, and never enters an
     address unless it differs; see `prlib.sweeps.addresses`.
     """
@@ -79,6 +82,7 @@ class Task:
     success: float = 0.99
     dtype: str = "float32"
     observe: tuple[float, ...] = ()
+    formulas: str = ""
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
@@ -276,10 +280,12 @@ class Grid:
         """Unfold the grid of a sweep with that seed, in the order of n, loss, alpha and replica."""
         names = ("time", "hold", "scheme", "success", "dtype", "observe")
         shared = {name: getattr(self, name) for name in names}
+        own = {loss: formulas_of(loss) for loss in self.loss}
         for n, loss, alpha in product(self.n, self.loss, self.alpha):
             for replica in range(self.replicas):
-                of_replica = replica_seed(seed, replica)
-                yield Task(loss, alpha, n, replica, of_replica, self.start, **shared)
+                instance_seed = replica_seed(seed, replica)
+                of_loss = {"formulas": own[loss], **shared}
+                yield Task(loss, alpha, n, replica, instance_seed, self.start, **of_loss)
 
 
 def replica_seed(seed: int, replica: int) -> int:
@@ -288,6 +294,25 @@ def replica_seed(seed: int, replica: int) -> int:
     It has 53 bits, so that every reader of numbers keeps it whole.
     """
     return int(np.random.SeedSequence([seed, replica]).generate_state(1, np.uint64)[0] >> 11)
+
+
+def formulas_of(loss: Loss) -> str:
+    """Return a digest of the formulas of a reader's own loss; of the library's, nothing.
+
+    Raises
+    ------
+    ParameterError
+        If they refer to something whose contents cannot be told: their rows might be stale.
+    """
+    if type(loss).__module__.startswith("prlib.losses."):
+        return ""
+    found = digest_of_formulas(type(loss))
+    if found is None:
+        raise ParameterError(
+            f"loss = {loss.id}: its formulas refer to an object whose contents cannot be told, so "
+            "that rows could outlive them; they may refer to functions, numbers and arrays"
+        )
+    return found
 
 
 def listed(name: str, values: Any, read: Any) -> tuple:

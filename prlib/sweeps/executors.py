@@ -11,7 +11,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import joblib
@@ -21,6 +23,9 @@ from prlib.system import available_cores
 
 _BEAT = 0.2
 """Seconds between two looks at Ctrl-C and the clock."""
+
+_LOOK, _IDLE = 10.0, 60.0
+"""Seconds between two looks at a Dask cluster, and those without work that mean that it gave up."""
 
 
 def check_executor(name: object, jobs: object, scheduler: object) -> None:
@@ -65,12 +70,15 @@ def as_finished(
     beat : callable
         Called a few times a second; what it raises ends the workers with all that they run.
     """
-    with deferred_interrupt() as raise_if_pressed, EXECUTORS[name](jobs, scheduler) as workers:
+    with (
+        deferred_interrupt() as raise_if_pressed,
+        EXECUTORS[name](jobs, scheduler, raise_if_pressed) as workers,
+    ):
         # Ctrl-C reaches the whole group, and this process alone answers it: workers that are
         # started while it is ignored ignore it from their first instruction on.
         with _on_interrupt(signal.SIG_IGN):
             calls = (joblib.delayed(function)(item) for item in items)
-            running = workers(calls)
+            running = workers.run(calls)
         arrived: queue.SimpleQueue = queue.SimpleQueue()
         thread = threading.Thread(target=_drain, args=(running, arrived), daemon=True)
         thread.start()
@@ -83,6 +91,7 @@ def as_finished(
                     raise value
                 yield value
             raise_if_pressed()
+            workers.look()
             beat()
 
 
@@ -144,17 +153,25 @@ def _on_interrupt(handler: Any) -> Iterator[None]:
             signal.signal(number, old)
 
 
-Workers = Callable[[Iterable[Any]], Iterator[Any]]
+Patience = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What runs calls of joblib, and what is called while it is waited for."""
+
+    run: Callable[[Iterable[Any]], Iterator[Any]]
+    look: Patience = lambda: None
 
 
 @contextmanager
-def _processes(jobs: int, scheduler: str | None) -> Iterator[Workers]:  # noqa: ARG001 - of Dask
+def _processes(jobs: int, *_: object) -> Iterator[Workers]:
     from joblib.externals.loky import get_reusable_executor  # noqa: PLC0415
 
     options = {"initializer": _prepare_worker, "initargs": (os.getpid(),)}
     with joblib.parallel_config("loky", inner_max_num_threads=1, **options):
         try:
-            yield _parallel(jobs)
+            yield Workers(_parallel(jobs))
         finally:
             # What is left is a pool without work, or one whose work is not wanted any more.
             if jobs > 1:
@@ -176,7 +193,7 @@ def _end_with(parent: int) -> None:
 
 
 @contextmanager
-def _dask(jobs: int, scheduler: str | None) -> Iterator[Workers]:
+def _dask(jobs: int, scheduler: str | None, patience: Patience) -> Iterator[Workers]:
     try:
         from distributed import Client, LocalCluster  # noqa: PLC0415
     except ImportError:
@@ -186,7 +203,7 @@ def _dask(jobs: int, scheduler: str | None) -> Iterator[Workers]:
     if scheduler is None:
         cluster: Any = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
         with cluster, Client(cluster) as client, joblib.parallel_config("dask", client=client):
-            yield _parallel(jobs)
+            yield _watched(client)
         return
     try:
         client = Client(scheduler, timeout=10)
@@ -196,28 +213,48 @@ def _dask(jobs: int, scheduler: str | None) -> Iterator[Workers]:
             f"scheduler = {scheduler!r}: does not answer ({reason}); must be the address of a "
             "running Dask scheduler, such as tcp://host:8786"
         ) from None
-    with client:
-        threads = {worker: count for worker, count in client.nthreads().items() if count > 1}
-        for worker, count in threads.items():
-            raise ParameterError(
-                f"scheduler = {scheduler!r}: its worker {worker} runs {count} threads, which share "
-                "one limit on those of linear algebra; start workers with --nthreads 1"
-            )
-        with joblib.parallel_config("dask", client=client):
-            yield _parallel(-1)
+    with client, joblib.parallel_config("dask", client=client):
+        while not client.nthreads():  # on a cluster they may wait in a queue themselves
+            time.sleep(_BEAT)
+            patience()
+        for worker, count in client.nthreads().items():
+            if count > 1:
+                raise ParameterError(
+                    f"scheduler = {scheduler!r}: its worker {worker} runs {count} threads, which "
+                    "share one limit on those of linear algebra; start workers with --nthreads 1"
+                )
+        yield _watched(client)
+
+
+def _watched(client: Any) -> Workers:
+    # joblib waits for ever for a task that Dask has given up on, since its workers died with it.
+    looked = busy = time.monotonic()
+
+    def look() -> None:
+        nonlocal looked, busy
+        now = time.monotonic()
+        if now - looked < _LOOK:
+            return
+        looked = now
+        if any(client.processing().values()):
+            busy = now
+        elif now - busy > _IDLE:
+            raise BrokenProcessPool
+
+    return Workers(_parallel(-1), look)
 
 
 @contextmanager
-def _serial(jobs: int, scheduler: str | None) -> Iterator[Workers]:  # noqa: ARG001 - of the others
+def _serial(*_: object) -> Iterator[Workers]:
     with joblib.parallel_config("sequential"):
-        yield _parallel(1)
+        yield Workers(_parallel(1))
 
 
-def _parallel(jobs: int) -> Workers:
+def _parallel(jobs: int) -> Callable[[Iterable[Any]], Iterator[Any]]:
     return joblib.Parallel(jobs, batch_size=1, return_as="generator_unordered")
 
 
-EXECUTORS: dict[str, Callable[[int, str | None], AbstractContextManager[Workers]]] = {
+EXECUTORS: dict[str, Callable[..., AbstractContextManager[Workers]]] = {
     "processes": _processes,
     "dask": _dask,
     "serial": _serial,

@@ -54,9 +54,13 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker made of a chunk: rows, core seconds, what failed and why."""
+    """What a worker made of a chunk: rows, core seconds, what failed and why.
 
-    chunk: Chunk
+    It names the chunk and does not hold it: a loss of a notebook that came back would be a second
+    class of its name.
+    """
+
+    chunk: str
     rows: list[dict[str, Any]]
     seconds: float
     failed: list[tuple[str, str]]
@@ -72,7 +76,7 @@ def run_chunk(chunk: Chunk) -> Outcome:
             rows += task.rows()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is named
             failed.append((task.title, " ".join(str(error).split()) or type(error).__name__))
-    return Outcome(chunk, rows, time.thread_time() - began, failed)
+    return Outcome(chunk.name, rows, time.thread_time() - began, failed)
 
 
 def run(
@@ -148,14 +152,9 @@ def run(
                 f"{len(failed)} of {len(sweep.tasks)} tasks failed, the first with {failed[0][0]}: "
                 f"{failed[0][1]}; the other runs are kept in {store.parts}"
             )
-        computed = sum(len(set(chunk_runs(chunk)) - have.keys()) for chunk in chunks)
+        computed = sum(len(set(chunk.run_ids) - have.keys()) for chunk in chunks)
         rows = gather(kept, sweep)
         return _result(store, store.finish(rows, wall=time.perf_counter() - began), computed)
-
-
-def chunk_runs(chunk: Chunk) -> list[str]:
-    """Return the addresses of the runs of a chunk."""
-    return [run for task in chunk.tasks for run in task.run_ids]
 
 
 def _result(store: Store, done: Kept, computed: int) -> SweepResult:
@@ -174,15 +173,15 @@ def _computed(
     sweep, origin = store.sweep, Origin.here()
     work = sum(task.seconds for task in sweep.tasks)
     left = sum(chunk.seconds for chunk in chunks)
-    counted = sweep.runs - sum(len(chunk_runs(chunk)) for chunk in chunks)
+    counted = sweep.runs - sum(len(chunk.run_ids) for chunk in chunks)
     with Progress(sweep.runs, counted, work=work, left=left, quiet=quiet) as progress:
         try:
-            for outcome in _outcomes(chunks, options, progress):
+            for chunk, outcome in _outcomes(chunks, options, progress):
                 failed += outcome.failed
                 if outcome.rows:
                     part = Part.now(origin, outcome.seconds, len(outcome.rows))
                     yield store.keep(outcome.rows, part)
-                progress.add(len(chunk_runs(outcome.chunk)), outcome.chunk.seconds)
+                progress.add(len(chunk.run_ids), chunk.seconds)
         except KeyboardInterrupt:
             raise SweepInterrupted(
                 f"interrupted with {progress.done} of {sweep.runs} runs kept in {store.parts}; "
@@ -192,16 +191,16 @@ def _computed(
 
 def _outcomes(
     chunks: Sequence[Chunk], options: dict[str, Any], progress: Progress
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[Chunk, Outcome]]:
     """Yield chunks as they finish; start new workers for those whose workers died."""
-    left = list(chunks)
+    left = {chunk.name: chunk for chunk in chunks}
     # Compiled code is cached on disk: made here once, or by each worker at the same time.
-    left[0].tasks[0].warm_up()
+    chunks[0].tasks[0].warm_up()
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            for outcome in as_finished(run_chunk, list(left), beat=progress.beat, **options):
-                left = [chunk for chunk in left if chunk != outcome.chunk]
-                yield outcome
+            waiting = list(left.values())
+            for outcome in as_finished(run_chunk, waiting, beat=progress.beat, **options):
+                yield left.pop(outcome.chunk), outcome
         except BrokenProcessPool:
             if attempt == ATTEMPTS:
                 raise SweepError(

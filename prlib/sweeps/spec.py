@@ -30,6 +30,16 @@ class Chunk:
     tasks: tuple[Task | TheoryTask, ...]
 
     @property
+    def run_ids(self) -> tuple[str, ...]:
+        """The addresses of its runs."""
+        return tuple(run for task in self.tasks for run in task.run_ids)
+
+    @property
+    def name(self) -> str:
+        """Its own address."""
+        return digest(self.run_ids)
+
+    @property
     def seconds(self) -> float:
         """About how long it takes on one core."""
         return sum(task.seconds for task in self.tasks)

@@ -14,7 +14,7 @@ from prlib.losses import Loss
 from prlib.parameters import ParameterError, check
 from prlib.schemes import Scheme, as_scheme
 from prlib.sweeps.addresses import address
-from prlib.sweeps.descents import FLOW, listed, losses, plain, settings_of, shown
+from prlib.sweeps.descents import FLOW, formulas_of, listed, losses, plain, settings_of, shown
 from prlib.transitions.time_dependent import TOLERANCE, DynamicState, dynamics
 
 SCHEMA = pa.schema(
@@ -46,6 +46,7 @@ class TheoryTask:
     tolerance: float = 5e-4
     seed: int = 0
     scheme: Scheme = FLOW
+    formulas: str = ""
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
@@ -155,4 +156,4 @@ class TheoryGrid:
         names = ("time", "paths", "batches", "tolerance", "seed", "scheme")
         shared = {name: getattr(self, name) for name in names}
         for loss, alpha in product(self.loss, self.alpha):
-            yield TheoryTask(loss, alpha, **shared)
+            yield TheoryTask(loss, alpha, formulas=formulas_of(loss), **shared)

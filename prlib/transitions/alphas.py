@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from prlib.losses import Loss, takes_loss
+from prlib.parameters import ParameterError
+from prlib.transitions.minima import MinimaTransition, alpha_minima
 from prlib.transitions.random_start import alpha_init
 from prlib.transitions.threshold_states import alpha_threshold
 
@@ -33,6 +36,11 @@ class Thresholds:
         Estimated numerical error of alpha_threshold.
     chi, x : float
         Response and breaking of the threshold states there.
+    alpha_minima, alpha_minima_error : float
+        The same for the most numerous minima of the landscape, and its error.
+    alpha_minima_low, alpha_minima_low_error : float
+        The same for the lowest minima: above it none is left that does not fall. Infinite or NaN
+        if there is no such alpha, or none is found.
     """
 
     loss: str
@@ -44,6 +52,10 @@ class Thresholds:
     alpha_threshold_error: float
     chi: float
     x: float
+    alpha_minima: float
+    alpha_minima_error: float
+    alpha_minima_low: float
+    alpha_minima_low_error: float
 
 
 @takes_loss
@@ -55,8 +67,11 @@ def thresholds(loss: Loss) -> Thresholds:
     >>> found = thresholds(a=0.01)
     >>> round(found.alpha_init, 3), round(found.alpha_threshold, 3)
     (2.851, 4.436)
+    >>> round(found.alpha_minima, 3), round(found.alpha_minima_low, 3)
+    (3.711, 4.242)
     """
     start, end = alpha_init(loss), alpha_threshold(loss)
+    most, low = _minima(loss, lowest=False), _minima(loss, lowest=True)
     return Thresholds(
         loss=loss.id,
         a=getattr(loss, "a", None),
@@ -67,4 +82,15 @@ def thresholds(loss: Loss) -> Thresholds:
         alpha_threshold_error=end.error,
         chi=end.chi,
         x=end.x,
+        alpha_minima=most.alpha,
+        alpha_minima_error=most.error,
+        alpha_minima_low=low.alpha,
+        alpha_minima_low_error=low.error,
     )
+
+
+def _minima(loss: Loss, *, lowest: bool) -> MinimaTransition:
+    try:
+        return alpha_minima(loss, lowest=lowest)
+    except ParameterError:
+        return MinimaTransition(math.nan, 0.0, 0.0)

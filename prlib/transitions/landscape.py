@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from prlib.losses import Loss, takes_loss
 from prlib.measures.label_measure import LabelMeasure
 from prlib.measures.landscape import (
@@ -17,9 +20,7 @@ from prlib.measures.landscape import (
     Search,
     Solution,
     UnresolvedError,
-    X,
     label_measure,
-    no_complexity,
 )
 from prlib.parameters import ParameterError, check
 from prlib.spectra.bulk import Edge, left_edge, stieltjes_inverse
@@ -156,48 +157,42 @@ def landscape(
     >>> round(found.complexity, 4), round(found.energy, 4), round(found.bbp, 3)
     (0.0227, 0.5855, 1.058)
     """
-    search = _search(loss, labels)
+    search = search_of(loss, labels)
     found = _most_numerous(search, alpha, overlap)
     if energy is not None:
-        energy = _checked_energy(energy)
-        with _refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}, energy = {energy:g}"):
+        energy = check("energy", energy)
+        with refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}, energy = {energy:g}"):
             found = search.at_energy(found, energy)
-    with _refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
+    with refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
         return _described(search.minima(found, orders), labels)
 
 
-def _checked_energy(energy: float) -> float:
-    if not (isinstance(energy, (int, float)) and 0 < energy < math.inf):
-        raise ParameterError(f"energy = {energy!r}: must be a finite number > 0")
-    return float(energy)
-
-
 @contextmanager
-def _refused(loss: Loss, where: str) -> Iterator[None]:
+def refused(loss: Loss, where: str) -> Iterator[None]:
+    """Say in one line where nothing was found."""
     try:
         yield
     except UnresolvedError:
         raise ParameterError(f"{where}: no minima of {loss} are found there") from None
 
 
-def _search(loss: Loss, labels: Labels) -> Search:
+def search_of(loss: Loss, labels: Labels) -> Search:
+    """Return what finds minima of a loss, with labels held or not."""
     if labels not in ("held", "annealed"):
         raise ParameterError(f"labels = {labels!r}: must be 'held' or 'annealed'")
     return Search(loss, annealed=labels == "annealed")
 
 
 def _most_numerous(search: Search, alpha: float, overlap: float = 0.0) -> Solution:
-    alpha = check("alpha", alpha)
-    if not (isinstance(overlap, (int, float)) and -1 < overlap < 1):
-        raise ParameterError(f"overlap = {overlap!r}: must be a number in (-1, 1)")
+    alpha, overlap = check("alpha", alpha), abs(check("overlap", overlap))
     if alpha < LOWEST_ALPHA:
         raise ParameterError(
             f"alpha = {alpha:g}: minima are followed down to alpha = {LOWEST_ALPHA:g}; towards 1 "
             "they fit every label"
         )
-    with _refused(search.loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
+    with refused(search.loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
         found = _equator(search, alpha)
-        return found if overlap == 0 else search.at_overlap(found, abs(float(overlap)))
+        return found if overlap == 0 else search.at_overlap(found, overlap)
 
 
 @lru_cache(maxsize=64)
@@ -230,7 +225,7 @@ def _described(minima: Minima, labels: Labels) -> Landscape:
     fine = _numbers(minima.fine, minima.measure)
     coarse = _numbers(minima.coarse, minima.rough)
     errors = {
-        f"{name}_error": abs(fine[name] - coarse[name]) + _ROUNDING * max(1.0, abs(fine[name]))
+        f"{name}_error": abs(fine[name] - coarse[name]) + ROUNDING * max(1.0, abs(fine[name]))
         for name in fine
     }
     if math.isnan(errors["outlier_error"]):
@@ -252,7 +247,7 @@ def _described(minima: Minima, labels: Labels) -> Landscape:
     )
 
 
-_ROUNDING = 1e-10
+ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -261,10 +256,10 @@ class Band:
 
     Attributes
     ----------
-    energy_low, energy_high : float
+    energy_low, energy_high : float or None
         Energies per dimension: of the lowest minima, whose complexity vanishes, and of the most
-        numerous.
-    bbp_low, bbp_high : float
+        numerous; ``None`` where there are none.
+    bbp_low, bbp_high : float or None
         Left side of the condition of Baik, Ben Arous and Péché for each.
     overlap_max : float or None
         Overlap beyond which no minimum is left; ``None`` if there is none.
@@ -272,10 +267,10 @@ class Band:
         Estimated numerical errors.
     """
 
-    energy_low: float
-    energy_high: float
-    bbp_low: float
-    bbp_high: float
+    energy_low: float | None
+    energy_high: float | None
+    bbp_low: float | None
+    bbp_high: float | None
     overlap_max: float | None
     energy_low_error: float
     energy_high_error: float
@@ -300,7 +295,7 @@ def band(
     Raises
     ------
     ParameterError
-        If a value is out of range, or there are no minima at this overlap.
+        If a value is out of range, or nothing is found.
 
     Examples
     --------
@@ -308,139 +303,91 @@ def band(
     >>> round(found.energy_low, 3), round(found.energy_high, 3), round(found.overlap_max, 3)
     (0.521, 0.586, 0.266)
     """
-    search = _search(loss, labels)
+    search = search_of(loss, labels)
     most = _most_numerous(search, alpha, overlap)
-    if most.law.complexity < 0:
-        raise ParameterError(
-            f"alpha = {alpha:g}, overlap = {overlap:g}: no minima of {loss} exist there; their "
-            f"complexity is {most.law.complexity:.3g}"
-        )
-    with _refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
-        high = _described(search.minima(most, orders), labels)
-        low = _described(search.minima(search.lowest(most), orders), labels)
-        last = search.last(_equator(search, float(alpha)))
-        ends = None if last is None else search.minima(last, orders)
-    return Band(
-        energy_low=low.energy,
-        energy_high=high.energy,
-        bbp_low=low.bbp,
-        bbp_high=high.bbp,
-        overlap_max=None if ends is None else ends.point.overlap,
-        energy_low_error=low.energy_error,
-        energy_high_error=high.energy_error,
-        bbp_low_error=low.bbp_error,
-        bbp_high_error=high.bbp_error,
-        overlap_max_error=0.0
-        if ends is None
-        else abs(ends.point.overlap - ends.coarse.point.overlap) + _ROUNDING,
-    )
+    found: dict[str, float | None] = {}
+    with refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
+        exist = most.law.complexity > 0
+        kinds = {"low": search.lowest(most), "high": most} if exist else {"low": None, "high": None}
+        for end, kind in kinds.items():
+            described = kind and _described(search.minima(kind, orders), labels)
+            for name in ("energy", "bbp"):
+                found[f"{name}_{end}"] = described and getattr(described, name)
+                found[f"{name}_{end}_error"] = (
+                    getattr(described, f"{name}_error") if described else 0.0
+                )
+        last = search.last(_equator(search, most.point.alpha))
+        ends = last and search.minima(last, orders)
+    moved = abs(ends.point.overlap - ends.coarse.point.overlap) + ROUNDING if ends else 0.0
+    return Band(overlap_max=ends and ends.point.overlap, overlap_max_error=moved, **found)
 
 
-@dataclass(frozen=True)
-class MinimaTransition:
-    """The alpha above which minima at zero overlap fall toward the signal.
+@dataclass(frozen=True, eq=False)
+class LandscapeMap:
+    """The most numerous minima over the plane of alpha and overlap, to about five digits.
 
     Attributes
     ----------
-    alpha : float
-        Measurements per dimension; ``inf`` if they never do.
-    chi : float
-        Stieltjes transform at the edge there; 0 if there is none.
-    error : float
-        Estimated error of alpha: how far it moves when the quadrature is refined.
+    alphas : ndarray, shape (A,)
+        Measurements per dimension.
+    overlaps : ndarray, shape (M,)
+        Overlaps with the signal.
+    complexity, energy, bbp : ndarray, shape (A, M)
+        As in `Landscape`; NaN where none are found, or they are rarer than exp(-N/2).
+    overlap_max : ndarray, shape (A,)
+        As in `Band`; NaN if there is none.
     """
 
-    alpha: float
-    chi: float
-    error: float
+    alphas: NDArray[np.float64]
+    overlaps: NDArray[np.float64]
+    complexity: NDArray[np.float64]
+    energy: NDArray[np.float64]
+    bbp: NDArray[np.float64]
+    overlap_max: NDArray[np.float64]
 
 
 @takes_loss
-def alpha_minima(
-    loss: Loss,
-    *,
-    lowest: bool = False,
-    labels: Labels = "held",
-    orders: tuple[int, int] = MINIMA_ORDERS,
-) -> MinimaTransition:
-    """Transition of Baik, Ben Arous and Péché in the Hessian of minima at zero overlap.
+def landscape_map(
+    loss: Loss, alphas: ArrayLike, overlaps: ArrayLike, labels: Labels = "held"
+) -> LandscapeMap:
+    """Map the most numerous minima over the plane of alpha and overlap, each from its neighbour.
 
-    Parameters
-    ----------
-    loss : Loss, str or float
-        The loss.
-    lowest : bool
-        Minima at the bottom of the band of energies, in place of the most numerous ones.
-    labels : {"held", "annealed"}
-        As in `landscape`.
-    orders : pair of int
-        Orders of quadrature; the better one is reported, their difference is the error.
+    Raises
+    ------
+    ParameterError
+        If a value is out of range, or overlaps do not increase from 0 or above.
 
     Examples
     --------
-    >>> round(alpha_minima(a=0.01).alpha, 4)
-    3.7109
+    >>> plane = landscape_map(0.01, alphas=[2.0, 4.0], overlaps=[0.0, 0.4])
+    >>> (plane.complexity > 0).tolist()
+    [[True, True], [True, False]]
     """
-    return _alpha_minima(_search(loss, labels), lowest, orders)
-
-
-@lru_cache(maxsize=256)
-def _alpha_minima(
-    search: Search,
-    lowest: bool,  # noqa: FBT001 - cached by position
-    orders: tuple[int, int],
-) -> MinimaTransition:
-    with _refused(search.loss, "alpha_minima"):
-        found = search.equator(_FIRST_GUESS)
-        found = search.lowest(found) if lowest else found
-        slope, alphas = 1.0, []
-        for order in (search.order, *orders):
-            at_order = Search(search.loss, search.annealed, order)
-            found, slope = _crossing(at_order, found, slope, lowest=lowest)
-            if found is None:
-                return MinimaTransition(math.inf, 0.0, 0.0)
-            alphas.append(found.point.alpha)
-    return MinimaTransition(
-        alphas[-1], found.point.chi, abs(alphas[-1] - alphas[-2]) + _ROUNDING * alphas[-1]
-    )
-
-
-_FIRST_GUESS = 6.0
-_HIGHEST_ALPHA = 1e4
-_STRIDE = 0.4
-"""Longest step in the logarithm of alpha."""
-
-
-def _crossing(
-    search: Search, near: Solution, slope: float, *, lowest: bool
-) -> tuple[Solution | None, float]:
-    """Follow minima in alpha to the transition by secants; the slope is kept for the next time."""
-
-    def moved(near: Solution, log_alpha: float) -> Solution:
-        point = near.point._replace(alpha=math.exp(log_alpha))
-        return search.solve(point, {X: no_complexity} if lowest else {})
-
-    def excess(found: Solution) -> float:
-        return bbp(label_measure(found), found.point.chi, stationary=True) - 1
-
-    here = math.log(near.point.alpha)
-    found = moved(near, here)
-    value = excess(found)
-    for _ in range(_STEPS):
-        step = min(_STRIDE, max(-_STRIDE, -value / slope))
-        if abs(step) < 1e-11:
-            return found, slope
-        if here + step < math.log(LOWEST_ALPHA):
-            raise ParameterError(
-                f"alpha_minima: minima of {search.loss} have an outlier at every alpha"
+    alphas, overlaps = (np.atleast_1d(np.asarray(each, float)) for each in (alphas, overlaps))
+    if np.any(np.diff(overlaps) <= 0) or overlaps[0] < 0 or overlaps[-1] >= 1:
+        raise ParameterError("overlaps: must increase within [0, 1)")
+    search = search_of(loss, labels)
+    values = np.full((3, len(alphas), len(overlaps)), math.nan)
+    last = np.full(len(alphas), math.nan)
+    for row, alpha in enumerate(alphas):
+        found = _most_numerous(search, float(alpha))
+        for column, overlap in enumerate(overlaps):
+            before = found
+            try:
+                found = search.at_overlap(found, float(overlap), depth=_MAP_DEPTH)
+                if before.law.complexity > 0 >= found.law.complexity:
+                    last[row] = search.ending(found).point.overlap
+            except UnresolvedError:
+                break
+            measure = label_measure(found)
+            values[:, row, column] = (
+                found.law.complexity,
+                found.law.energy,
+                bbp(measure, _edge(found, measure).chi, stationary=True),
             )
-        if here + step > math.log(_HIGHEST_ALPHA):
-            return None, slope
-        found = search.reach(found, here, here + step, moved)
-        here, before, value = here + step, value, excess(found)
-        if abs(step) > 1e-7:
-            slope = max((value - before) / step, 0.02)
-    raise UnresolvedError
+            if found.law.complexity < _RARE:
+                break
+    return LandscapeMap(alphas, overlaps, *values, overlap_max=last)
 
 
-_STEPS = 60
+_MAP_DEPTH, _RARE = 3, -0.5

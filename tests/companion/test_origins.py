@@ -24,7 +24,8 @@ def test_every_figure_has_a_function_a_cell_and_the_specs_of_its_tables():
     for figure in figures():
         found = where(figure.id)
         assert found.kind == "figure"
-        assert f"def {found.function.split()[1]}(" in exists(found.function), figure.id
+        assert exists(found.function).startswith(("def ", "@")), figure.id
+        assert exists(found.tests[0])
         assert found.cell.startswith(f"notebooks/{figure.notebook}.ipynb#")
         assert found.tables == tuple(source["table"] for source in figure.sources)
         assert len(found.specs) == len(found.tables)

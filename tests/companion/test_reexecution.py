@@ -171,6 +171,11 @@ def test_a_rerun_says_how_long_the_last_one_took(small, tmp_path, executions, ca
     told = capsys.readouterr().err
     assert "took about 1 s" in told
     assert "other values may take longer" in told
+    quick = rerun("01-tiny", output=tmp_path / "b.ipynb", quick=True, folder=small)
+    assert nbformat.read(quick, as_version=4).metadata["prlib"]["seconds"].keys() == {
+        "book",
+        "quick",
+    }
 
 
 def test_a_folder_that_cannot_be_written_is_refused_first(small, tmp_path, executions, monkeypatch):
@@ -222,6 +227,28 @@ def test_a_failing_cell_is_one_line_and_leaves_nothing(small, tmp_path):
     with pytest.raises(RuntimeError, match="failed with AssertionError: too large"):
         rerun("01-tiny", {"n": 9}, tmp_path / "out.ipynb", folder=small)
     assert not list(tmp_path.glob("*.ipynb*"))
+
+
+def smallest(notebook):
+    """One alpha, one size, one instance."""
+    found = {}
+    for parameter in notebook.parameters:
+        value = notebook.quick.get(parameter.name, parameter.default)
+        if parameter.like == "replicas":
+            found[parameter.name] = 1
+        elif isinstance(value, list):
+            found[parameter.name] = value[:1]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", ["quick", "smallest"])
+@pytest.mark.parametrize("notebook", notebooks(), ids=lambda notebook: notebook.name)
+def test_no_claim_fails_for_want_of_evidence(notebook, values, tmp_path):
+    given = smallest(notebook) if values == "smallest" else {}
+    output = rerun(notebook.name, given, tmp_path / "out.ipynb", quick=True)
+    lines = verdict_of(output).splitlines()
+    assert [line for line in lines if line.split()[0] not in {"PASS", "OPEN"}] == []
 
 
 WAITING = """

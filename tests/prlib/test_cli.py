@@ -55,6 +55,19 @@ def test_spectrum_gives_its_fields_and_null_for_no_outlier(capsys):
     assert found["outlier"] < found["left_edge"] < 0 < found["overlap2"] < 1
 
 
+def test_landscape_gives_the_minima_and_their_band(capsys):
+    arguments = ("landscape", "--a", 0.01, "--alpha", 4)
+    _, out, _ = run(capsys, *arguments, "--json")
+    found = json.loads(out)
+    assert found["complexity"] == pytest.approx(0.0227, abs=5e-5)
+    assert found["energy_low"] < found["energy"] == pytest.approx(found["energy_high"])
+    assert found["overlap_max"] == pytest.approx(0.2656, abs=5e-5)
+    _, out, _ = run(capsys, *arguments, "--overlap", 0.5, "--json")
+    assert json.loads(out)["energy_low"] is None
+    assert "overlap = 2: must be a number between" in refused(capsys, *arguments, "--overlap", 2)
+    assert "no minima" in refused(capsys, *arguments, "--energy", 1e-6)
+
+
 DESCEND = {
     "--loss": ("normalized(a=0.5)", {"loss": "normalized(a=0.5)"}),
     "--a": (0.5, {"loss": "normalized(a=0.5)"}),
@@ -150,6 +163,39 @@ def test_a_sweep_runs_prints_rates_and_finds_its_rows_again(capsys, tmp_path, mo
     grown = ("sweep", spec, "--jobs", 1, "--out", "grown", "--known", first["table"])
     _, out, _ = run(capsys, *grown)
     assert "4 runs, 1 computed now" in out
+
+
+def test_a_rate_is_of_runs_of_one_setting(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    top = "a = 1.0\nalpha = 6.0\nn = 16\nstart = 'random'\nreplicas = 2\ntime = 2.0\n"
+    (tmp_path / "two.toml").write_text(f"{top}[[grid]]\n[[grid]]\nhold = 1.0\n")
+    _, out, _ = run(capsys, "sweep", "two.toml", "--executor", "serial", "--json")
+    rates = json.loads(out)["rates"]
+    assert [(row["hold"], row["runs"]) for row in rates] == [(20.0, 2), (1.0, 2)]
+    assert {row["loss"] for row in rates} == {"normalized(a=1)"}
+    assert {row["a"] for row in rates} == {1.0}
+    (tmp_path / "seen.toml").write_text(f"{top}observe = [0.5, 1.0]\n")
+    _, out, _ = run(capsys, "sweep", "seen.toml", "--executor", "serial", "--json")
+    assert [row["runs"] for row in json.loads(out)["rates"]] == [2]
+
+
+@pytest.mark.parametrize("paths", ["", "paths = 1024\n"])
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--executor", "foo"), "executor = 'foo': must be one of processes, dask, serial"),
+        (("--jobs", 0), "jobs = 0: must be a whole number >= 1"),
+        (("--scheduler", "tcp://x:1"), "needs executor = 'dask'"),
+    ],
+)
+def test_options_of_a_sweep_reach_it_whatever_its_kind(capsys, tmp_path, paths, option, words):
+    spec = tmp_path / "spec.toml"
+    rest = paths or "n = 16\nstart = 'random'\nreplicas = 1\n"
+    spec.write_text(f"a = 1.0\nalpha = 6.0\ntime = 2.0\n{rest}")
+    status, out, err = run(capsys, "sweep", spec, "--out", tmp_path / "out", *option)
+    assert (status, out) == (2, "")
+    assert words in err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ _EXPONENT = 60.0
 _PANEL = 1.5
 """Length of a panel in units of the widths and e-folds of the law."""
 
-_ZOOMS, _HALVED = 30, 20
+_ZOOMS, _SPLIT = 30, 12
 _MOST_PANELS = 20_000
 
 
@@ -134,7 +134,7 @@ def grid(loss: Loss, point: Point, order: int) -> Grid:
 def _field_panels(loss: Loss, point: Point, labels: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     """Row and ends of each panel in the fields: equal shares of the widths and e-folds there are.
 
-    A sharp law hides between two samples: the longest steps are halved until all are short.
+    A sharp law hides between two samples: the longest steps are cut in three until all are short.
     """
     rows, edges = np.arange(len(labels)), _samples(loss, point, labels)
     done = []
@@ -147,8 +147,9 @@ def _field_panels(loss: Loss, point: Point, labels: NDArray) -> tuple[NDArray, N
         if not coarse.any():
             break
         rows, edges, steps = rows[coarse], edges[coarse], steps[coarse]
-        longest = np.argpartition(-steps, _HALVED, axis=1)[:, :_HALVED]
-        middles = np.take_along_axis((edges[:, 1:] + edges[:, :-1]) / 2, longest, axis=1)
+        longest = np.argpartition(-steps, _SPLIT, axis=1)[:, :_SPLIT]
+        left, right = (np.take_along_axis(e, longest, 1) for e in (edges[:, :-1], edges[:, 1:]))
+        middles = np.concatenate([(2 * left + right) / 3, (left + 2 * right) / 3], axis=1)
         edges = np.sort(np.concatenate([edges, middles], axis=1), axis=1)
     row, low, high = (
         np.concatenate(each)

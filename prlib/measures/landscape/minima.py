@@ -146,13 +146,13 @@ class Search:
         start = self.equator(above, depth - 1)
         return self.reach(start, math.log(above), math.log(alpha), attempt)
 
-    def at_overlap(self, near: Solution, overlap: float) -> Solution:
+    def at_overlap(self, near: Solution, overlap: float, depth: int = _DEPTH) -> Solution:
         """Find the most numerous minima at another overlap."""
 
         def attempt(near: Solution, overlap: float) -> Solution:
-            return self.solve(near.point._replace(overlap=overlap))
+            return self.solve(near.moved(OVERLAP, overlap))
 
-        return self.reach(near, near.point.overlap, overlap, attempt)
+        return self.reach(near, near.point.overlap, overlap, attempt, depth)
 
     def at_energy(self, near: Solution, energy: float) -> Solution:
         """Minima of the same overlap at another energy."""
@@ -166,7 +166,7 @@ class Search:
         """Minima of the same overlap at which the complexity has another slope in the energy."""
 
         def attempt(near: Solution, x: float) -> Solution:
-            return self.solve(near.point._replace(x=x))
+            return self.solve(near.moved(X, x))
 
         return self.reach(near, near.point.x, x, attempt)
 
@@ -185,7 +185,11 @@ class Search:
             if overlap > _LARGEST:
                 return None
             here = self.at_overlap(here, overlap)
-        return self.solve(here.point, {OVERLAP: no_complexity})
+        return self.ending(here)
+
+    def ending(self, near: Solution) -> Solution:
+        """Find the overlap nearby at which the complexity of the most numerous minima vanishes."""
+        return self.solve(near.point, {OVERLAP: no_complexity})
 
 
 _STRIDE = 0.2

@@ -33,7 +33,7 @@ _LONGEST = 0.5
 _LEAST = 1e-6
 """Stability that binds by less binds at few fields at the end of the support, or nowhere."""
 
-_FAR, _NEAR = 0.1, 1e-3
+_FAR, _NEAR = 0.1, 0.02
 """How far, in natural units, nodes are kept: on the way, and at the solution."""
 
 
@@ -113,6 +113,18 @@ class Solution:
         """Its arguments."""
         return self.law.point
 
+    def moved(self, index: int, value: float) -> Point:
+        """Return where it goes, to first order, when an argument that is given changes."""
+        unknowns, unit = list(self.system), units(self.point)
+        rows = np.array([equation(self.law)[1] for equation in self.system.values()])
+        shift = value - self.point[index]
+        step = np.zeros(7)
+        step[unknowns] = np.linalg.solve(
+            rows[:, unknowns] * unit[unknowns], -shift * rows[:, index]
+        )
+        there = _moved(self.point, _shortened(step), unit)
+        return there._replace(**{Point._fields[index]: value})
+
 
 def solved(
     loss: Loss,
@@ -161,7 +173,7 @@ def solved(
 
 
 def _shortened(step: NDArray) -> NDArray:
-    return step * min(1.0, _LONGEST / np.abs(step).max())
+    return step / max(1.0, np.abs(step).max() / _LONGEST)
 
 
 def _distance(here: Point, there: Point) -> float:

@@ -1,12 +1,18 @@
 """Compiled code on disk: whatever happens while it is made, the next descent works."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
+
+from prlib.descent import kernels, products
+from prlib.descent.compiled import _temporary_folder
 
 ONE = """
 import sys
@@ -24,17 +30,16 @@ count, replace = 0, os.replace
 def interrupted(*arguments):
     global count
     count += 1
-    if count == int(sys.argv[2]) and sys.argv[3] == "before":
+    if count == int(sys.argv[2]):
         raise KeyboardInterrupt
     replace(*arguments)
-    if count == int(sys.argv[2]) and sys.argv[3] == "after":
-        raise KeyboardInterrupt
 os.replace = interrupted
 """
 
 NO_PLACE = """
 import numba.core.caching as caching
-caching._CacheImpl._locator_classes = [caching._UserProvidedCacheLocator]
+impl = getattr(caching, "CacheImpl", None) or caching._CacheImpl
+impl._locator_classes = [one for one in impl._locator_classes if "UserProvided" in one.__name__]
 """
 
 FULL_DISK = """
@@ -96,30 +101,26 @@ def test_a_second_process_compiles_nothing(filled):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("file", [1, 2, 3, 4])
-def test_interrupted_at_any_file_the_next_descents_work(filled, tmp_path, file, when):
-    process = started(INTERRUPTED + ONE, "float32", file, when, cache=tmp_path)
+@pytest.mark.parametrize("file", [2, 3, 4])
+def test_interrupted_between_any_two_files_the_next_descents_work(filled, tmp_path, file):
+    process = started(INTERRUPTED + ONE, "float32", file, cache=tmp_path)
     assert "KeyboardInterrupt" in process.communicate()[1]
     for _ in range(2):
         assert result(ONE, "float32", cache=tmp_path)[0] == filled[1]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", [1.0, 3.0, 6.0, 9.0, 14.0])
-@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGKILL])
-def test_interrupted_and_raced_at_any_moment_the_next_descents_work(
-    filled, tmp_path, moment, with_signal
-):
+@pytest.mark.parametrize(("number", "moment"), [(signal.SIGINT, 4.0), (signal.SIGKILL, 9.0)])
+def test_interrupted_and_raced_the_next_descents_work(filled, tmp_path, number, moment):
     first = started(ONE, "float32", cache=tmp_path)
     time.sleep(moment)
-    first.send_signal(with_signal)
+    first.send_signal(number)
     first.communicate()
-    racing = [started(ONE, dtype, cache=tmp_path) for dtype in ("float32", "float64", "float32")]
+    racing = [started(ONE, dtype, cache=tmp_path) for dtype in ("float32", "float64")]
     printed = [process.communicate()[0] for process in racing]
-    assert [process.returncode for process in racing] == [0, 0, 0]
-    assert printed[0] == printed[2] == filled[1]
-    for dtype, expected in zip(("float32", "float64"), printed[:2], strict=True):
+    assert [process.returncode for process in racing] == [0, 0]
+    assert printed[0] == filled[1]
+    for dtype, expected in zip(("float32", "float64"), printed, strict=True):
         assert result(ONE, dtype, cache=tmp_path) == (expected, "")
 
 
@@ -132,21 +133,38 @@ def test_without_a_place_of_its_own_the_cache_is_temporary_and_private(filled, t
     assert result(NO_PLACE + ONE, "float32", temporary=tmp_path) == (printed, "")
 
 
-@pytest.mark.slow
-def test_a_folder_that_others_can_write_to_is_not_trusted(filled, tmp_path):
-    folder = tmp_path / f"prlib-{os.getuid()}"
-    folder.mkdir()
-    folder.chmod(0o777)
-    assert result(NO_PLACE + ONE, "float32", temporary=tmp_path)[0] == filled[1]
-    assert not list(folder.iterdir())
+def test_nothing_but_whole_kernels_is_kept_on_disk():
+    # A kernel compiled around a part from the cache forgets that the part needs Numba's threads.
+    parts = [
+        one for m in (kernels, products) for one in vars(m).values() if hasattr(one, "py_func")
+    ]
+    assert len(parts) > 12
+    assert {part.stats.cache_path for part in parts} == {None}
+
+
+def test_a_folder_that_others_can_write_to_is_not_trusted(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    own = tmp_path / f"prlib-{os.getuid()}"
+    assert _temporary_folder.__wrapped__() == str(own)
+    assert _temporary_folder.__wrapped__() == str(own)
+    own.chmod(0o777)
+    other = Path(_temporary_folder.__wrapped__())
+    assert other != own
+    assert other.stat().st_mode & 0o77 == 0
 
 
 @pytest.mark.slow
-def test_a_full_disk_or_a_damaged_file_costs_time_alone(filled, tmp_path):
+def test_a_full_disk_costs_time_alone(filled, tmp_path):
     cache = tmp_path / "spoiled"
     cache.mkdir()
     assert result(FULL_DISK + ONE, "float32", cache=cache, temporary=tmp_path)[0] == filled[1]
-    result(ONE, "float32", cache=cache, temporary=tmp_path)
-    for file in cache.rglob("*.nb[ci]"):
+
+
+@pytest.mark.slow
+def test_a_damaged_file_costs_time_alone(filled, tmp_path):
+    cache = shutil.copytree(filled[0], tmp_path / "spoiled")
+    files = list(cache.rglob("*.nb[ci]"))
+    for file in files:
         file.write_bytes(file.read_bytes()[:100])
+    assert len(files) > 3
     assert result(ONE, "float32", cache=cache, temporary=tmp_path)[0] == filled[1]

@@ -33,7 +33,7 @@ def one_step_of(problem, starts, hold, threads=1):
     return both(problem, starts, hold, np.inf, Limits(CAREFUL, 2.0, 0.0, max_steps=1), threads)
 
 
-# Sizes that fill vectors, blocks and tiles of rows, and sizes that fill none.
+# Sizes that fill vectors, registers and blocks of rows, and sizes that fill none.
 @pytest.mark.parametrize(("n", "alpha"), [(2, 1.0), (15, 3.0), (64, 3.0), (100, 1.7), (1100, 0.3)])
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 7, 12])
 def test_one_step_agrees_to_rounding(n, alpha, count):

@@ -204,11 +204,12 @@ def test_without_a_signal_a_descent_goes_down_and_claims_nothing(drawn):
 def test_an_operator_descends_as_its_matrix(drawn):
     problem, point = drawn
     operator = Problem(problem.loss, aslinearoperator(problem.X), problem.y, problem.signal)
-    settings = {"time": 0.5, "times": [0.1], "hold": 0.2}
+    settings = {"time": 0.5, "times": [0.1], "hold": 0.2, "eigenpairs": 1}
     found, dense = (descend(one, point, **settings) for one in (operator, problem))
     assert found.steps == dense.steps
     assert np.allclose(found.w, dense.w, atol=1e-8)
     assert np.allclose(found.energy, dense.energy)
+    assert np.allclose(found.eigenvalues, dense.eigenvalues, rtol=1e-5)
 
 
 def test_gradient_descent_is_recorded_after_whole_steps(drawn):

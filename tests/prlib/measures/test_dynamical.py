@@ -149,6 +149,26 @@ def test_the_noise_has_its_covariance_with_few_variables():
     np.testing.assert_allclose(sample @ sample.T / 4096, covariance, atol=5 / math.sqrt(4096))
 
 
+def test_the_noise_never_has_more_variance_than_its_covariance():
+    # A smooth process on a fine grid: an unguarded factor divides rounding by its own smallness.
+    times = np.concatenate([np.linspace(0, 1, 60), np.linspace(1, 40, 120)])
+    covariance = np.exp(-((times[:, None] - times) ** 2) / 2) * (
+        1 + 0.1 * np.cos(times[:, None] - times)
+    )
+    covariance /= covariance[0, 0]
+    noise = Noise(SamplePaths(1, LANES, 0, "plain"), 0)
+    rows = [noise.next(covariance[t, : t + 1]) for t in range(len(times))]
+    exact = np.array([np.pad(row, (0, noise.rank - len(row))) for row in rows])
+    assert np.max(np.sum(exact**2, axis=1)) < 1 + FRESH
+    np.testing.assert_allclose(exact @ exact.T, covariance, atol=math.sqrt(FRESH))
+
+
+def test_few_paths_are_noisy_and_do_not_run_away():
+    loss = NormalizedIntensity(0.01)
+    run = dynamical(loss, 3.0, choose_flow(loss, 3.0, 4.0, tolerance=5e-3), paths=512, batches=4)
+    assert np.all(run.batch_energy[:, -1] < 1)
+
+
 def test_weights_of_the_paths_give_the_moments_of_normal_labels():
     paths = SamplePaths(8, 2048, 0, "sobol", scale=0.1)
     y, z = paths.y, np.stack([paths.gaussian(batch, 0) for batch in range(8)])

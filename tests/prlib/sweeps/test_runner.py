@@ -24,10 +24,10 @@ from prlib.descent import descend_instance
 from prlib.parameters import ParameterError
 from prlib.sweeps import FailedRunsError, Sweep, SweepError, rates, results, sources
 from prlib.sweeps.descents import OBSERVED, SCHEMA, Task
-from prlib.sweeps.executors import EXECUTORS
+from prlib.sweeps.executors import EXECUTORS, Workers
 from prlib.sweeps.observables import OBSERVABLES, Observable
 from prlib.sweeps.provenance import Origin, Part
-from prlib.sweeps.runner import chunk_runs, run_chunk
+from prlib.sweeps.runner import run_chunk
 from prlib.sweeps.store import Store, table_bytes
 
 CONTRACT = (
@@ -82,7 +82,7 @@ def test_a_finished_sweep_is_read_not_run(undisturbed, spec):
 def test_rows_do_not_depend_on_workers_or_order(
     undisturbed, spec, small_chunks, tmp_path, monkeypatch
 ):
-    monkeypatch.setitem(EXECUTORS, "backwards", lambda *_: nullcontext(backwards))
+    monkeypatch.setitem(EXECUTORS, "backwards", lambda *_: nullcontext(Workers(backwards)))
     assert same(spec.run(tmp_path, executor="backwards", quiet=True), undisturbed)
 
 
@@ -144,7 +144,7 @@ def test_what_is_kept_is_not_run_again(half_done, spec, undisturbed):
 
 
 def test_the_record_says_which_rows_other_code_made(half_done, spec):
-    kept = sum(len(chunk_runs(chunk)) for chunk in spec.chunks()[:4])
+    kept = sum(len(chunk.run_ids) for chunk in spec.chunks()[:4])
     record = tomllib.loads(run(spec, half_done).record.read_text())
     first, second = record["part"]
     assert (first["commit"], first["dirty"], first["machine"]) == ("0" * 40, True, OTHER.machine)
@@ -499,6 +499,54 @@ def test_a_scheduler_that_does_not_answer_is_named(table, tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert "scheduler = 'tcp://127.0.0.1:9': does not answer" in found.stdout, found.stderr
+
+
+OWN_LOSS = """
+from dataclasses import dataclass
+import numpy as np
+from prlib.losses import Loss
+from prlib.sweeps import Sweep
+
+strength = 0.25
+
+@dataclass(frozen=True)
+class Quartic(Loss):
+    l = staticmethod(lambda y, yhat: strength * (yhat**2 - y**2) ** 2)
+    dl = staticmethod(lambda y, yhat: 4 * strength * yhat * (yhat**2 - y**2))
+    d2l = staticmethod(lambda y, yhat: 4 * strength * (3 * yhat**2 - y**2))
+    curvature_floor = -np.inf
+
+def sweep(loss, name):
+    grid = {"loss": loss, "alpha": 4.0, "n": 16, "start": "random", "replicas": 2, "time": 2.0}
+    return Sweep.from_table({**grid, "name": name})
+
+if __name__ == "__main__":
+    import prlib.sweeps.spec
+    prlib.sweeps.spec._CHUNK_SECONDS = 0.0
+    own = sweep(Quartic(), "own").run("out", jobs=2, quiet=True).table
+    paper = sweep("unnormalized", "paper").run("out", executor="serial", quiet=True).table
+    assert set(own["loss"]) == {"quartic"}
+    assert np.allclose(own["energy"], paper["energy"], rtol=1e-3)
+    assert sweep("quartic", "own").run("out").computed == 0
+    before = sweep("quartic", "own").run_ids
+    strength = 0.5
+    assert set(before).isdisjoint(sweep("quartic", "own").run_ids)
+    print("done")
+"""
+
+
+def test_a_loss_of_a_readers_own_sweeps_and_its_rows_are_never_stale(tmp_path):
+    program = tmp_path / "own.py"
+    program.write_text(OWN_LOSS)
+    found = subprocess.run(
+        [sys.executable, str(program)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert found.stdout == "done\n", found.stderr
 
 
 def test_observations_are_rows_along_the_runs(table, tmp_path):

@@ -8,7 +8,9 @@ import pytest
 import prlib
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
 from prlib.parameters import ParameterError
-from prlib.transitions.landscape import alpha_minima, band, landscape
+from prlib.spectra.outlier import outlier
+from prlib.transitions.landscape import band, landscape, landscape_map
+from prlib.transitions.minima import alpha_minima
 from prlib.transitions.threshold_states import alpha_threshold, threshold_state
 
 
@@ -62,8 +64,7 @@ def test_beyond_the_largest_overlap_no_minimum_is_left(alpha, last):
     assert found.overlap_max == pytest.approx(last, abs=6e-5)
     assert landscape(0.01, alpha, last - 0.01).complexity > 0
     assert landscape(0.01, alpha, last + 0.01).complexity < 0
-    with pytest.raises(ParameterError, match=r"no minima of .* exist there; their complexity is -"):
-        band(0.01, alpha, last + 0.01)
+    assert band(0.01, alpha, last + 0.01).energy_low is None
 
 
 def test_complexity_vanishes_at_the_ends_of_the_band():
@@ -129,7 +130,7 @@ def test_annealed_labels_reach_lower():
     ("arguments", "message"),
     [
         ({"alpha": 1.0}, "alpha = 1: minima are followed down to alpha = 1.05"),
-        ({"alpha": 4.0, "overlap": 1.0}, "overlap = 1.0: must be a number in"),
+        ({"alpha": 4.0, "overlap": 1.0}, "overlap = 1.0: must be a number between -1 and 1"),
         ({"alpha": 4.0, "energy": -1}, "energy = -1: must be a finite number > 0"),
         ({"alpha": 4.0, "energy": 1e-6}, "energy = 1e-06: no minima of .* are found there"),
         ({"alpha": 4.0, "labels": "free"}, "labels = 'free': must be 'held' or 'annealed'"),
@@ -139,3 +140,46 @@ def test_what_is_not_there_is_refused_in_one_line(arguments, message):
     with pytest.raises(ParameterError, match=message) as caught:
         landscape(0.01, **arguments)
     assert "\n" not in str(caught.value)
+
+
+def hessian_of(found, n, rng):
+    """Draw the Hessian of a stationary point with the law found: its lowest eigenpair."""
+    law, m = found.measure, found.overlap
+    size = round(found.alpha * n)
+    nodes = np.searchsorted(np.cumsum(law.weights), (np.arange(size) + rng.random()) / size)
+    sign = rng.choice([-1, 1], size)
+    y, yhat = sign * law.y[nodes], sign * law.yhat[nodes]
+    force, f = law.loss.derivative(y, yhat), law.loss.curvature(y, yhat)
+    toward = (y - m * yhat) / math.sqrt(1 - m * m)
+    # No gradient, toward the signal or elsewhere.
+    force -= toward * (toward @ force) / (toward @ toward)
+    X = rng.standard_normal((size, n - 1))
+    X -= np.outer(force, force @ X) / (force @ force)
+    X[:, 0] = toward
+    values, vectors = np.linalg.eigh((X.T * f) @ X / n)
+    return values[0] - force @ yhat / n, (1 - m * m) * vectors[0, 0] ** 2
+
+
+@pytest.mark.slow
+def test_hessians_of_stationary_points_have_the_outlier_of_the_tangent_space():
+    found = landscape(1.0, 7.0, 0.3)
+    rng = np.random.default_rng(5)
+    drawn = np.array([hessian_of(found, 800, rng) for _ in range(24)])
+    mean, error = drawn.mean(0), drawn.std(0) / math.sqrt(len(drawn))
+    assert error[0] < 0.01
+    assert abs(mean[0] - found.outlier) < 3 * error[0]
+    assert abs(mean[1] - found.overlap2) < 3 * error[1]
+    # The plane of w* and w, which knows of no vanishing gradient, is somewhere else.
+    assert abs(mean[0] - outlier(found.measure).position) > 3 * error[0]
+
+
+def test_the_map_agrees_with_its_points():
+    plane = landscape_map(0.1, [2.5, 4.0], [0.0, 0.2, 0.4])
+    for row, alpha in enumerate(plane.alphas):
+        for column, overlap in enumerate(plane.overlaps):
+            point = landscape(0.1, alpha, overlap)
+            for name in ("complexity", "energy", "bbp"):
+                expected = getattr(point, name)
+                assert getattr(plane, name)[row, column] == pytest.approx(expected, abs=2e-5)
+    assert math.isnan(plane.overlap_max[0])  # beyond the overlaps asked for
+    assert plane.overlap_max[1] == pytest.approx(band(0.1, 4.0).overlap_max, abs=1e-5)
