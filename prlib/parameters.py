@@ -131,9 +131,6 @@ PARAMETERS: dict[str, Parameter] = {
         number_above_zero("alpha", "measurements per dimension, M/N"),
         number_above_zero("time", "flow time of the descent, the sum of its steps"),
         number_above_zero("step", "largest step of the descent"),
-        number_above_zero(
-            "constrained_time", "flow time for which the constrained start keeps overlap zero"
-        ),
         number_above_zero("hold", "flow time for which a start that holds keeps overlap zero"),
         number_above_zero("energy", "energy per dimension"),
         Parameter(

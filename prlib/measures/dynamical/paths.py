@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
@@ -17,6 +16,12 @@ FRESH = 1e-8
 
 What is left out is independent of everything else, so it costs results this variance to first
 order, not its root."""
+
+RESOLVED = 1e-7
+"""Standard deviation, relative to the largest, of a combination of the variables that is told from
+rounding. One below is left alone: a fresh variable stands in for it, and the covariance is off by
+this much. Solving for all of them would divide rounding by their variances, which fall below it:
+the noise would then have a variance that no covariance has, and the descent runs away."""
 
 QUASI_DIMENSIONS = 32
 """Coordinates of a path that are quasi-random: the label, then the Gaussians in order of entry."""
@@ -131,7 +136,7 @@ class Noise:
     def __init__(self, paths: SamplePaths, batch: int) -> None:
         self._paths, self._batch = paths, batch
         self._times: list[int] = []
-        self._factor = np.zeros((0, 0))
+        self._factor = self._inverse = np.zeros((0, 0))
         self._fresh: NDArray | None = None
         self._coefficients = np.zeros((8, 8))
 
@@ -153,11 +158,7 @@ class Noise:
         ndarray, shape (rank,)
             Coefficient of each variable; `fresh` tells whether one more was drawn.
         """
-        row = (
-            solve_triangular(self._factor, covariance[self._times], lower=True, check_finite=False)
-            if self._times
-            else np.zeros(0)
-        )
+        row = self._inverse @ covariance[self._times]
         left = covariance[-1] - row @ row
         self._fresh = None
         if left > FRESH:
@@ -216,6 +217,6 @@ class Noise:
         factor = np.zeros((rank + 1, rank + 1))
         factor[:rank, :rank] = self._factor
         factor[rank] = row
-        self._factor = factor
+        self._factor, self._inverse = factor, np.linalg.pinv(factor, rcond=RESOLVED)
         self._fresh = self._paths.gaussian(self._batch, rank)
         self._times.append(time)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.linalg import eigvalsh
 
-from prlib.losses import Loss, NormalizedIntensity
+from prlib.losses import Amplitude, Loss, NormalizedIntensity, Poisson
 from prlib.measures import empirical, initial
 from prlib.measures.dynamical import choose_flow, cost, dynamical
 from prlib.measures.dynamical.flow import scheme, stability
@@ -147,6 +147,26 @@ def test_the_noise_has_its_covariance_with_few_variables():
     exact = noise._coefficients[:times, : noise.rank]
     np.testing.assert_allclose(exact @ exact.T, covariance, atol=math.sqrt(FRESH))
     np.testing.assert_allclose(sample @ sample.T / 4096, covariance, atol=5 / math.sqrt(4096))
+
+
+def test_the_noise_never_has_more_variance_than_its_covariance():
+    # A smooth process on a fine grid: an unguarded factor divides rounding by its own smallness.
+    times = np.concatenate([np.linspace(0, 1, 60), np.linspace(1, 40, 120)])
+    covariance = np.exp(-((times[:, None] - times) ** 2) / 2) * (
+        1 + 0.1 * np.cos(times[:, None] - times)
+    )
+    covariance /= covariance[0, 0]
+    noise = Noise(SamplePaths(1, LANES, 0, "plain"), 0)
+    rows = [noise.next(covariance[t, : t + 1]) for t in range(len(times))]
+    exact = np.array([np.pad(row, (0, noise.rank - len(row))) for row in rows])
+    assert np.max(np.sum(exact**2, axis=1)) < 1 + FRESH
+    np.testing.assert_allclose(exact @ exact.T, covariance, atol=math.sqrt(FRESH))
+
+
+def test_few_paths_are_noisy_and_do_not_run_away():
+    loss = NormalizedIntensity(0.01)
+    run = dynamical(loss, 3.0, choose_flow(loss, 3.0, 4.0, tolerance=5e-3), paths=512, batches=4)
+    assert np.all(run.batch_energy[:, -1] < 1)
 
 
 def test_weights_of_the_paths_give_the_moments_of_normal_labels():
@@ -322,3 +342,23 @@ def test_half_the_step_and_four_times_the_paths_move_nothing():
             other.correlation.error[-1, 0],
         )
         np.testing.assert_allclose(other.times[-1], run.times[-1])
+
+
+@pytest.mark.parametrize("loss", [NormalizedIntensity(1.0), Amplitude(0.3), Poisson(1.0)], ids=str)
+def test_one_step_moves_the_overlap_as_means_over_the_start_say(loss):
+    """V and A after one step, in closed form: means with z^2 along the signal alone."""
+    alpha, eta = 3.0, 0.02
+    run, law = dynamical(loss, alpha, [eta], paths=8192, batches=8), initial(loss, alpha)
+    r2 = loss.derivative(law.y, law.yhat) ** 2
+
+    def moved(z2):
+        response, drive = alpha * law.mean(z2 * law.curvature), alpha * law.mean(z2 * r2)
+        gain = 1 + eta * law.mu - eta * response
+        return gain, gain**2 + eta**2 * drive
+
+    (gain, variance), (_, norm2) = moved(law.z**2), moved(np.ones_like(law.z))
+    for found, expected in (
+        (run.variance, variance / norm2),
+        (run.amplification, gain / math.sqrt(norm2)),
+    ):
+        assert abs(found.value[1] - expected) < 5 * found.error[1] + 1e-6
