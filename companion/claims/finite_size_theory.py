@@ -26,7 +26,7 @@ from prlib.sweeps import wilson
 Found = Iterator[tuple[dict, Finding]]
 
 
-def _falls(table: pd.DataFrame, growth: Growth, seen: Sequence[int]) -> tuple[dict, Finding]:
+def _drifts(table: pd.DataFrame, growth: Growth, seen: Sequence[int]) -> tuple[dict, Finding]:
     constant, error = fitted_constant(table, growth, seen)
     single = constants(table, growth)
     last, other, spread = single.index[-1], *single.iloc[-1]
@@ -74,7 +74,7 @@ CLAIMS = (
         "finite-size-constant-falls",
         "strictly the constant c is none: at N = {last} it is below that of the sizes it was "
         "fitted to, N = {seen}",
-        _falls,
+        _drifts,
     ),
     Row(
         "finite-size-goes-on",

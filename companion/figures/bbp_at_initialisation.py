@@ -62,8 +62,8 @@ def _spectrum_panel(axis: Axes, loss: Loss, alpha: float, eigenvalues: NDArray) 
     theory = outlier(measure)
     left = min(eigenvalues[0], edge)
     right = float(np.quantile(eigenvalues, 0.3))
-    window = (left - 0.12 * (right - left), right)
-    bins = np.linspace(*window, 46)
+    reach = (left - 0.12 * (right - left), right)
+    bins = np.linspace(*reach, 46)
     counts, _ = np.histogram(eigenvalues, bins)
     axis.stairs(
         counts / np.diff(bins) / len(eigenvalues),
@@ -73,7 +73,7 @@ def _spectrum_panel(axis: Axes, loss: Loss, alpha: float, eigenvalues: NDArray) 
         alpha=0.45,
         label=f"one Hessian, N = {len(eigenvalues)}",
     )
-    grid = np.linspace(edge, window[1], 300)
+    grid = np.linspace(edge, reach[1], 300)
     rho = density(measure, grid - measure.mu)
     axis.plot(grid, rho, color=THEORY, label="theory")
     axis.plot(
@@ -94,7 +94,7 @@ def _spectrum_panel(axis: Axes, loss: Loss, alpha: float, eigenvalues: NDArray) 
             linewidth=1.2,
             label="predicted outlier",
         )
-    axis.set(xlim=window, xlabel=r"eigenvalue $\lambda + \mu$")
+    axis.set(xlim=reach, xlabel=r"eigenvalue $\lambda + \mu$")
     axis.set_ylim(0, 1.2 * rho.max())
     heading(axis, rf"$\alpha$ = {alpha:.3g}")
 

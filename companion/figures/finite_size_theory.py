@@ -47,13 +47,13 @@ def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame
     observed = observed.assign(square=n * observed["abs_overlap"] ** 2)
     with panels(height=3.6, width=5.6) as (figure, (axis,)):
         for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
-            course = theory[(theory["alpha"] == alpha) & (theory["t"] > 0)]
+            run = theory[(theory["alpha"] == alpha) & (theory["t"] > 0)]
             # On the logarithm, where an error of the order of V itself has a meaning.
-            spread = np.exp(1.96 * course["variance_error"] / course["variance"])
+            spread = np.exp(1.96 * run["variance_error"] / run["variance"])
             label = rf"$\alpha$ = {alpha:g}"
-            axis.plot(course["t"], course["variance"], color=colour, label=label)
-            low, high = course["variance"] / spread, course["variance"] * spread
-            axis.fill_between(course["t"], low, high, color=colour, alpha=0.25, linewidth=0)
+            axis.plot(run["t"], run["variance"], color=colour, label=label)
+            low, high = run["variance"] / spread, run["variance"] * spread
+            axis.fill_between(run["t"], low, high, color=colour, alpha=0.25, linewidth=0)
             rows = observed[(observed["alpha"] == alpha) & (observed["time"] > 0)]
             if len(rows):
                 found = mean_interval(rows, "time", "square")

@@ -71,15 +71,22 @@ def as_csv(figure: Figure) -> str:
 
 
 def _names(axis: Axes) -> dict[str, str]:
-    # Of axes that are shared only the outermost is labelled.
+    # Of panels in a row or column, or of shared axes, only the outermost is labelled.
     names = {"heading": re.sub(r"^\([a-z]\)\s*", "", axis.get_title(loc="left"))}
     for name, shared in (("x", axis.get_shared_x_axes()), ("y", axis.get_shared_y_axes())):
-        siblings = [axis, *shared.get_siblings(axis)]
-        labels = (getattr(one, f"get_{name}label")() for one in siblings)
-        label = next((label for label in labels if label), name)
+        span = "colspan" if name == "x" else "rowspan"
+        beside = [one for one in axis.figure.axes if _span(one, span) == _span(axis, span)]
+        likely = [axis, *shared.get_siblings(axis), *beside]
+        labels = (getattr(one, f"get_{name}label")() for one in likely)
+        label = next((label for label in labels if label), "")
         unit = next((unit for word, unit in UNITS if word in label), "1")
-        names[f"{name}_axis"] = f"{label} [{unit}]"
+        names[f"{name}_axis"] = label and f"{label} [{unit}]"
     return {name: _plain(text) for name, text in names.items()}
+
+
+def _span(axis: Axes, name: str) -> tuple[int, int] | None:
+    spec = axis.get_subplotspec()
+    return None if spec is None else (getattr(spec, name).start, getattr(spec, name).stop)
 
 
 def _plain(text: str) -> str:

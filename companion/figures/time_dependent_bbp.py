@@ -36,12 +36,10 @@ def hessian_evolution_figure(
     with panels(2, len(alphas), height=2.6, sharex=True, sharey="row") as (figure, axes):
         for column, alpha in enumerate(alphas):
             upper, lower = axes[column], axes[column + len(alphas)]
-            course = theory[(theory["alpha"] == alpha) & (theory["t"] <= 1.05 * end)]
-            upper.plot(course["t"], course["left_edge"], color=THEORY, label="theory: edge")
-            upper.plot(
-                course["t"], course["outlier"], "--", color=COLOURS[3], label="theory: outlier"
-            )
-            lower.plot(course["t"], course["overlap2"], color=THEORY)
+            line = theory[(theory["alpha"] == alpha) & (theory["t"] <= 1.05 * end)]
+            upper.plot(line["t"], line["left_edge"], color=THEORY, label="theory: edge")
+            upper.plot(line["t"], line["outlier"], "--", color=COLOURS[3], label="theory: outlier")
+            lower.plot(line["t"], line["overlap2"], color=THEORY)
             for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
                 rows = simulated[(simulated["alpha"] == alpha) & (simulated["n"] == n)]
                 for axis, name in ((upper, "lowest"), (lower, "overlap2")):
@@ -175,9 +173,9 @@ def ageing_figure(
         axes[0].set(xscale="log", xlabel="t - t'", ylabel="C(t, t')")
         axes[0].legend()
         heading(axes[0], "correlation")
-        course = theory[theory["t"] > 0]
+        late = theory[theory["t"] > 0]
         for axis, name, observed in ((axes[1], "energy", "energy"), (axes[2], "left_edge", "edge")):
-            axis.plot(course["t"], course[name], color=THEORY, label="theory")
+            axis.plot(late["t"], late[name], color=THEORY, label="theory")
             found = mean_interval(constrained, "time", observed)
             points(axis, found.index, found, color=COLOURS[3], markersize=3, label="constrained")
             axis.set(xscale="log", xlabel="time t")
@@ -190,13 +188,13 @@ def ageing_figure(
         heading(axes[2], "edge")
         legend_below(figure, axes[1])
     n, replicas = correlations["n"].iloc[0], correlations["replica"].nunique()
-    held, count = constrained["n"].iloc[0], constrained["replica"].nunique()
+    size, count = constrained["n"].iloc[0], constrained["replica"].nunique()
     return BookFigure(
         "fig-ageing",
         rf"Descent that slows down: \(\alpha\) = {alpha:g}, {of(loss)}. (a) Correlation of the "
         f"states at two times: theory (lines) and {replicas} simulated descents at N = {n} (points "
         "with 95 % intervals). (b, c) Energy and left edge against time: theory at infinite size "
-        f"(lines), {count} descents at N = {held} that are held at overlap zero (points), and "
+        f"(lines), {count} descents at N = {size} that are held at overlap zero (points), and "
         "threshold states (dashed).",
         "Three panels. The correlation decays later the later it starts. Energy falls and edge "
         "rises towards the dashed lines of threshold states ever more slowly, with points on the "

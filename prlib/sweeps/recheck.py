@@ -1,8 +1,8 @@
 """Recompute a few rows of a table, and say how far they are from what it holds.
 
-Settings, seeds and addresses must agree exactly; the overlap at the start, which is computed in
-float64 from the same X, to its rounding. What a descent makes of them is another matter: rounding
-grows along it, exponentially where it passes saddles, and differs between processors. How much it
+Settings, seeds and addresses must agree exactly. What is computed from them is another matter:
+rounding grows along a descent, exponentially where it passes saddles, and differs between
+processors; a start that is an eigenvector is known to the tolerance of its solver. How much that
 can matter is measured, run by run: the run is made in both precisions, and where they part, the
 table may be as far from either, up to a factor. Where the two end in different ways rounding
 decides the end, and only the start is compared. The theory knows its sampling errors, and must
@@ -26,14 +26,14 @@ from prlib.sweeps.store import SweepError, read, record_of
 from prlib.sweeps.theory import TheoryTask
 
 START_ROUNDING = 1e-12
-"""Accepted difference of overlaps at the start; two processors differ by 4e-16."""
+"""Accepted difference of overlaps at the start, beyond `APART`; two processors differ by 4e-16."""
 
 APART = 100.0
 """Accepted distance of a row, in units of that between the precisions: of 384 runs to N = 128 on
 another processor the farthest was at 21."""
 
-RESOLUTION = 2e-7
-"""Rounding of a float32, of quantities of order one: where the precisions part by less, by luck."""
+RESOLUTION = 1e-6
+"""Rounding of sums of some hundred float32 of order one: precisions part by less by luck."""
 
 SAMPLING = 1e-3
 """Accepted difference from a run of the theory, in units of its standard error."""
@@ -161,7 +161,7 @@ def _chosen(sweep: Sweep, rows: int, share: float) -> Iterator[tuple[Task | Theo
     # Twice, since a descent is made in both precisions.
     cost = {key: 2 * runs[0][0].seconds for key, runs in settings.items()}
     affordable = [key for key in settings if cost[key] <= share]
-    cheap = [key for key in sorted(cost, key=cost.get) if cost[key] <= 4 * min(cost.values())]
+    cheap = [key for key in sorted(cost, key=cost.get) if cost[key] <= 3 * min(cost.values())]
     keys = affordable or cheap
     for number in range(min(rows, sweep.runs)):
         key = keys[number * len(keys) // rows] if len(keys) >= rows else keys[number % len(keys)]
@@ -180,7 +180,7 @@ def _descent(task: Task, run: str, rows: Sequence[Row], *, affordable: bool) -> 
     if not affordable:
         return _begun(task, run, rows)
     one = task.rows()
-    other = replace(task, dtype="float64" if task.dtype == "float32" else "float32").rows()
+    other = replace(task, dtype=_other(task)).rows()
     if one[0]["recovered"] != other[0]["recovered"]:
         return _begun(task, run, rows)
     found = [] if len(rows) == len(one) else [("rows", math.inf, 0.0)]
@@ -192,26 +192,25 @@ def _descent(task: Task, run: str, rows: Sequence[Row], *, affordable: bool) -> 
             parted[column] = max(parted[column], _distance(again, apart, column))
             accepted = APART * parted[column] + RESOLUTION * (1 + abs(again[column]))
             if column == "abs_start_overlap":
-                accepted = START_ROUNDING
+                accepted = APART * parted[column] + START_ROUNDING
             found.append((column, _distance(row, again, column), accepted))
     return _worst(task, run, "whole", found)
 
 
+def _other(task: Task) -> str:
+    return "float64" if task.dtype == "float32" else "float32"
+
+
 def _begun(task: Task, run: str, rows: Sequence[Row]) -> Rechecked:
     """Compare the settings, and the start."""
-    again = replace(task, time=1e-9, observe=()).rows()[0]
+    begun = replace(task, time=1e-9, observe=())
+    again, apart = begun.rows()[0], replace(begun, dtype=_other(task)).rows()[0]
     settings = {"recovered": rows[0]["recovered"], "time_limit": task.time, "run": run}
     found = _exactly(rows[0], again | settings)
-    if task.observe:
-        # A state is kept in the precision of the descent, and its overlap is that of the state.
-        step = abs(again["abs_start_overlap"]) * RESOLUTION + RESOLUTION
-        found.append(
-            ("abs_overlap", abs(rows[0]["abs_overlap"] - again["abs_start_overlap"]), step)
-        )
-    else:
-        found.append(
-            ("abs_start_overlap", _distance(rows[0], again, "abs_start_overlap"), START_ROUNDING)
-        )
+    column = "abs_overlap" if task.observe else "abs_start_overlap"
+    accepted = APART * _distance(again, apart, "abs_start_overlap") + START_ROUNDING
+    distance = abs(rows[0][column] - again["abs_start_overlap"])
+    found.append((column, distance, accepted))
     return _worst(task, run, "start", found)
 
 

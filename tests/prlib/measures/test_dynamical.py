@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.linalg import eigvalsh
 
-from prlib.losses import Loss, NormalizedIntensity
+from prlib.losses import Amplitude, Loss, NormalizedIntensity, Poisson
 from prlib.measures import empirical, initial
 from prlib.measures.dynamical import Estimate, choose_flow, cost, dynamical
 from prlib.measures.dynamical.flow import scheme, stability
@@ -355,3 +355,23 @@ def test_half_the_step_and_four_times_the_paths_move_nothing():
             other.correlation.error[-1, 0],
         )
         np.testing.assert_allclose(other.times[-1], run.times[-1])
+
+
+@pytest.mark.parametrize("loss", [NormalizedIntensity(1.0), Amplitude(0.3), Poisson(1.0)], ids=str)
+def test_one_step_moves_the_overlap_as_means_over_the_start_say(loss):
+    """V and A after one step, in closed form: means with z^2 along the signal alone."""
+    alpha, eta = 3.0, 0.02
+    run, law = dynamical(loss, alpha, [eta], paths=8192, batches=8), initial(loss, alpha)
+    r2 = loss.derivative(law.y, law.yhat) ** 2
+
+    def moved(z2):
+        response, drive = alpha * law.mean(z2 * law.curvature), alpha * law.mean(z2 * r2)
+        gain = 1 + eta * law.mu - eta * response
+        return gain, gain**2 + eta**2 * drive
+
+    (gain, variance), (_, norm2) = moved(law.z**2), moved(np.ones_like(law.z))
+    for found, expected in (
+        (run.variance, variance / norm2),
+        (run.amplification, gain / math.sqrt(norm2)),
+    ):
+        assert abs(found.value[1] - expected) < 5 * found.error[1] + 1e-6

@@ -62,7 +62,7 @@ def altered(small, folder, column, change):
 @pytest.mark.parametrize(
     ("column", "change"),
     [
-        ("abs_start_overlap", lambda x: x + 1e-11),
+        ("abs_start_overlap", lambda x: x + 1e-5),
         ("abs_overlap", lambda x: x + 1e-3),
         ("energy", lambda x: 48 * x),
         ("time", lambda x: x + 1),

@@ -1,0 +1,71 @@
+"""A single replica, a single size: claims stay open and say why, and figures are drawn."""
+
+import pytest
+
+from companion.analysis.prediction import prediction_curve
+from companion.claims import (
+    bbp_at_initialisation,
+    eigenvector_alignment,
+    loss_functions,
+    threshold_states,
+)
+from companion.claims.claim import evaluate
+from companion.claims.verdicts import TOO_FEW
+from companion.ensembles import constrained_descents, start_spectra
+from companion.figures.bbp_at_initialisation import start_transition_figure
+from companion.figures.threshold_states import relaxation_figure, threshold_transition_figure
+from prlib.losses import NormalizedIntensity
+from prlib.transitions import alpha_init
+
+LOSS = NormalizedIntensity(0.01)
+
+
+@pytest.fixture(scope="module")
+def single():
+    return start_spectra(LOSS, [1.4, 6.0], [20], 1, seed=1)
+
+
+@pytest.fixture(scope="module")
+def held():
+    return constrained_descents(LOSS, [4.0, 6.0], [20], 1, 2.0, seed=1)
+
+
+def simulated(claims):
+    """Leave out what rests on theory alone."""
+    return [claim for claim in claims if claim.kind == "physics"]
+
+
+def test_one_start_says_nothing_and_fails_nothing(single):
+    claims = evaluate(
+        bbp_at_initialisation.CLAIMS,
+        name="soft",
+        loss=LOSS,
+        transition=alpha_init(LOSS),
+        rows=single,
+        seed=1,
+    )
+    found = simulated(claims)
+    assert {claim.verdict for claim in found} == {"OPEN"}
+    assert {claim.quantity for claim in found} == {TOO_FEW}
+    assert b"<svg" in start_transition_figure(LOSS, single, "fig-bbp-transition").svg()
+
+
+def test_one_constrained_descent_fails_nothing(held):
+    claims = evaluate(threshold_states.CLAIMS, loss=LOSS, rows=held)
+    assert {claim.verdict for claim in simulated(claims)} == {"OPEN"}
+    assert b"<svg" in relaxation_figure(LOSS, held, 6.0).svg()
+    assert b"<svg" in threshold_transition_figure(LOSS, held).svg()
+
+
+def test_one_start_of_a_loss_fails_nothing(single):
+    row = next(row for row in loss_functions.CLAIMS if row.id.startswith("start"))
+    assert [claim.verdict for claim in evaluate([row], rows=single)] == ["OPEN"]
+
+
+def test_runs_of_one_fate_make_no_claim_on_who_recovers():
+    curve = prediction_curve(
+        start_spectra(LOSS, [8.0], [20], 2, seed=1).assign(time=0.0, recovered=True)
+    )
+    rows = [row for row in eigenvector_alignment.CLAIMS if "tells" in row.id or "early" in row.id]
+    assert curve.empty
+    assert evaluate(rows, curve=curve) == []
