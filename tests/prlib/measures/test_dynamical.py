@@ -12,7 +12,7 @@ from scipy.linalg import eigvalsh
 
 from prlib.losses import Amplitude, Loss, NormalizedIntensity, Poisson
 from prlib.measures import empirical, initial
-from prlib.measures.dynamical import choose_flow, cost, dynamical
+from prlib.measures.dynamical import Estimate, choose_flow, cost, dynamical
 from prlib.measures.dynamical.flow import scheme, stability
 from prlib.measures.dynamical.paths import FRESH, Noise, SamplePaths
 from prlib.measures.dynamical.response import LANES, mean_response
@@ -167,6 +167,19 @@ def test_few_paths_are_noisy_and_do_not_run_away():
     loss = NormalizedIntensity(0.01)
     run = dynamical(loss, 3.0, choose_flow(loss, 3.0, 4.0, tolerance=5e-3), paths=512, batches=4)
     assert np.all(run.batch_energy[:, -1] < 1)
+
+
+def test_errors_over_batches_are_those_of_student_and_of_the_jackknife():
+    rng, covered = np.random.default_rng(7), 0
+    for _ in range(2000):
+        estimate = Estimate.log_of_mean(rng.lognormal(1.0, 0.3, size=4))
+        low, high = estimate.interval(0.95)
+        covered += low < 1.0 + 0.3**2 / 2 < high
+    assert 0.92 < covered / 2000 < 0.97
+    batches = rng.lognormal(0.0, 0.01, size=(50, 3))
+    one, two = Estimate.log_of_mean(batches), Estimate.of(batches)
+    np.testing.assert_allclose(one.value, np.log(two.value), atol=1e-5)
+    np.testing.assert_allclose(one.error, two.error / two.value, rtol=0.01)
 
 
 def test_weights_of_the_paths_give_the_moments_of_normal_labels():
