@@ -76,10 +76,10 @@ class Landscape:
         Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
     measure : LabelMeasure
         Law of labels and fields.
-    complexity_error, energy_error, mu_error, chi_error, s_error, lagrange_error, x_error, eta_error
-        Estimated numerical errors: how far each moves when the quadrature is refined; so
-    bbp_error, outlier_error, overlap2_error : float
-        are these.
+    complexity_error, energy_error, mu_error, chi_error, s_error, lagrange_error : float
+        Estimated numerical errors: how far each moves when the quadrature is refined.
+    x_error, eta_error, bbp_error, outlier_error, overlap2_error : float
+        The same; ``outlier_error`` is 0 where there is none.
     """
 
     loss: str
