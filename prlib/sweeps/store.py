@@ -32,6 +32,7 @@ from prlib.sweeps.addresses import digest
 from prlib.sweeps.observables import OBSERVABLES
 from prlib.sweeps.provenance import Part, from_tables, to_tables
 from prlib.sweeps.spec import Sweep
+from prlib.sweeps.theory import NEWER
 from prlib.system import sync_folder, try_lock
 
 _PART = b"prlib.part"
@@ -242,6 +243,8 @@ def _conforming(kept: Kept, sweep: Sweep, lacking: dict[str, list[Path]]) -> pa.
             columns.append(table.column(field.name))
         elif field.name in defaults:
             columns.append(pa.array([defaults[field.name]] * len(table), field.type))
+        elif sweep.kind == "theory" and field.name in NEWER:
+            columns.append(pa.nulls(len(table), field.type))
         elif field.name in optional:
             lacking.setdefault(field.name, []).append(kept.path)
             columns.append(pa.nulls(len(table), field.type))

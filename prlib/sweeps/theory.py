@@ -31,6 +31,9 @@ SCHEMA = pa.schema(
 """Columns: the settings (time is where the run ends) and the address, then the fields of
 `prlib.transitions.time_dependent.DynamicState`; null means that there is none."""
 
+NEWER = {field.name for field in fields(DynamicState) if field.default is not MISSING}
+"""Columns that tables written before them need not have."""
+
 
 @dataclass(frozen=True)
 class TheoryTask:

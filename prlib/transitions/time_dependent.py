@@ -52,6 +52,8 @@ class DynamicState:
         N times the variance of the overlap with the signal; 1 at the start.
     amplification, amplification_error : float
         Mean overlap over the overlap at the start.
+    gap, gap_error : float or None
+        The outlier less the left edge, whose errors are nearly the same; ``None`` without one.
     """
 
     t: float
@@ -72,6 +74,8 @@ class DynamicState:
     variance_error: float
     amplification: float
     amplification_error: float
+    gap: float | None = None
+    gap_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -246,18 +250,19 @@ def _state(run: MeanField, index: int) -> DynamicState:
     )
     measure = run.measure(index)
     edge = left_edge(measure)
-    position = condition = exit_ = (None, None)
+    position = condition = exit_ = gap = (None, None)
     overlap2 = (0.0, 0.0)
     if math.isfinite(edge.position):
         batches = [run.measure(index, batch) for batch in range(len(run.y))]
-        positions, conditions = _scatter_of_edge(measure, batches, edge)
-        position = (edge.position, _error(positions))
+        edges, conditions = _scatter_of_edge(measure, batches, edge)
+        position = (edge.position, _error(edges))
         condition = (bbp(measure, edge.chi), _error(conditions))
         found = outlier(measure, edge)
         if found is not None:
             positions, overlaps = _scatter_of_outlier(measure, batches, found.chi)
             exit_ = (found.position, _error(positions))
             overlap2 = (found.overlap2, _error(overlaps))
+            gap = (found.position - edge.position, _error(positions - edges))
     return DynamicState(
         float(run.times[index]),
         *energy,
@@ -269,6 +274,7 @@ def _state(run: MeanField, index: int) -> DynamicState:
         *condition,
         *variance,
         *amplification,
+        *gap,
     )
 
 

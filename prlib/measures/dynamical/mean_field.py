@@ -12,6 +12,7 @@ from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 from prlib.losses import Loss
 from prlib.measures.computable import computable
@@ -37,15 +38,33 @@ class Estimate:
     ----------
     value, error : ndarray
         Of the same shape.
+    batches : int
+        Batches that the errors come from: with few, intervals need Student's quantiles.
     """
 
     value: NDArray[np.float64]
     error: NDArray[np.float64]
+    batches: int
 
     @classmethod
     def of(cls, batches: NDArray) -> Estimate:
         """Estimate from one value a batch, along the first axis."""
-        return cls(batches.mean(axis=0), batches.std(axis=0, ddof=1) / math.sqrt(len(batches)))
+        error = batches.std(axis=0, ddof=1) / math.sqrt(len(batches))
+        return cls(batches.mean(axis=0), error, len(batches))
+
+    @classmethod
+    def log_of_mean(cls, batches: NDArray) -> Estimate:
+        """Estimate the logarithm of a mean of positive values, by the jackknife over batches."""
+        count = len(batches)
+        whole = np.log(batches.mean(axis=0))
+        without = np.log((batches.sum(axis=0) - batches) / (count - 1))
+        error = np.sqrt((count - 1) * without.var(axis=0))
+        return cls(count * whole - (count - 1) * without.mean(axis=0), error, count)
+
+    def interval(self, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the ends of the confidence interval, by Student's law."""
+        reach = stdtrit(self.batches - 1, (1 + level) / 2) * self.error
+        return self.value - reach, self.value + reach
 
 
 @dataclass(frozen=True)
@@ -122,6 +141,11 @@ class MeanField:
     def variance(self) -> Estimate:
         r""":math:`V = N\,\mathrm{Var}\,m`, 1 at the start, shape (T + 1,)."""
         return Estimate.of(self.batch_variance)
+
+    @property
+    def log_variance(self) -> Estimate:
+        """Logarithm of V, whose errors are the more symmetric: shape (T + 1,)."""
+        return Estimate.log_of_mean(self.batch_variance)
 
     @property
     def amplification(self) -> Estimate:

@@ -38,7 +38,8 @@ os.replace = interrupted
 
 NO_PLACE = """
 import numba.core.caching as caching
-caching._CacheImpl._locator_classes = [caching._UserProvidedCacheLocator]
+impl = getattr(caching, "CacheImpl", None) or caching._CacheImpl
+impl._locator_classes = [one for one in impl._locator_classes if "UserProvided" in one.__name__]
 """
 
 FULL_DISK = """

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.linalg import eigvalsh
 
-from prlib.losses import Loss, NormalizedIntensity
+from prlib.losses import Amplitude, Loss, NormalizedIntensity, Poisson
 from prlib.measures import empirical, initial
-from prlib.measures.dynamical import choose_flow, cost, dynamical
+from prlib.measures.dynamical import Estimate, choose_flow, cost, dynamical
 from prlib.measures.dynamical.flow import scheme, stability
 from prlib.measures.dynamical.paths import FRESH, Noise, SamplePaths
 from prlib.measures.dynamical.response import LANES, mean_response
@@ -167,6 +167,19 @@ def test_few_paths_are_noisy_and_do_not_run_away():
     loss = NormalizedIntensity(0.01)
     run = dynamical(loss, 3.0, choose_flow(loss, 3.0, 4.0, tolerance=5e-3), paths=512, batches=4)
     assert np.all(run.batch_energy[:, -1] < 1)
+
+
+def test_errors_over_batches_are_those_of_student_and_of_the_jackknife():
+    rng, covered = np.random.default_rng(7), 0
+    for _ in range(2000):
+        estimate = Estimate.log_of_mean(rng.lognormal(1.0, 0.3, size=4))
+        low, high = estimate.interval(0.95)
+        covered += low < 1.0 + 0.3**2 / 2 < high
+    assert 0.92 < covered / 2000 < 0.97
+    batches = rng.lognormal(0.0, 0.01, size=(50, 3))
+    one, two = Estimate.log_of_mean(batches), Estimate.of(batches)
+    np.testing.assert_allclose(one.value, np.log(two.value), atol=1e-5)
+    np.testing.assert_allclose(one.error, two.error / two.value, rtol=0.01)
 
 
 def test_weights_of_the_paths_give_the_moments_of_normal_labels():
@@ -342,3 +355,23 @@ def test_half_the_step_and_four_times_the_paths_move_nothing():
             other.correlation.error[-1, 0],
         )
         np.testing.assert_allclose(other.times[-1], run.times[-1])
+
+
+@pytest.mark.parametrize("loss", [NormalizedIntensity(1.0), Amplitude(0.3), Poisson(1.0)], ids=str)
+def test_one_step_moves_the_overlap_as_means_over_the_start_say(loss):
+    """V and A after one step, in closed form: means with z^2 along the signal alone."""
+    alpha, eta = 3.0, 0.02
+    run, law = dynamical(loss, alpha, [eta], paths=8192, batches=8), initial(loss, alpha)
+    r2 = loss.derivative(law.y, law.yhat) ** 2
+
+    def moved(z2):
+        response, drive = alpha * law.mean(z2 * law.curvature), alpha * law.mean(z2 * r2)
+        gain = 1 + eta * law.mu - eta * response
+        return gain, gain**2 + eta**2 * drive
+
+    (gain, variance), (_, norm2) = moved(law.z**2), moved(np.ones_like(law.z))
+    for found, expected in (
+        (run.variance, variance / norm2),
+        (run.amplification, gain / math.sqrt(norm2)),
+    ):
+        assert abs(found.value[1] - expected) < 5 * found.error[1] + 1e-6

@@ -10,6 +10,7 @@ import pytest
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
 from prlib.measures.random_start import initial
 from prlib.measures.threshold_states import (
+    branch_of,
     solve_threshold_state,
     threshold_state,
     tilted_law,
@@ -152,6 +153,42 @@ def test_where_the_law_becomes_a_needle_the_message_says_so():
     assert solve_threshold_state(loss, 2.9).x > 100
 
 
+@pytest.mark.parametrize("a", [0.003, 0.005, 0.01, 0.2])
+def test_the_branch_is_followed_without_a_jump_to_its_end(a):
+    loss = NormalizedIntensity(a)
+    end = branch_of(loss).lowest_alpha()
+    alphas = np.concatenate(
+        [end * (1 + np.geomspace(1e-5, 0.1, 8)), np.geomspace(1.2 * end, 6, 12)]
+    )
+    states = [solve_threshold_state(loss, float(alpha)) for alpha in alphas]
+    log_chi = np.log([state.chi for state in states])
+    assert np.all(np.diff(log_chi) < 0)
+    # Where two kinds of states merge chi leaves its end as the root of the distance: no jump.
+    assert np.abs(np.diff(log_chi)).max() < 0.4
+
+
+def test_near_the_turn_the_state_is_that_followed_from_above():
+    state = solve_threshold_state(NormalizedIntensity(0.01), 1.63)
+    assert (round(state.energy, 6), round(state.chi, 4)) == (0.004956, 1.0714)
+
+
+@pytest.mark.parametrize("loss", [NormalizedIntensity(1.0), Amplitude(0.3)], ids=repr)
+def test_mixing_of_a_weakly_tilted_law_is_a_covariance(loss):
+    """At large alpha <h^2>_y - 1 is -x Cov(h^2, l) to first order, whatever the saddle."""
+    state, start = solve_threshold_state(loss, 1e8), initial(loss, 1e8, order=12)
+    size = round(math.sqrt(len(start.y)))
+    h2, value = start.yhat**2, loss.value(start.y, start.yhat)
+    weights = start.weights.reshape(size, size)
+    mass = weights.sum(axis=1)
+
+    def given_label(values):
+        return (weights * values.reshape(size, size)).sum(axis=1) / mass
+
+    covariance = given_label(h2 * value) - given_label(h2) * given_label(value)
+    expected = 1e8 * (state.chi + state.x) ** 2 * mass @ covariance**2
+    assert state.mixing == pytest.approx(expected, rel=0.02)
+
+
 @pytest.mark.parametrize("loss", [NormalizedIntensity(1.0), Intensity()], ids=repr)
 def test_towards_one_measurement_a_dimension_the_energy_vanishes(loss):
     energies = [solve_threshold_state(loss, alpha).energy for alpha in (3.0, 2.0, 1.5, 1.2)]
@@ -186,7 +223,7 @@ def test_a_loss_that_breaks_the_assumption_is_refused():
 
 def test_the_internal_check_catches_a_wrong_law():
     state = solve_threshold_state(NormalizedIntensity(1.0), 7.0)
-    from prlib.measures.threshold_states import _require_consistent
+    from prlib.measures.threshold_states.solution import _require_consistent
 
     _require_consistent(state, 0.0)
     with pytest.raises(RuntimeError, match="the quadrature failed"):
