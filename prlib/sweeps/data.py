@@ -60,7 +60,11 @@ def tables_with(wanted: Iterable[str], data: Path) -> list[Kept]:
     folders = (data, data / THEORY, *_subfolders(data), *_subfolders(cache_folder()))
     for path in (path for folder in folders for path in sorted(folder.glob("*.parquet"))):
         try:
-            runs = pq.read_table(path, columns=["run"]).column("run").to_pylist()
+            runs = (
+                pq.read_table(path, columns=["run"], use_threads=False, pre_buffer=False)
+                .column("run")
+                .to_pylist()
+            )
         except (KeyError, pa.ArrowKeyError):
             continue
         except (OSError, pa.ArrowInvalid):

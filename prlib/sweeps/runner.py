@@ -158,7 +158,9 @@ def run(
 
 
 def _result(store: Store, done: Kept, computed: int) -> SweepResult:
-    return SweepResult(done.table.to_pandas(), store.table_path, store.record_path, computed)
+    return SweepResult(
+        done.table.to_pandas(use_threads=False), store.table_path, store.record_path, computed
+    )
 
 
 def _computed(
@@ -253,7 +255,7 @@ def results(
     rows = gather(known, sweep)
     _refuse_lacking(rows, columns)
     absent = [name for name, paths in rows.lacking.items() if {*rows.paths} <= {*paths}]
-    frame = rows.table.drop_columns(absent).to_pandas()
+    frame = rows.table.drop_columns(absent).to_pandas(use_threads=False)
     names = {path: name_of(path, root) for path in {*rows.paths}}
     return frame.assign(**{SOURCE: [names[path] for path in rows.paths]})
 

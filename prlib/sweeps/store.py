@@ -133,7 +133,8 @@ def read(path: Path, content: bytes | None = None) -> Kept:
                 f"{path}: differs from what {path.with_suffix('.toml').name} says of it; both are "
                 "left as they are: move them away to run the sweep again"
             )
-        table = pq.read_table(pa.BufferReader(content))
+        # Without Arrow's threads: at the end of a short process they may still be starting.
+        table = pq.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False)
     except (OSError, pa.ArrowInvalid):
         raise SweepError(f"{path}: is not a readable Parquet file of a sweep") from None
     if "run" not in table.column_names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -76,10 +76,10 @@ class Landscape:
         Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
     measure : LabelMeasure
         Law of labels and fields.
-    complexity_error, energy_error, mu_error, chi_error, s_error, lagrange_error, x_error, eta_error
-        Estimated numerical errors: how far each moves when the quadrature is refined; so
-    bbp_error, outlier_error, overlap2_error : float
-        are these.
+    complexity_error, energy_error, mu_error, chi_error, s_error, lagrange_error : float
+        Estimated numerical errors: how far each moves when the quadrature is refined.
+    x_error, eta_error, bbp_error, outlier_error, overlap2_error : float
+        The same; ``outlier_error`` is 0 where there is none.
     """
 
     loss: str
@@ -258,11 +258,11 @@ class Band:
     ----------
     energy_low, energy_high : float or None
         Energies per dimension: of the lowest minima, whose complexity vanishes, and of the most
-        numerous; ``None`` where there are none.
+        numerous; ``None`` where there are none, or they are too sharp to be found.
     bbp_low, bbp_high : float or None
         Left side of the condition of Baik, Ben Arous and Péché for each.
     overlap_max : float or None
-        Overlap beyond which no minimum is left; ``None`` if there is none.
+        Overlap beyond which no minimum is left; ``None`` if none is found.
     energy_low_error, energy_high_error, bbp_low_error, bbp_high_error, overlap_max_error : float
         Estimated numerical errors.
     """
@@ -305,21 +305,29 @@ def band(
     """
     search = search_of(loss, labels)
     most = _most_numerous(search, alpha, overlap)
-    found: dict[str, float | None] = {}
-    with refused(loss, f"alpha = {alpha:g}, overlap = {overlap:g}"):
-        exist = most.law.complexity > 0
-        kinds = {"low": search.lowest(most), "high": most} if exist else {"low": None, "high": None}
-        for end, kind in kinds.items():
-            described = kind and _described(search.minima(kind, orders), labels)
-            for name in ("energy", "bbp"):
-                found[f"{name}_{end}"] = described and getattr(described, name)
-                found[f"{name}_{end}_error"] = (
-                    getattr(described, f"{name}_error") if described else 0.0
-                )
-        last = search.last(_equator(search, most.point.alpha))
-        ends = last and search.minima(last, orders)
-    moved = abs(ends.point.overlap - ends.coarse.point.overlap) + ROUNDING if ends else 0.0
-    return Band(overlap_max=ends and ends.point.overlap, overlap_max_error=moved, **found)
+
+    def better(find: Callable[[], Solution | None]) -> Minima | None:
+        try:
+            found = find()
+            return found and search.minima(found, orders)
+        except UnresolvedError:
+            return None
+
+    exist = most.law.complexity > 0
+    kinds = {
+        "low": better(lambda: search.lowest(most)) if exist else None,
+        "high": better(lambda: most) if exist else None,
+    }
+    numbers: dict[str, float | None] = {}
+    for end, kind in kinds.items():
+        described = kind and _described(kind, labels)
+        for name in ("energy", "bbp"):
+            numbers[f"{name}_{end}"] = described and getattr(described, name)
+            error = f"{name}_error"
+            numbers[f"{name}_{end}_error"] = getattr(described, error) if described else 0.0
+    last = better(lambda: search.last(_equator(search, most.point.alpha)))
+    moved = abs(last.point.overlap - last.coarse.point.overlap) + ROUNDING if last else 0.0
+    return Band(overlap_max=last and last.point.overlap, overlap_max_error=moved, **numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -376,7 +384,7 @@ def landscape_map(
             try:
                 found = search.at_overlap(found, float(overlap), depth=_MAP_DEPTH)
                 if before.law.complexity > 0 >= found.law.complexity:
-                    last[row] = search.ending(found).point.overlap
+                    last[row] = search.ending(before, found).point.overlap
             except UnresolvedError:
                 break
             measure = label_measure(found)

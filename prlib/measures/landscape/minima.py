@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -92,7 +93,14 @@ class Search:
 
     def _gapped(self, start: Point, extra: System, within: float) -> Solution:
         found = self._solved(start._replace(eta=0.0), {**GAPPED, **extra}, within)
-        if found.law.softness * found.point.chi**2 < -_NEARLY:
+        chi = found.point.chi
+        if self.loss.curvature_floor * chi < -1:
+            # Where the support has an end stability binds, if by little: look once more.
+            for share in (0.02, 1e-3):
+                with suppress(UnresolvedError):
+                    nearby = found.point._replace(eta=share * chi)
+                    return self._solved(nearby, {**MARGINAL, **extra}, within)
+        if found.law.softness * chi**2 < -_NEARLY:
             raise NoConvergenceError(f"{self.loss}: no minima near {start}")
         return found
 
@@ -181,16 +189,29 @@ class Search:
         """Minima of the largest overlap: their complexity vanishes; none if it never does."""
         here, overlap = equator, 0.0
         while here.law.complexity > 0:
-            overlap += _STRIDE * (1 - overlap)
+            before, overlap = here, overlap + _STRIDE * (1 - overlap)
             if overlap > _LARGEST:
                 return None
-            here = self.at_overlap(here, overlap)
-        return self.ending(here)
+            here = self.at_overlap(before, overlap)
+        return self.ending(before, here)
 
-    def ending(self, near: Solution) -> Solution:
-        """Find the overlap nearby at which the complexity of the most numerous minima vanishes."""
-        return self.solve(near.point, {OVERLAP: no_complexity})
+    def ending(self, before: Solution, beyond: Solution) -> Solution:
+        """Find the overlap in between at which the complexity of the most numerous vanishes."""
+        for _ in range(_BISECTIONS):
+            low, high = before.law.complexity, beyond.law.complexity
+            share = min(0.9, max(0.1, low / (low - high)))
+            here, there = before.point.overlap, beyond.point.overlap
+            try:
+                found = self.solve(beyond.point, {OVERLAP: no_complexity})
+                if here <= found.point.overlap <= there:
+                    return found
+            except UnresolvedError:
+                pass
+            middle = self.at_overlap(before, here + share * (there - here))
+            before, beyond = (middle, beyond) if middle.law.complexity > 0 else (before, middle)
+        raise NoConvergenceError(f"{self.loss}: no largest overlap near {beyond.point}")
 
 
+_BISECTIONS = 8
 _STRIDE = 0.2
 _LARGEST = 0.999

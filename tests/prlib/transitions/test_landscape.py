@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 import prlib
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
@@ -183,3 +184,49 @@ def test_the_map_agrees_with_its_points():
                 assert getattr(plane, name)[row, column] == pytest.approx(expected, abs=2e-5)
     assert math.isnan(plane.overlap_max[0])  # beyond the overlaps asked for
     assert plane.overlap_max[1] == pytest.approx(band(0.1, 4.0).overlap_max, abs=1e-5)
+
+
+def quenched(loss, n, alpha, starts, rng):
+    """Minima of one instance from random points: energy per dimension and modulus of overlap."""
+    X = rng.standard_normal((round(alpha * n), n)) / math.sqrt(n)
+    signal = rng.standard_normal(n)
+    signal *= math.sqrt(n) / np.linalg.norm(signal)
+    y = X @ signal
+
+    def on_sphere(v):
+        scale = math.sqrt(n) / np.linalg.norm(v)
+        w = v * scale
+        gradient = X.T @ loss.derivative(y, X @ w)
+        return loss.value(y, X @ w).sum(), (gradient - w * (gradient @ w) / n) * scale
+
+    rows = []
+    for _ in range(starts):
+        found = minimize(
+            on_sphere,
+            rng.standard_normal(n),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 3000, "ftol": 1e-15, "gtol": 1e-9},
+        )
+        overlap = abs(found.x @ signal) / (np.linalg.norm(found.x) * math.sqrt(n))
+        rows.append((found.fun / n, overlap))
+    rows = np.array([row for row in rows if row[0] > 1e-6])
+    return rows[np.unique(np.round(rows[:, 0], 7), return_index=True)[1]]
+
+
+@pytest.mark.slow
+def test_minima_of_small_instances_are_as_many_and_as_high_as_counted():
+    """At N = 28 corrections are of order log(N)/N = 0.12 in the complexity, 1/N in the energy."""
+    loss, alpha, n = NormalizedIntensity(1.0), 2.0, 28
+    most, ends = landscape(loss, alpha), band(loss, alpha)
+    instances = [quenched(loss, n, alpha, 300, np.random.default_rng(seed)) for seed in range(12)]
+    counted = np.array([math.log(len(rows)) / n for rows in instances])
+    # Pairs w, -w count once here: log(2)/N is one such correction.
+    assert abs(counted.mean() - most.complexity) < math.log(n) / n / 2
+    energies = np.concatenate([rows[rows[:, 1] < 0.4, 0] for rows in instances])
+    assert len(energies) > 200
+    assert ends.energy_low - 0.5 / n < energies.mean() < ends.energy_high + 0.5 / n
+    inside = (energies > ends.energy_low - 1 / n) & (energies < ends.energy_high + 1 / n)
+    assert inside.mean() > 0.9
+    # Threshold states of one step lie below what quenches reach.
+    assert energies.mean() > threshold_state(loss, alpha).energy
