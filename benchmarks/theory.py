@@ -199,9 +199,18 @@ def dynamical_cost():
 
     run(4, 1024)
     growth = []
-    for steps, paths in ((40, 16384), (80, 16384), (160, 16384), (160, 4096), (160, 65536)):
-        growth.append({"steps": steps, "paths": paths, "seconds": run(steps, paths)[1]})
-        say(f"dynamical theory, {steps} steps, {paths} paths: {growth[-1]['seconds']:.2f} s")
+    for steps, paths, batches in (
+        (40, 16384, BATCHES),
+        (80, 16384, BATCHES),
+        (160, 16384, BATCHES),
+        (160, 4096, BATCHES),
+        (160, 65536, BATCHES),
+        (160, 65536, 2),
+        (320, 65536, 2),
+    ):
+        seconds = run(steps, paths, batches=batches)[1]
+        growth.append({"steps": steps, "paths": paths, "batches": batches, "seconds": seconds})
+        say(f"dynamical theory, {steps} steps, {paths} paths in {batches}: {seconds:.2f} s")
     sampling = []
     for name in ("sobol", "random", "plain"):
         found, seconds = run(80, 16384, sampling=name, batches=32)

@@ -160,7 +160,8 @@ def _long(seconds: float) -> str:
 
 def _dynamical(results: dict[str, Any]) -> dict[str, str]:
     growth = [
-        [row["steps"], f"{row['paths']:,}", _seconds(row["seconds"])] for row in results["growth"]
+        [row["steps"], f"{row['paths']:,}", row.get("batches", 16), _seconds(row["seconds"])]
+        for row in results["growth"]
     ]
     reference = next(
         row for row in results["growth"] if row["steps"] == 160 and row["paths"] == 16384
@@ -178,7 +179,7 @@ def _dynamical(results: dict[str, Any]) -> dict[str, str]:
         for row in results["sampling"]
     ]
     return {
-        "dynamical": _table(["steps", "paths", "time"], growth),
+        "dynamical": _table(["steps", "paths", "batches", "time"], growth),
         "dynamical_target": _at_most(reference["seconds"], DYNAMICAL_TARGET),
         "sampling": _table(
             ["paths drawn", "energy", r"$\mu$", r"$\log V$"],

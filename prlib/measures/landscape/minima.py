@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -92,7 +93,14 @@ class Search:
 
     def _gapped(self, start: Point, extra: System, within: float) -> Solution:
         found = self._solved(start._replace(eta=0.0), {**GAPPED, **extra}, within)
-        if found.law.softness * found.point.chi**2 < -_NEARLY:
+        chi = found.point.chi
+        if self.loss.curvature_floor * chi < -1:
+            # Where the support has an end stability binds, if by little: look once more.
+            for share in (0.02, 1e-3):
+                with suppress(UnresolvedError):
+                    nearby = found.point._replace(eta=share * chi)
+                    return self._solved(nearby, {**MARGINAL, **extra}, within)
+        if found.law.softness * chi**2 < -_NEARLY:
             raise NoConvergenceError(f"{self.loss}: no minima near {start}")
         return found
 
