@@ -308,11 +308,11 @@ def _(_name):
     return predicted_half_points_figure(LOSS, [grown()], [(0.7, 0.02)], [halves], fits)
 
 
-@pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
 SLOW = {"fig-half-points"}
 """It is drawn with predictions, each of many fits."""
 
 
+@pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in registered()]
 )
