@@ -120,7 +120,7 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
     Examples
     --------
     >>> with deferred_interrupt() as raise_if_pressed:
-    ...     signal.raise_signal(signal.SIGINT)
+    ...     signal.raise_signal(signal.SIGTERM)
     ...     try:
     ...         raise_if_pressed()
     ...     except KeyboardInterrupt:
