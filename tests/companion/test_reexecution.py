@@ -241,9 +241,14 @@ def smallest(notebook):
     return found
 
 
+# The theory of the descent, with few sample paths, is where quick values once diverged.
+CASES = [(notebook, "smallest") for notebook in notebooks()] + [
+    (notebook, "quick") for notebook in notebooks() if notebook.name[:2] in {"09", "10"}
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("values", ["quick", "smallest"])
-@pytest.mark.parametrize("notebook", notebooks(), ids=lambda notebook: notebook.name)
+@pytest.mark.parametrize(("notebook", "values"), CASES, ids=lambda v: getattr(v, "name", v))
 def test_no_claim_fails_for_want_of_evidence(notebook, values, tmp_path):
     given = smallest(notebook) if values == "smallest" else {}
     output = rerun(notebook.name, given, tmp_path / "out.ipynb", quick=True)
