@@ -25,8 +25,9 @@ def minima(loss: Loss, alpha: float) -> dict[str, float]:
     Returns
     -------
     dict
-        ``alpha``; ``energy_low, energy_high`` and ``overlap_max`` of `prlib.transitions.landscape`;
-        ``energy_1rsb`` of threshold states and ``complexity_1rsb`` of the minima at that energy;
+        ``alpha``; ``energy_low, energy_high, bbp_low, bbp_high, overlap_max`` of
+        `prlib.transitions.landscape`; ``energy_1rsb`` of threshold states, and ``complexity_1rsb,
+        bbp_1rsb`` of the minima at that energy;
         in the middle of the band ``x`` and ``slope``, the same by differences of complexities;
         ``v1``, the overlap of the lowest eigenvector at a random start. NaN where there is none.
     """
@@ -35,26 +36,29 @@ def minima(loss: Loss, alpha: float) -> dict[str, float]:
     middle = (found.energy_low + found.energy_high) / 2
     step = STEP * (found.energy_high - found.energy_low)
     at = [landscape(loss, alpha, energy=middle + k * step) for k in (-1, 0, 1)]
-    energy, complexity = _one_step(loss, alpha)
     return {
         "alpha": alpha,
         "energy_low": found.energy_low,
         "energy_high": found.energy_high,
         "overlap_max": math.nan if found.overlap_max is None else found.overlap_max,
-        "energy_1rsb": energy,
-        "complexity_1rsb": complexity,
+        "bbp_low": found.bbp_low,
+        "bbp_high": found.bbp_high,
+        **_one_step(loss, alpha),
         "x": at[1].x,
         "slope": (at[2].complexity - at[0].complexity) / (2 * step),
         "v1": 0.0 if start is None else math.sqrt(start.overlap2),
     }
 
 
-def _one_step(loss: Loss, alpha: float) -> tuple[float, float]:
+def _one_step(loss: Loss, alpha: float) -> dict[str, float]:
     try:
-        energy = threshold_state(loss, alpha).energy
-        return energy, landscape(loss, alpha, energy=energy).complexity
+        found = landscape(loss, alpha, energy=threshold_state(loss, alpha).energy)
     except ParameterError:
-        return math.nan, math.nan
+        found = None
+    return {
+        f"{name}_1rsb": math.nan if found is None else getattr(found, name)
+        for name in ("energy", "complexity", "bbp")
+    }
 
 
 def first_beyond(alphas: pd.Series, overlaps: pd.Series, limits: pd.Series) -> float:

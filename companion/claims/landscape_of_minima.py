@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -58,19 +58,25 @@ def _released(found: pd.DataFrame, table: pd.DataFrame) -> tuple[dict, Finding]:
     return told, within(rows["recovered"].mean(), MOST, 1.0, "recovered fraction")
 
 
-def _inside(at: pd.DataFrame, held: pd.DataFrame) -> Found:
-    end = mean_interval(held[held["time"] == held["time"].max()], "alpha", "energy")
-    for row in at.itertuples():
-        mean, error, count = end.loc[row.alpha, ["mean", "error", "count"]]
-        finding = too_few()
-        if count >= 2:
-            reach = errors_of(count) * error
-            interval = row.energy_low - reach, row.energy_high + reach
-            finding = within(mean, *interval, "mean energy")
-            # Errors that let 1RSB in as well cannot tell the two apart.
-            if finding.verdict == "PASS" and interval[0] <= row.energy_1rsb:
-                finding = finding.opened()
-        yield {"alpha": row.alpha}, finding
+def _inside(column: str) -> Callable[[pd.DataFrame, pd.DataFrame], Finding]:
+    def estimator(found: pd.DataFrame, held: pd.DataFrame) -> Finding:
+        end = held[held["time"] == held["time"].max()].merge(found, on="alpha")
+        low, high, one = (end[f"{column}_{which}"] for which in ("low", "high", "1rsb"))
+        # Instances differ more than alphas do: an instance counts once, with all its alphas.
+        placed = end.assign(place=(end[column] - low) / (high - low), all=0)
+        instances = placed.groupby(["all", "replica"])["place"].mean().reset_index()
+        mean, error, count = mean_interval(instances, "all", "place").loc[
+            0, ["mean", "error", "count"]
+        ]
+        if count < 2:
+            return too_few()
+        reach = errors_of(count) * error
+        finding = within(mean, -reach, 1 + reach, "place, 0 where lowest, 1 where most numerous")
+        # Errors that let 1RSB in as well cannot tell the two apart.
+        apart = ((one - low) / (high - low)).mean() < -reach
+        return finding if apart or finding.verdict == "FAIL" else finding.opened()
+
+    return estimator
 
 
 CLAIMS = (
@@ -111,12 +117,17 @@ CLAIMS = (
         _released,
     ),
     Row(
-        "minima-energy-{alpha:g}",
-        "at alpha = {alpha:g} descents held at zero overlap end inside the band of energies, and not "
-        "at that of 1RSB",
-        _inside,
+        "minima-energy",
+        "descents held at zero overlap end inside the band of energies, and not at that of 1RSB",
+        _inside("energy"),
+    ),
+    Row(
+        "minima-instability",
+        "the condition of the transition of descents held at zero overlap ends between that of the "
+        "lowest and of the most numerous minima, and not at that of 1RSB",
+        _inside("bbp"),
     ),
 )
 """Evaluated on ``lines``, the thresholds of the loss; ``found`` and ``at``, rows of
-`companion.analysis.minima.minima` at the alphas of the runs and of the held descents; ``table``,
-runs of `companion.ensembles.recovery`; ``held``, of `companion.ensembles.constrained_descents`."""
+`companion.analysis.minima.minima` at all alphas and at some; ``table``, runs of
+`companion.ensembles.recovery`; ``held``, of `companion.ensembles.observations`, held to the end."""

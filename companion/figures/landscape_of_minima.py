@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from companion.analysis.intervals import mean_interval
@@ -26,6 +27,9 @@ from prlib.transitions import Thresholds, alpha_init
 from prlib.transitions.landscape import LandscapeMap
 
 ALPHA = r"\(\alpha\)"
+
+NEAR = 0.5
+"""How far in alpha beyond the held descents the last panel reaches."""
 
 LEAST = 5
 """Runs below which no quartile is drawn."""
@@ -158,7 +162,7 @@ def _from(alpha: float, *, plain: bool = False) -> str:
     return f"from {'alpha' if plain else ALPHA} = {alpha:.1f} on"
 
 
-@book_figure("fig-minima-energies", data=("constrained descents", "theory of infinite size"))
+@book_figure("fig-minima-energies", data=("long-hold", "theory of infinite size"))
 @takes_loss
 def energies_figure(
     loss: Loss, found: pd.DataFrame, held: pd.DataFrame, lines: Thresholds
@@ -168,8 +172,8 @@ def energies_figure(
     means = mean_interval(end, "alpha", "energy")
     low, high = found["energy_low"], found["energy_high"]
     alphas = found["alpha"]
-    with panels(1, 2, height=3.2) as (figure, axes):
-        # Right: measured from the middle of the band, which is too narrow to see on the left.
+    with panels(1, 3, height=3.0) as (figure, axes):
+        # Middle: measured from the middle of the band, which is too narrow to see on the left.
         middle = (low + high) / 2
         for axis, less in ((axes[0], 0 * middle), (axes[1], middle)):
             axis.fill_between(
@@ -186,13 +190,14 @@ def energies_figure(
             axis.plot(alphas, found["energy_1rsb"] - less, "--", color=THEORY, label="1RSB")
             at = means.sub(np.interp(means.index, alphas, less), axis=0)
             points(axis, means.index, at, color=COLOURS[3], label="held descents")
-            axis.set(
-                xlabel=r"measurements per dimension $\alpha$", xlim=(alphas.min(), alphas.max())
-            )
+            axis.set(xlabel=r"$\alpha$ = M/N", xlim=(alphas.min(), alphas.max()))
+        _conditions(axes[2], found, end)
         axes[0].set_ylabel("energy per dimension")
         axes[1].set_ylabel("energy less band's middle")
+        axes[2].set_ylabel("condition of the transition")
         heading(axes[0], "energies")
-        heading(axes[1], "the band enlarged")
+        heading(axes[1], "band enlarged")
+        heading(axes[2], "instability")
         legend_below(figure, axes[0], 5)
     n, count = end["n"].iloc[0], end.groupby("alpha").size().min()
     gap = (low - found["energy_1rsb"]).dropna()
@@ -200,17 +205,35 @@ def energies_figure(
     return BookFigure(
         "fig-minima-energies",
         rf"Energies of minima at zero overlap, {of(loss)}, (a) as they are and (b) measured from "
-        "the middle of the band. Blue: minima exist, by Kac and Rice with labels held, from the "
-        "most numerous (solid) down to those whose complexity vanishes (dotted). Dashed: threshold "
-        "states by one step of replica symmetry breaking. Points: "
+        "the middle of the band; (c) the condition of the transition, which passes 1 (grey) where "
+        "minima turn unstable toward the signal. Blue: minima exist, by Kac and Rice with labels "
+        "held, from the most numerous (solid) down to those whose complexity vanishes (dotted). "
+        "Dashed: threshold states by one step of replica symmetry breaking. Points: "
         f"descents held at zero overlap, at time {held['time'].max():g}, means over {count} "
         f"instances with N = {n}, with 95 % intervals. The most numerous minima turn unstable "
         rf"toward the signal at \(\alpha\) = {lines.alpha_minima:.3f}, the lowest at "
         f"{lines.alpha_minima_low:.3f}, 1RSB at {lines.alpha_threshold:.3f}.",
         f"Energies rise with alpha. The band is {width.min():.3f} to {width.max():.3f} wide; the "
         f"dashed line of 1RSB lies {gap.min():.3f} to {gap.max():.3f} below it at every alpha. "
-        f"{_places(means, found)}",
+        f"{_places(means, found)} The condition rises with alpha, and 1RSB lies lowest.",
         figure,
+    )
+
+
+def _conditions(axis: Axes, found: pd.DataFrame, end: pd.DataFrame) -> None:
+    alphas, low, high = found["alpha"], found["bbp_low"], found["bbp_high"]
+    axis.axhline(1, color="0.6", linewidth=1)
+    axis.fill_between(alphas, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
+    axis.plot(alphas, high, color=COLOURS[0], linewidth=1)
+    axis.plot(alphas, low, ":", color=COLOURS[0])
+    axis.plot(alphas, found["bbp_1rsb"], "--", color=THEORY)
+    means = mean_interval(end, "alpha", "bbp")
+    points(axis, means.index, means, color=COLOURS[3])
+    near = (alphas >= means.index.min() - NEAR) & (alphas <= means.index.max() + NEAR)
+    axis.set(
+        xlabel=r"$\alpha$ = M/N",
+        xlim=(alphas[near].min(), alphas[near].max()),
+        ylim=(0.95 * found.loc[near, "bbp_1rsb"].min(), 1.03 * high[near].max()),
     )
 
 

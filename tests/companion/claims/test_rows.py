@@ -441,7 +441,14 @@ def traps(**columns):
     """What theory says of minima at two alphas, with some of it changed."""
     table = pd.DataFrame({"alpha": [2.0, 3.0], "energy_low": [0.1, 0.3], "energy_high": [0.2, 0.4]})
     return table.assign(
-        overlap_max=0.5, energy_1rsb=[0.08, 0.28], complexity_1rsb=-0.05, x=0.7, slope=0.7
+        overlap_max=0.5,
+        energy_1rsb=[0.08, 0.28],
+        complexity_1rsb=-0.05,
+        bbp_low=0.9,
+        bbp_high=1.1,
+        bbp_1rsb=0.8,
+        x=0.7,
+        slope=0.7,
     ).assign(**columns)
 
 
@@ -464,6 +471,7 @@ def _(row):
         return SimpleNamespace(alpha_minima=3.7, alpha_minima_low=low, alpha_threshold=4.4)
 
     ends = held(alpha=3.0)
+    ends["bbp"] = 1 + 0.001 * ends["replica"]
     ends["energy"] += 0.35 - ends.loc[ends["time"] == ends["time"].max(), "energy"].mean()
     shared = {"found": traps(), "at": traps().iloc[1:], "table": trapped(), "held": ends}
     return {
@@ -477,9 +485,8 @@ def _(row):
         "minima-slope": either(shared, at=(shared["at"], shared["at"].assign(slope=0.71))),
         "minima-stuck-{n}": either(shared, table=(trapped(), trapped(end=0.6))),
         "minima-released": either(shared, table=(trapped(), trapped(informed=False))),
-        "minima-energy-{alpha:g}": either(
-            shared, held=(ends, ends.assign(energy=ends["energy"] - 0.1))
-        ),
+        "minima-energy": either(shared, held=(ends, ends.assign(energy=ends["energy"] - 0.1))),
+        "minima-instability": either(shared, held=(ends, ends.assign(bbp=ends["bbp"] - 0.2))),
     }[row]
 
 

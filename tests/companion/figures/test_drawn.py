@@ -318,6 +318,9 @@ def traps():
             "energy_high": [0.13, 0.58, 1.2],
             "overlap_max": [0.87, 0.27, 0.1],
             "energy_1rsb": [0.05, 0.49, 1.05],
+            "bbp_low": [0.2, 0.93, 1.3],
+            "bbp_high": [0.5, 1.06, 1.35],
+            "bbp_1rsb": [0.1, 0.86, 1.25],
             "v1": [0.0, 0.65, 0.9],
         }
     )
@@ -332,7 +335,7 @@ def _(_name):
 
 @draws("fig-minima-energies")
 def _(_name):
-    return energies_figure(LOSS, traps(), held(), thresholds(LOSS))
+    return energies_figure(LOSS, traps(), held().assign(bbp=1.0), thresholds(LOSS))
 
 
 @pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
