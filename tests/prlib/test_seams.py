@@ -23,7 +23,7 @@ from prlib.losses.loss import Loss
 
 
 @dataclass(frozen=True)
-class Quartic(Loss):
+class Trial(Loss):
     strength: float
 
     @staticmethod
@@ -62,19 +62,19 @@ def answer(capsys, *arguments):
 
 
 def test_a_loss_is_one_file(tmp_path, monkeypatch, capsys):
-    (tmp_path / "quartic.py").write_text(LOSS)
+    (tmp_path / "trial.py").write_text(LOSS)
     monkeypatch.setattr(losses, "__path__", [*losses.__path__, str(tmp_path)])
     monkeypatch.setattr("prlib.losses.loss.LOSSES", losses.LOSSES)
     before = dict(losses.LOSSES)
     try:
-        __import__("prlib.losses.quartic")
-        found = answer(capsys, "thresholds", "--loss", "quartic(strength=0.25)")
+        __import__("prlib.losses.trial")
+        found = answer(capsys, "thresholds", "--loss", "trial(strength=0.25)")
         assert found["alpha_threshold"] == pytest.approx(
             prlib.thresholds("unnormalized").alpha_threshold, rel=1e-9
         )
         ends = [
             answer(capsys, "descend", *loss, "--alpha", "12", "--n", "24", "--time", "3")
-            for loss in (["--loss", "quartic(0.25)"], ["--unnormalized"])
+            for loss in (["--loss", "trial(0.25)"], ["--unnormalized"])
         ]
         assert ends[0]["energy"] == pytest.approx(ends[1]["energy"], rel=1e-3)
     finally:

@@ -44,6 +44,7 @@ def test_the_score_is_the_likelihood_under_the_fit_to_the_other_sizes():
     assert found == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_prediction_holds_the_half_point_of_the_form_that_is_right():
     table = runs({n: straight(n) for n in (64, 128, 256, 512)})
     found = predictions(table, ["random"], 1024, 0).set_index("form").loc["straight"]

@@ -18,6 +18,7 @@ from prlib.losses import NormalizedIntensity
 from prlib.transitions import alpha_init
 
 LOSS = NormalizedIntensity(0.01)
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -338,8 +338,14 @@ def _(_name):
     return energies_figure(LOSS, traps(), held().assign(bbp=1.0), thresholds(LOSS))
 
 
+SLOW = {"fig-half-points"}
+"""It is drawn with predictions, each of many fits."""
+
+
 @pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
-@pytest.mark.parametrize("name", registered())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in registered()]
+)
 def test_every_figure_is_drawn_from_small_tables(name):
     figure = DRAWN[name](name)
     assert figure.id == name

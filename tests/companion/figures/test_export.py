@@ -37,7 +37,7 @@ def test_words_are_escaped():
     assert parser.found == ('say "x" & <y>',)
 
 
-@pytest.mark.parametrize("a", [0.01, 10.0])
+@pytest.mark.parametrize("a", [0.01, pytest.param(10.0, marks=pytest.mark.slow)])
 def test_a_caption_tells_the_sample(a):
     rows = pd.DataFrame(
         {

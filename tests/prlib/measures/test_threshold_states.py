@@ -132,9 +132,9 @@ def test_states_follow_alpha_continuously():
     ("loss", "alpha", "end"),
     [
         (NormalizedIntensity(0.01), 1.5, 1.618),
-        (NormalizedIntensity(0.001), 1.2, 1.566),
-        (NormalizedIntensity(0.1), 1.0, 1.723),
-        (NormalizedIntensity(0.2), 1.0, 1.774),
+        pytest.param(NormalizedIntensity(0.001), 1.2, 1.566, marks=pytest.mark.slow),
+        pytest.param(NormalizedIntensity(0.1), 1.0, 1.723, marks=pytest.mark.slow),
+        pytest.param(NormalizedIntensity(0.2), 1.0, 1.774, marks=pytest.mark.slow),
         (PseudoHuber(0.3), 1.0, 1.398),
     ],
     ids=state_id,
@@ -153,6 +153,7 @@ def test_where_the_law_becomes_a_needle_the_message_says_so():
     assert solve_threshold_state(loss, 2.9).x > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("a", [0.003, 0.005, 0.01, 0.2])
 def test_the_branch_is_followed_without_a_jump_to_its_end(a):
     loss = NormalizedIntensity(a)

@@ -27,8 +27,8 @@ LOSSES = {
 
 def of_an_instance(loss, alpha):
     rng = np.random.default_rng(1)
-    problem = Problem.random(loss, 4000, alpha / 4, rng)
-    law = empirical(problem, random_on_sphere(4000, rng))
+    problem = Problem.random(loss, 1000, alpha, rng)
+    law = empirical(problem, random_on_sphere(1000, rng))
     nodes = law.z, law.y, law.yhat, law.weights
     return LabelMeasure(loss, alpha, *nodes, 0.0, law.floor)
 
