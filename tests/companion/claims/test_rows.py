@@ -437,6 +437,59 @@ def _(row):
     }[row]
 
 
+def traps(**columns):
+    """What theory says of minima at two alphas, with some of it changed."""
+    table = pd.DataFrame({"alpha": [2.0, 3.0], "energy_low": [0.1, 0.3], "energy_high": [0.2, 0.4]})
+    return table.assign(
+        overlap_max=0.5,
+        energy_1rsb=[0.08, 0.28],
+        complexity_1rsb=-0.05,
+        bbp_low=0.9,
+        bbp_high=1.1,
+        bbp_1rsb=0.8,
+        x=0.7,
+        slope=0.7,
+    ).assign(**columns)
+
+
+def trapped(*, end=0.2, informed=True):
+    """Runs of which half start informed and half end at an overlap without having recovered."""
+    rows = [
+        (start, n, alpha, start == "optimal" and informed, end, 0.8 if start == "optimal" else 0.1)
+        for start in ("random", "optimal")
+        for n in (64, 256)
+        for alpha in (2.0, 3.0)
+        for _ in range(50)
+    ]
+    columns = ["start", "n", "alpha", "recovered", "abs_overlap", "abs_start_overlap"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@pairs("landscape_of_minima")
+def _(row):
+    def lines(low):
+        return SimpleNamespace(alpha_minima=3.7, alpha_minima_low=low, alpha_threshold=4.4)
+
+    ends = held(alpha=3.0)
+    ends["bbp"] = 1 + 0.001 * ends["replica"]
+    ends["energy"] += 0.35 - ends.loc[ends["time"] == ends["time"].max(), "energy"].mean()
+    shared = {"found": traps(), "at": traps().iloc[1:], "table": trapped(), "held": ends}
+    return {
+        "minima-order": either(shared, lines=(lines(4.2), lines(4.5))),
+        "minima-1rsb-below-{alpha:g}": either(
+            shared, at=(shared["at"], shared["at"].assign(energy_1rsb=0.35))
+        ),
+        "minima-1rsb-absent-{alpha:g}": either(
+            shared, at=(shared["at"], shared["at"].assign(complexity_1rsb=0.01))
+        ),
+        "minima-slope": either(shared, at=(shared["at"], shared["at"].assign(slope=0.71))),
+        "minima-stuck-{n}": either(shared, table=(trapped(), trapped(end=0.6))),
+        "minima-released": either(shared, table=(trapped(), trapped(informed=False))),
+        "minima-energy": either(shared, held=(ends, ends.assign(energy=ends["energy"] - 0.1))),
+        "minima-instability": either(shared, held=(ends, ends.assign(bbp=ends["bbp"] - 0.2))),
+    }[row]
+
+
 ROWS = [(chapter, row) for chapter, rows in registered().items() for row in rows]
 
 

@@ -29,6 +29,7 @@ from companion.figures.hessian_over_time import (
     edge_over_time_figure,
     prediction_figure,
 )
+from companion.figures.landscape_of_minima import energies_figure, plane_figure
 from companion.figures.loss_functions import phase_diagram_figure, start_overlap_figure
 from companion.figures.recovery import (
     half_points_figure,
@@ -54,6 +55,7 @@ from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.measures.dynamical import choose_flow, dynamical
 from prlib.transitions import thresholds
+from prlib.transitions.landscape import landscape_map
 
 LOSS = NormalizedIntensity(0.01)
 ROOT = Path(__file__).resolve().parents[3]
@@ -306,6 +308,34 @@ def _(_name):
     fits = [fit_scaling(near, form) for form in ("log", "straight")]
     halves = half_points(near, ["random"])
     return predicted_half_points_figure(LOSS, [grown()], [(0.7, 0.02)], [halves], fits)
+
+
+def traps():
+    return pd.DataFrame(
+        {
+            "alpha": [2.0, 4.0, 6.0],
+            "energy_low": [0.07, 0.52, 1.1],
+            "energy_high": [0.13, 0.58, 1.2],
+            "overlap_max": [0.87, 0.27, 0.1],
+            "energy_1rsb": [0.05, 0.49, 1.05],
+            "bbp_low": [0.2, 0.93, 1.3],
+            "bbp_high": [0.5, 1.06, 1.35],
+            "bbp_1rsb": [0.1, 0.86, 1.25],
+            "v1": [0.0, 0.65, 0.9],
+        }
+    )
+
+
+@draws("fig-minima-plane")
+def _(_name):
+    plane = landscape_map(0.01, [2.0, 3.5, 6.0], [0.0, 0.3, 0.6])
+    table = recovering(["random", "optimal"]).assign(abs_overlap=0.2)
+    return plane_figure(LOSS, plane, traps(), table, thresholds(LOSS))
+
+
+@draws("fig-minima-energies")
+def _(_name):
+    return energies_figure(LOSS, traps(), held().assign(bbp=1.0), thresholds(LOSS))
 
 
 SLOW = {"fig-half-points"}
