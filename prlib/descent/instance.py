@@ -10,12 +10,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from prlib.descent.simulate import descend_together
 from prlib.descent.starts import Start, as_start, starting_point
-from prlib.descent.threads import one_blas_thread
 from prlib.descent.trajectory import StoppedBy, Trajectory
 from prlib.losses import Loss, takes_loss
 from prlib.memory import check_memory
 from prlib.parameters import ParameterError, check, check_measurements
 from prlib.problem import Problem, random_on_sphere
+from prlib.threads import one_blas_thread
 
 HOLD = 20.0
 """Flow time for which a start that holds is kept at overlap zero, by default."""

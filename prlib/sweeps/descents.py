@@ -14,12 +14,12 @@ import pyarrow as pa
 from prlib.descent.formulas import digest_of_formulas
 from prlib.descent.instance import HOLD, Descent, descend_starts, instance
 from prlib.descent.starts import Start, as_start
-from prlib.descent.threads import one_blas_thread
 from prlib.losses import Loss, as_loss
 from prlib.parameters import ParameterError, check, check_measurements
 from prlib.schemes import GradientFlow, Scheme, as_scheme
 from prlib.sweeps.addresses import address, normalized
 from prlib.sweeps.observables import OBSERVABLES, Observation
+from prlib.threads import one_blas_thread
 
 FLOW = GradientFlow()
 """The scheme of runs that name none."""

@@ -29,6 +29,7 @@ from prlib.measures.dynamical.paths import SamplePaths
 from prlib.measures.dynamical.solver import Solver, workers
 from prlib.parameters import ParameterError, check
 from prlib.spectra.bulk import right_edge_bound
+from prlib.threads import one_blas_thread
 
 PILOT_PATHS = 1024
 """Paths of the pilot run that chooses the steps."""
@@ -204,6 +205,8 @@ def flow_step(solver: Solver, step: float, least: int = 2) -> int:
     return stages
 
 
+# Its matrices are small: threads of linear algebra would wait for each other more than they do.
+@one_blas_thread()
 def choose_flow(
     loss: Loss,
     alpha: float,

@@ -22,6 +22,7 @@ from prlib.measures.dynamical.response import LANES
 from prlib.measures.dynamical.solver import Solver, workers
 from prlib.measures.label_measure import LabelMeasure
 from prlib.parameters import ParameterError, check
+from prlib.threads import one_blas_thread
 
 PATHS = 32768
 BATCHES = 16
@@ -181,6 +182,8 @@ class MeanField:
         return LabelMeasure(self.loss, self.alpha, *nodes, 0.0, self.loss.curvature_floor)
 
 
+# Its matrices are small: threads of linear algebra would wait for each other more than they do.
+@one_blas_thread()
 def dynamical(
     loss: Loss,
     alpha: float,

@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from prlib.descent import descend_starts
-from prlib.descent.threads import one_blas_thread
+from prlib.threads import one_blas_thread
 
 
 def blas_threads():

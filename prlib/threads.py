@@ -1,4 +1,4 @@
-"""One thread of linear algebra while descents run, whoever else is at it in this process."""
+"""One thread of linear algebra while small matrices are at work, whoever else is at it here."""
 
 from __future__ import annotations
 
