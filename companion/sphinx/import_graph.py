@@ -87,7 +87,7 @@ def fill(app: Sphinx, _config: Config) -> None:
     """Offer the picture to the pages."""
     root = Path(app.srcdir)
     app.config.myst_substitutions["import_graph"] = "".join(
-        f"<p><code>{package}</code></p>{picture(root, package)}" for package in PACKAGES
+        f"<p><code>{package}</code></p><p>{picture(root, package)}</p>" for package in PACKAGES
     )
 
 
