@@ -110,10 +110,6 @@ def _record(kept: dict | str | None) -> list[dict]:
     return kept["claims"] if kept else []
 
 
-def _as_recorded(source: str, spec: str) -> str:
-    return f"{source} is as its record says, and holds the runs of data/specs/{spec}"
-
-
 def _tables(data: Path) -> list[Held]:
     found, specs = [], data / "specs"
     for path in [*sorted(specs.glob("*.toml")), *sorted((specs / THEORY).glob("*.toml"))]:

@@ -87,15 +87,15 @@ def test_six_significant_digits(a):
 
 def test_thresholds_are_smooth_over_five_decades_of_a():
     a = np.geomspace(1e-3, 100, 61)
-    found = [alpha_init(float(value)) for value in a]
+    found = [alpha_init(float(value)) for value in np.geomspace(1e-3, 100, 121)]
     log_threshold = np.log([alpha_threshold(float(value)).alpha for value in a])
     # Third differences of a smooth curve fall with the cube of the step: compare with half of it.
     fine, coarse = np.diff(log_threshold, 3), np.diff(log_threshold[::2], 3)
     assert np.abs(fine).max() < np.abs(coarse).max() / 5
     assert np.all(np.diff(log_threshold) > 0)
     log_start = np.log([each.alpha for each in found])
-    # At a random start the edge turns hard near a = 1.1: a kink, but no jump. alpha grows like a.
-    assert np.abs(np.diff(log_start)).max() < np.diff(np.log(a)).max()
+    # At a random start the edge turns hard near a = 1.1: a kink, but no jump.
+    assert np.abs(np.diff(log_start)).max() < 0.1
     kinds = [each.edge_kind for each in found]
     assert kinds == sorted(kinds, reverse=True)
 
