@@ -179,9 +179,10 @@ def _processes(jobs: int, *_: object) -> Iterator[Workers]:
 
 
 def _prepare_worker(parent: int) -> None:
+    # A worker may be started from a thread, which cannot ignore them for it. The parent answers
+    # both, and ends its workers by a signal that cannot be ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
-        # A worker may be started from a thread, which cannot ignore them for it.
-        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
