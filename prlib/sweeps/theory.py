@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import MISSING, InitVar, asdict, dataclass, fields
 from functools import cached_property
@@ -14,7 +15,16 @@ from prlib.losses import Loss
 from prlib.parameters import ParameterError, check
 from prlib.schemes import Scheme, as_scheme
 from prlib.sweeps.addresses import address
-from prlib.sweeps.descents import FLOW, formulas_of, listed, losses, plain, settings_of, shown
+from prlib.sweeps.descents import (
+    FLOW,
+    formulas_of,
+    listed,
+    losses,
+    plain,
+    replica_seed,
+    settings_of,
+    shown,
+)
 from prlib.transitions.time_dependent import TOLERANCE, DynamicState, dynamics
 
 SCHEMA = pa.schema(
@@ -116,8 +126,11 @@ class TheoryGrid:
         Losses, as in `prlib.sweeps.Grid`, or ``a=``.
     alpha : tuple of float
         Measurements per dimension.
-    time, paths, batches, tolerance, seed, scheme
+    time, paths, batches, tolerance, scheme
         See `prlib.dynamics`.
+    seed : int
+        Each alpha has a seed of its own, made of this one: runs that share their draws err to the
+        same side, and a curve through them looks smoother than it is sure.
     """
 
     NEEDED: ClassVar[tuple[str, ...]] = ("loss", "alpha", "time", "paths")
@@ -156,7 +169,8 @@ class TheoryGrid:
 
     def tasks(self, seed: int) -> Iterator[TheoryTask]:  # noqa: ARG002 - of descents; ours is a setting
         """Unfold the grid, in the order of loss and alpha."""
-        names = ("time", "paths", "batches", "tolerance", "seed", "scheme")
+        names = ("time", "paths", "batches", "tolerance", "scheme")
         shared = {name: getattr(self, name) for name in names}
         for loss, alpha in product(self.loss, self.alpha):
-            yield TheoryTask(loss, alpha, formulas=formulas_of(loss), **shared)
+            seed = replica_seed(self.seed, int.from_bytes(struct.pack(">d", alpha)))
+            yield TheoryTask(loss, alpha, seed=seed, formulas=formulas_of(loss), **shared)
