@@ -230,7 +230,7 @@ def rate_agrees(
     >>> [rate_agrees(hits, 100, 0.4, 0.6).judged(0.2) for hits in (50, 75, 90)]
     ['PASS', 'FAIL', 'FAIL']
     """
-    if not trials:
+    if not trials or (low <= 0 and high >= 1):  # nothing could refute the range
         return too_few()
     ends = wilson(successes, trials, confidence=coverage(tests))
     return Finding(successes / trials, ends, (low, high), quantity, tolerant=True)

@@ -13,6 +13,7 @@ from companion.claims.verdicts import (
     jointly,
     rate_agrees,
     rises,
+    too_few,
     within,
 )
 
@@ -128,3 +129,8 @@ def test_a_rate_is_tried_with_its_wilson_interval():
     assert found[0] == found[40] == "FAIL"
     assert found[10] == "UNDERPOWERED"
     assert rate_agrees(20, 40, math.nan, math.nan).judged(0.2) != "PASS"
+
+
+def test_a_rate_of_so_few_runs_that_none_could_refute_it_says_nothing():
+    assert rate_agrees(1, 1, 0.4, 0.6).judged(0.2) == "UNDERPOWERED"
+    assert rate_agrees(0, 40, 0.0, 1.0) == too_few()
