@@ -36,7 +36,7 @@ def conditions(loss: Loss, observed: pd.DataFrame) -> pd.DataFrame:
     found = []
     for (alpha, n), rows in observed.groupby(["alpha", "n"]):
         law = initial(loss, float(alpha))
-        table = rows.pivot(index="replica", columns="time", values="bbp")
+        table = rows.pivot_table(index="replica", columns="time", values="bbp")
         control = table.pop(0.0) - bbp(law, left_edge(law).chi)
         for time, values in table.items():
             slope = np.cov(values, control)[0, 1] / control.var() if len(values) > 2 else 0.0
