@@ -172,5 +172,5 @@ class TheoryGrid:
         names = ("time", "paths", "batches", "tolerance", "scheme")
         shared = {name: getattr(self, name) for name in names}
         for loss, alpha in product(self.loss, self.alpha):
-            seed = replica_seed(self.seed, int.from_bytes(struct.pack(">d", alpha)))
-            yield TheoryTask(loss, alpha, seed=seed, formulas=formulas_of(loss), **shared)
+            own = replica_seed(self.seed, int.from_bytes(struct.pack(">d", alpha)))
+            yield TheoryTask(loss, alpha, seed=own, formulas=formulas_of(loss), **shared)

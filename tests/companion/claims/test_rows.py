@@ -403,22 +403,38 @@ def _(row):
     table = obeying(growth, {64: 0.7, 128: 0.7, 512: 0.7, 1024: 0.7})
     shared = {"theory": theory, "growth": growth, "table": table, "seen": [64, 128], "seed": 0}
     shared |= {"constant": (0.7, 0.02), "observed": observed}
-    unseen = obeying(growth, {2048: 0.7}, replicas=60, alphas=[2.75])
+    unseen = obeying(growth, {2048: 0.7}, replicas=200, alphas=[2.75])
     ended = theory.assign(variance=theory["variance"].where(theory["t"] < 40, 0.5))
+    logs = np.log([64.0, 128.0, 256.0, 512.0])
+    index = pd.MultiIndex.from_product([[5.0, 6.0], [64, 128, 256, 512]], names=["alpha", "n"])
+    escapes = pd.DataFrame({"expected": np.tile(logs, 2), "error": 0.02}, index)
+    escapes["time"] = 1 + escapes["expected"]
+    grown_ = pd.DataFrame({"error": 0.1, "again_error": 0.1}, index=[3.2])
+    grown_ = grown_.assign(again=0.05, batches=0.05, steps=0.05)
+    shared |= {"escapes": escapes, "grown": grown_}
+    if row.startswith("growth-"):
+        return either(shared, grown=(grown_, grown_.assign(again=0.5, batches=0.5, steps=0.5)))
     return {
-        "finite-size-constant-falls": either(
+        "finite-size-constant": either(
             shared,
-            table=tuple(obeying(growth, {64: 0.7, 128: 0.7, 1024: last}) for last in (0.5, 1.0)),
+            table=tuple(
+                obeying(growth, {64: 0.7, 128: 0.7, 1024: last}, replicas=4000)
+                for last in (0.5, 0.7)
+            ),
         ),
         "finite-size-goes-on": either(shared, theory=(theory, ended)),
-        "finite-size-variance-{alpha:g}": either(
+        "finite-size-variance": either(
             shared, observed=(observed, observed.assign(abs_overlap=2 * observed["abs_overlap"]))
         ),
-        "finite-size-half-{n}": either(
+        "finite-size-half": either(
             shared, table=(table, obeying(growth, {64: 0.7, 128: 0.7, 512: 1.6, 1024: 1.6}))
         ),
-        "finite-size-prediction-{n}-{alpha:g}": either(
-            shared, unseen=(unseen, unseen.assign(recovered=False))
+        "finite-size-prediction": either(shared, unseen=(unseen, unseen.assign(recovered=False))),
+        "escape-rate": either(
+            shared, escapes=(escapes, escapes.assign(time=2 * escapes["expected"]))
+        ),
+        "escape-logarithm": either(
+            shared, escapes=(escapes, escapes.assign(time=np.exp(0.8 * escapes["expected"])))
         ),
     }[row]
 
