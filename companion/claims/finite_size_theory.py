@@ -140,7 +140,7 @@ CLAIMS = (
         "finite-size-constant",
         "one constant c fits every size: that of N = {last} is that of N = {seen}",
         _drifts,
-        effect=0.1,
+        effect=0.15,
         refuted=Refuted("2026-11-24", "c falls with N, slowly"),
     ),
     Row(

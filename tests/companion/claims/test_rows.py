@@ -418,7 +418,7 @@ def _(row):
         "finite-size-constant": either(
             shared,
             table=tuple(
-                obeying(growth, {64: 0.7, 128: 0.7, 1024: last}, replicas=4000)
+                obeying(growth, {64: 0.7, 128: 0.7, 1024: last}, replicas=1200)
                 for last in (0.5, 0.7)
             ),
         ),
