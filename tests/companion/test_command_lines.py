@@ -12,10 +12,12 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from prlib import cli
+
+pytest.importorskip("hypothesis")
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 LINES = 500
 SECONDS, MEMORY = 60, 2 * 2**30
@@ -126,7 +128,9 @@ def lines(draw):
 @st.composite
 def specs(draw):
     """A sweep of four short descents, in which something may be wrong."""
-    wrong = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(HOSTILE_TOML), max_size=2) | st.just({})
+    wrong = st.dictionaries(
+        st.sampled_from(KEYS), st.sampled_from(HOSTILE_TOML), max_size=2
+    ) | st.just({})
     return "".join(f"{key} = {value}\n" for key, value in {**SPEC, **draw(wrong)}.items())
 
 
