@@ -41,6 +41,7 @@ _HOME = {
     **dict.fromkeys(["dynamics", "t_bbp"], "prlib.transitions.time_dependent"),
     "landscape": "prlib.transitions.landscape",
     "descend": "prlib.descent:descend_instance",
+    "recover": "prlib.descent.recovery",
     **dict.fromkeys(["Grid", "Sweep", "half_point", "paired", "rates"], "prlib.sweeps"),
 }
 

@@ -1,4 +1,4 @@
-r"""A signal from measurements of one's own: no signal is known, and the answer says what it is worth.
+"""A signal from measurements of one's own, and what the estimate is worth.
 
 The mean square of the labels gives the norm of the signal, and a descent on the sphere of that norm
 the signs of the fields; with these the rest is linear. Measurements whose columns are far from
@@ -25,19 +25,19 @@ from prlib.problem import Problem, random_on_sphere
 from prlib.threads import one_blas_thread
 
 LOOK = NormalizedIntensity(1.0)
-"""The loss whose Hessian gives the starts after the first: its first threshold is near the lowest."""
+"""The loss whose Hessian gives all starts but the first; it sees a signal from few measurements."""
 
 WIDE = 3.0
-"""Measurements are whitened if their singular values spread so many times wider than Gaussian ones."""
+"""How many times wider than Gaussian ones singular values spread that ask for whitening."""
 
 TRUST = 1e-6
-"""The estimate is trusted if labels without a signal are fitted as well with less than this chance."""
+"""Chance of such a fit without a signal below which an estimate is trusted."""
 
 EXACT = 1e-10
 """Residual that is rounding alone."""
 
 _ROUNDS = 6
-"""Largest number of descents from one start, each on the sphere that the last one's fit has found."""
+"""Largest number of descents from one start, each on the sphere that the last fit has found."""
 
 _SIGNS = 100
 """Largest number of linear fits with signs that still change."""
@@ -80,6 +80,26 @@ class Recovery:
     whitened: bool
     estimate: NDArray[np.float64] = field(repr=False, compare=False)
 
+    @property
+    def verdict(self) -> str:
+        """What the estimate is worth, in a sentence."""
+        if self.alpha <= 1:
+            return (
+                f"not trusted: with {self.alpha:.3g} measurements per dimension, no more than one, "
+                "any labels can be fitted"
+            )
+        if not self.trusted:
+            return (
+                f"not trusted: the estimate leaves {self.residual:.2g} of the labels, and labels "
+                "without a signal may be fitted as well (more measurements, or more starts?)"
+            )
+        if self.residual < EXACT:
+            return "trusted: the estimate leaves nothing of the labels but rounding"
+        return (
+            f"trusted: the estimate leaves {self.residual:.2g} of the labels; without a signal the "
+            f"chance of such a fit is below 1e{self.log10_chance:.0f}"
+        )
+
 
 def log10_chance(m: int, n: int, residual: float) -> float:
     r"""Bound the chance that labels without a signal are fitted this well.
@@ -106,7 +126,7 @@ def log10_chance(m: int, n: int, residual: float) -> float:
     >>> log10_chance(80, 100, 0.0), log10_chance(300, 100, 0.3)
     (0.0, 0.0)
     >>> round(log10_chance(300, 100, 0.03))
-    -194
+    -175
     """
     if m <= n:
         return 0.0
@@ -160,7 +180,12 @@ def recover(
     >>> rng = np.random.default_rng(0)
     >>> X, signal = rng.standard_normal((320, 80)), rng.standard_normal(80)
     >>> found = recover(X=X, y=abs(X @ signal), a=0.01)
-    >>> found.trusted, bool(min(abs(found.estimate - signal).max(), abs(found.estimate + signal).max()) < 1e-9)
+    >>> (
+    ...     found.trusted,
+    ...     bool(
+    ...         min(abs(found.estimate - signal).max(), abs(found.estimate + signal).max()) < 1e-9
+    ...     ),
+    ... )
     (True, True)
     >>> recover(X=X[:64], y=abs(X[:64] @ signal), a=0.01, starts=1).trusted
     False
@@ -184,12 +209,10 @@ def recover(
             if ends[-1][1] < EXACT:
                 break
     best, residual = min(ends, key=lambda end: end[1])
-    agreeing = sum(
-        bool(abs(w @ best) > 0.999 * np.sqrt((w @ w) * (best @ best))) for w, _ in ends
-    )
+    agreeing = sum(bool(abs(w @ best) > 0.999 * np.sqrt((w @ w) * (best @ best))) for w, _ in ends)
     chance = log10_chance(m, n, residual)
     return Recovery(
-        trusted=chance < np.log10(TRUST),
+        trusted=bool(chance < np.log10(TRUST)),
         residual=residual,
         log10_chance=chance,
         energy=float(np.sum(loss.value(moduli / size, frame.rows @ best))) / n,

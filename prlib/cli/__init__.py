@@ -132,6 +132,8 @@ def harmless(text: str) -> str:
 
 
 def _parser() -> _Parser:
+    from prlib.cli.recover import add as add_recover  # noqa: PLC0415 - it needs what is here
+
     parser = _Parser(prog="prlib", description="The Hessian of phase retrieval.")
     parser.add_argument("--version", action="version", version=f"prlib {version('prlib')}")
     commands = parser.add_subparsers(
@@ -144,6 +146,7 @@ def _parser() -> _Parser:
     _add_dynamics(commands)
     _add_descend(commands)
     _add_sweep(commands)
+    add_recover(commands)
     for more in entry_points(group="prlib.commands"):
         more.load()(commands)
     return parser
@@ -157,7 +160,7 @@ def command(commands: Any, name: str, run: Callable, summary: str) -> argparse.A
     return parser
 
 
-def _told(convert: Callable[[Any], Any], value: object) -> Any:
+def told(convert: Callable[[Any], Any], value: object) -> Any:
     """Convert an option's value; what is wrong with it is said as argparse wants it."""
     try:
         return convert(value)
@@ -165,11 +168,12 @@ def _told(convert: Callable[[Any], Any], value: object) -> Any:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _option(parser: Any, name: str, **kwargs: Any) -> None:
+def add_option(parser: Any, name: str, **kwargs: Any) -> None:
+    """Add the option of a parameter of the registry."""
     parameter = PARAMETERS[name]
     parser.add_argument(
         f"--{name}",
-        type=lambda text: _told(parameter.check, literal(text)),
+        type=lambda text: told(parameter.check, literal(text)),
         help=f"{parameter.help}; {parameter.accepts}",
         metavar=name.upper(),
         **kwargs,
@@ -186,10 +190,10 @@ def literal(text: str) -> Any:
 
 def _add_loss(parser: argparse.ArgumentParser, **kwargs: Any) -> None:
     losses = parser.add_mutually_exclusive_group(required=True)
-    _option(losses, "a", **kwargs)
+    add_option(losses, "a", **kwargs)
     losses.add_argument(
         "--loss",
-        type=lambda text: _told(as_loss, text),
+        type=lambda text: told(as_loss, text),
         help="any loss by its id, as 'amplitude(smoothing=0.3)'",
         metavar="LOSS",
         **kwargs,
@@ -206,14 +210,15 @@ def _loss(arguments: argparse.Namespace) -> Loss:
 def _add_scheme(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheme",
-        type=lambda text: _told(as_scheme, text),
+        type=lambda text: told(as_scheme, text),
         default=as_scheme("flow"),
         help="flow (default): the gradient flow; or as descent(step=0.01): equal steps",
         metavar="SCHEME",
     )
 
 
-def _print_record(*records: Any, as_json: bool) -> None:
+def print_record(*records: Any, as_json: bool) -> None:
+    """Print the fields of results, as JSON or as a list in which errors limit the digits."""
     # Fields that a dataclass hides from its repr, as a whole trajectory, are not for the command.
     values = {f.name: getattr(one, f.name) for one in records for f in fields(one) if f.repr}
     if as_json:
@@ -268,7 +273,7 @@ def _thresholds(arguments: argparse.Namespace) -> None:
     for position, loss in enumerate(arguments.loss or arguments.a or [None]):
         if position and not arguments.json:
             print()
-        _print_record(thresholds(loss), as_json=arguments.json)
+        print_record(thresholds(loss), as_json=arguments.json)
 
 
 def _add_spectrum(commands: Any) -> None:
@@ -276,13 +281,13 @@ def _add_spectrum(commands: Any) -> None:
         commands, "spectrum", _spectrum, "edge and outlier of the Hessian of a random start"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
+    add_option(parser, "alpha", required=True)
 
 
 def _spectrum(arguments: argparse.Namespace) -> None:
     from prlib import spectrum  # noqa: PLC0415
 
-    _print_record(spectrum(_loss(arguments), arguments.alpha), as_json=arguments.json)
+    print_record(spectrum(_loss(arguments), arguments.alpha), as_json=arguments.json)
 
 
 def _add_threshold_state(commands: Any) -> None:
@@ -290,13 +295,13 @@ def _add_threshold_state(commands: Any) -> None:
         commands, "threshold-state", _threshold_state, "the state in which descent is trapped"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
+    add_option(parser, "alpha", required=True)
 
 
 def _threshold_state(arguments: argparse.Namespace) -> None:
     from prlib import threshold_state  # noqa: PLC0415
 
-    _print_record(threshold_state(_loss(arguments), arguments.alpha), as_json=arguments.json)
+    print_record(threshold_state(_loss(arguments), arguments.alpha), as_json=arguments.json)
 
 
 def _add_landscape(commands: Any) -> None:
@@ -304,9 +309,9 @@ def _add_landscape(commands: Any) -> None:
         commands, "landscape", _landscape, "the minima of one overlap: how many, and what they are"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
-    _option(parser, "overlap", default=0.0)
-    _option(parser, "energy")
+    add_option(parser, "alpha", required=True)
+    add_option(parser, "overlap", default=0.0)
+    add_option(parser, "energy")
     parser.add_argument(
         "--labels",
         choices=("held", "annealed"),
@@ -321,7 +326,7 @@ def _landscape(arguments: argparse.Namespace) -> None:
     loss, alpha, overlap = _loss(arguments), arguments.alpha, arguments.overlap
     found = landscape(loss, alpha, overlap, arguments.energy, arguments.labels)
     ends = band(loss, alpha, overlap, arguments.labels)
-    _print_record(found, ends, as_json=arguments.json)
+    print_record(found, ends, as_json=arguments.json)
 
 
 def _add_dynamics(commands: Any) -> None:
@@ -329,9 +334,9 @@ def _add_dynamics(commands: Any) -> None:
         commands, "dynamics", _dynamics, "the descent and its Hessian against time, infinite size"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
-    _option(parser, "time", required=True)
-    _option(parser, "seed", default=0)
+    add_option(parser, "alpha", required=True)
+    add_option(parser, "time", required=True)
+    add_option(parser, "seed", default=0)
     _add_scheme(parser)
 
 
@@ -450,7 +455,7 @@ def _add_descend(commands: Any) -> None:
         ("seed", 0),
         ("hold", 20.0),
     ):
-        _option(parser, name, default=default, required=default is None)
+        add_option(parser, name, default=default, required=default is None)
     _add_scheme(parser)
     parser.add_argument(
         "--dtype",
@@ -466,7 +471,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument(
         "--start",
-        type=lambda text: _told(as_start, text).name,
+        type=lambda text: told(as_start, text).name,
         default="random",
         help=f"where the descent starts: {', '.join(STARTS)}",
         metavar="START",
@@ -478,4 +483,4 @@ def _descend(arguments: argparse.Namespace) -> None:
 
     names = ("alpha", "n", "start", "time", "seed", "hold", "scheme", "dtype")
     options = {name: getattr(arguments, name) for name in names}
-    _print_record(descend(_loss(arguments), **options), as_json=arguments.json)
+    print_record(descend(_loss(arguments), **options), as_json=arguments.json)
