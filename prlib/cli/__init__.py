@@ -20,9 +20,11 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, as_loss
 from prlib.parameters import PARAMETERS, ParameterError
 from prlib.schemes import as_scheme
+from prlib.sensing import GAUSSIAN, Sensing
 
 LONG_SECONDS = 10.0
 """A run that takes longer says so before it starts."""
@@ -132,7 +134,9 @@ def harmless(text: str) -> str:
 
 
 def _parser() -> _Parser:
-    from prlib.cli.recover import add as add_recover  # noqa: PLC0415 - it needs what is here
+    # These need what is here.
+    from prlib.cli.recover import add as add_recover  # noqa: PLC0415
+    from prlib.cli.sweep import add as add_sweep  # noqa: PLC0415
 
     parser = _Parser(prog="prlib", description="The Hessian of phase retrieval.")
     parser.add_argument("--version", action="version", version=f"prlib {version('prlib')}")
@@ -145,7 +149,7 @@ def _parser() -> _Parser:
     _add_landscape(commands)
     _add_dynamics(commands)
     _add_descend(commands)
-    _add_sweep(commands)
+    add_sweep(commands)
     add_recover(commands)
     for more in entry_points(group="prlib.commands"):
         more.load()(commands)
@@ -207,6 +211,24 @@ def _loss(arguments: argparse.Namespace) -> Loss:
     return as_loss(arguments.a) if arguments.loss is None else arguments.loss
 
 
+def _add_channel(parser: argparse.ArgumentParser) -> None:
+    channels = parser.add_mutually_exclusive_group()
+    channels.add_argument(
+        "--channel",
+        type=lambda text: told(Channel.read, text),
+        default=NOISELESS,
+        help=f"what is measured: {', '.join(Channel.members)}; as 'outliers(fraction=0.05)'",
+        metavar="CHANNEL",
+    )
+    channels.add_argument(
+        "--noise",
+        type=lambda text: told(lambda sigma: Channel.read(f"additive({sigma})"), text),
+        dest="channel",
+        help="short for --channel 'additive(sigma=SIGMA)': noise before the modulus",
+        metavar="SIGMA",
+    )
+
+
 def _add_scheme(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheme",
@@ -265,6 +287,7 @@ def _add_thresholds(commands: Any) -> None:
         commands, "thresholds", _thresholds, "the thresholds in alpha of one loss, or of several"
     )
     _add_loss(parser, action="append")
+    _add_channel(parser)
 
 
 def _thresholds(arguments: argparse.Namespace) -> None:
@@ -273,7 +296,7 @@ def _thresholds(arguments: argparse.Namespace) -> None:
     for position, loss in enumerate(arguments.loss or arguments.a or [None]):
         if position and not arguments.json:
             print()
-        print_record(thresholds(loss), as_json=arguments.json)
+        print_record(thresholds(loss, channel=arguments.channel), as_json=arguments.json)
 
 
 def _add_spectrum(commands: Any) -> None:
@@ -282,12 +305,14 @@ def _add_spectrum(commands: Any) -> None:
     )
     _add_loss(parser)
     add_option(parser, "alpha", required=True)
+    _add_channel(parser)
 
 
 def _spectrum(arguments: argparse.Namespace) -> None:
     from prlib import spectrum  # noqa: PLC0415
 
-    print_record(spectrum(_loss(arguments), arguments.alpha), as_json=arguments.json)
+    found = spectrum(_loss(arguments), arguments.alpha, channel=arguments.channel)
+    print_record(found, as_json=arguments.json)
 
 
 def _add_threshold_state(commands: Any) -> None:
@@ -296,12 +321,14 @@ def _add_threshold_state(commands: Any) -> None:
     )
     _add_loss(parser)
     add_option(parser, "alpha", required=True)
+    _add_channel(parser)
 
 
 def _threshold_state(arguments: argparse.Namespace) -> None:
     from prlib import threshold_state  # noqa: PLC0415
 
-    print_record(threshold_state(_loss(arguments), arguments.alpha), as_json=arguments.json)
+    found = threshold_state(_loss(arguments), arguments.alpha, channel=arguments.channel)
+    print_record(found, as_json=arguments.json)
 
 
 def _add_landscape(commands: Any) -> None:
@@ -392,59 +419,6 @@ def _announce(times: int) -> None:
         )
 
 
-def _add_sweep(commands: Any) -> None:
-    parser = command(
-        commands, "sweep", _sweep, "many descents, as a TOML file says; goes on where it stopped"
-    )
-    parser.add_argument(
-        "spec", help="TOML file of grids in loss or a, alpha, n, start, replicas, time"
-    )
-    parser.add_argument("--out", help="folder of the results; by default the spec's name, here")
-    parser.add_argument(
-        "--executor", default="processes", help="processes (default), dask, or serial: no workers"
-    )
-    parser.add_argument("--scheduler", help="address of a Dask scheduler, as tcp://host:8786")
-    parser.add_argument("--jobs", type=int, help="worker processes; all cores by default")
-    parser.add_argument(
-        "--reuse",
-        "--known",
-        action="append",
-        default=[],
-        metavar="TABLE",
-        help=(
-            "table of a finished sweep, whose runs are taken and not computed again; may be given "
-            "more than once"
-        ),
-    )
-
-
-def _sweep(arguments: argparse.Namespace) -> None:
-    from prlib.losses import as_loss  # noqa: PLC0415
-    from prlib.sweeps import Sweep, rates  # noqa: PLC0415
-
-    sweep = Sweep.load(arguments.spec)
-    result = sweep.run(
-        arguments.out or Path(arguments.spec).stem,
-        executor=arguments.executor,
-        jobs=arguments.jobs,
-        scheduler=arguments.scheduler,
-        reuse=arguments.reuse,
-    )
-    found = {"runs": sweep.runs, "computed": result.computed}
-    found |= {"table": str(result.path), "record": str(result.record)}
-    table = None if sweep.kind == "theory" else rates(result.table)
-    if arguments.json:
-        if table is not None:
-            found["rates"] = json.loads(table.to_json(orient="records"))
-            for row in found["rates"]:  # the paper's family by its number, too
-                row["a"] = getattr(as_loss(row["loss"]), "a", None)
-        print(json.dumps(found))
-        return
-    if table is not None:
-        print(table.to_string(index=False, float_format="{:.3g}".format) + "\n")
-    print(f"{sweep.runs} runs, {result.computed} computed now: {result.path}")
-
-
 def _add_descend(commands: Any) -> None:
     parser = command(commands, "descend", _descend, "one descent of one random instance")
     _add_loss(parser)
@@ -457,6 +431,14 @@ def _add_descend(commands: Any) -> None:
     ):
         add_option(parser, name, default=default, required=default is None)
     _add_scheme(parser)
+    _add_channel(parser)
+    parser.add_argument(
+        "--sensing",
+        type=lambda text: told(Sensing.read, text),
+        default=GAUSSIAN,
+        help=f"law of the measurement vectors: {', '.join(Sensing.members)}",
+        metavar="SENSING",
+    )
     parser.add_argument(
         "--dtype",
         choices=("float32", "float64"),
@@ -482,5 +464,6 @@ def _descend(arguments: argparse.Namespace) -> None:
     from prlib import descend  # noqa: PLC0415
 
     names = ("alpha", "n", "start", "time", "seed", "hold", "scheme", "dtype")
+    names += ("channel", "sensing")
     options = {name: getattr(arguments, name) for name in names}
     print_record(descend(_loss(arguments), **options), as_json=arguments.json)
