@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from importlib.metadata import entry_points, version
-from pathlib import Path
 from typing import Any
 
 from prlib.channels import NOISELESS, Channel
