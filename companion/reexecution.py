@@ -293,7 +293,10 @@ def _preface(notebook: Notebook, changed: Mapping[str, Any]) -> nbformat.Noteboo
     told = ", ".join(
         f"`{name} = {value}` (not {defaults[name]})" for name, value in changed.items()
     )
-    text = f"**Executed with other parameters than the book's:** {told}."
+    text = (
+        f"**Executed with other parameters than the book's:** {told}. Figures, captions, tables "
+        "and verdicts are of this run; what the text says of results is of the book's."
+    )
     return nbformat.v4.new_markdown_cell(text, id="other-parameters")
 
 
