@@ -283,15 +283,31 @@ def _add_thresholds(commands: Any) -> None:
     )
     _add_loss(parser, action="append")
     _add_channel(parser)
+    parser.add_argument(
+        "--width",
+        type=lambda text: _told(_width, literal(text)),
+        help="of a student with so many hidden units, or inf: at a random start",
+        metavar="P",
+    )
+
+
+def _width(value: object) -> float:
+    from prlib.models.wide import as_width  # noqa: PLC0415
+
+    return as_width(value)
 
 
 def _thresholds(arguments: argparse.Namespace) -> None:
-    from prlib import thresholds  # noqa: PLC0415 - each command imports what it needs
+    from prlib import thresholds, wide_thresholds  # noqa: PLC0415 - each imports what it needs
 
     for position, loss in enumerate(arguments.loss or arguments.a or [None]):
         if position and not arguments.json:
             print()
-        _print_record(thresholds(loss, channel=arguments.channel), as_json=arguments.json)
+        if arguments.width is None:
+            found = thresholds(loss, channel=arguments.channel)
+        else:
+            found = wide_thresholds(loss, arguments.width, channel=arguments.channel)
+        _print_record(found, as_json=arguments.json)
 
 
 def _add_spectrum(commands: Any) -> None:

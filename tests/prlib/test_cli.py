@@ -85,6 +85,17 @@ def test_noise_is_short_for_a_channel(capsys):
     assert "not allowed with" in refused(capsys, "thresholds", "--a", 1, *both)
 
 
+def test_thresholds_of_a_wide_student(capsys):
+    for width, alpha in ((2, 1.43999), ("inf", 0.505)):
+        found = json.loads(run(capsys, "thresholds", "--a", 0.01, "--width", width, "--json")[1])
+        assert found["alpha_init"] == pytest.approx(alpha, abs=5e-6)
+        assert "alpha_threshold" not in found
+    assert found["width"] is None
+    assert "width = 0: must be a whole number" in refused(
+        capsys, "thresholds", "--a", 1, "--width", 0
+    )
+
+
 DESCEND = {
     "--loss": ("normalized(a=0.5)", {"loss": "normalized(a=0.5)"}),
     "--a": (0.5, {"loss": "normalized(a=0.5)"}),
