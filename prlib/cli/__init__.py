@@ -13,6 +13,7 @@ import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
@@ -186,7 +187,8 @@ def add_option(parser: Any, name: str, **kwargs: Any) -> None:
 def literal(text: str) -> Any:
     """Read a Python literal; anything else is text, which the registry then judges."""
     try:
-        return ast.literal_eval(text)
+        with warnings.catch_warnings(action="ignore", category=SyntaxWarning):
+            return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
