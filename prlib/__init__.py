@@ -45,6 +45,7 @@ _HOME = {
     "MatrixTensor": "prlib.models.matrix_tensor",
     "landscape": "prlib.transitions.landscape",
     "descend": "prlib.descent:descend_instance",
+    "recover": "prlib.descent.recovery",
     **dict.fromkeys(["Grid", "Sweep", "half_point", "paired", "rates"], "prlib.sweeps"),
 }
 

@@ -54,7 +54,7 @@ ACCEPTED = {
 }
 """What is worth reading further for."""
 
-NEWS = re.compile("^prlib: (compiling|about)|steps? |^[0-9]+ of [0-9]+ runs")
+NEWS = re.compile(r"^prlib: (compiling|about)|[0-9?]steps? |step/s|^[0-9]+ of [0-9]+ runs")
 """What is said on the way."""
 
 SAMPLE = (
