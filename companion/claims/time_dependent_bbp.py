@@ -16,6 +16,9 @@ from prlib.measures.threshold_states import solve_threshold_state
 from prlib.spectra.bulk import left_edge
 from prlib.transitions import alpha_init, alpha_threshold
 
+LEAST_ALPHAS = 3
+"""Alphas below the transition that are enough to say that at none of them it comes later."""
+
 
 def _start(loss: Loss, theory: pd.DataFrame) -> Finding:
     start = theory[(theory["t"] == 0) & theory["left_edge"].notna()]
@@ -86,7 +89,9 @@ def _comes_later(loss: Loss, theory: pd.DataFrame) -> tuple[dict, Finding]:
     best = later.iloc[((later["bbp"] - 1) / later["bbp_error"]).argmax()]
     words = "condition of the transition less one"
     finding = rises(best["bbp"] - 1, best["bbp_error"], best["batches"], words, tests=len(later))
-    return {"place": f" (alpha = {best['alpha']:g})"}, finding
+    # That there is one is not refuted by a few that are none.
+    few = len(absent) < LEAST_ALPHAS and finding.number < 0
+    return {"place": f" (alpha = {best['alpha']:g})"}, too_few() if few else finding
 
 
 def _again(checked: pd.DataFrame) -> Finding:
