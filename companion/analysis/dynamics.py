@@ -190,44 +190,45 @@ def log_growth(theory: pd.DataFrame, times: Sequence[float]) -> pd.DataFrame:
 def growth_checked(
     theory: pd.DataFrame,
     again: pd.DataFrame,
-    small: pd.DataFrame,
+    batches: tuple[pd.DataFrame, pd.DataFrame],
     steps: tuple[pd.DataFrame, pd.DataFrame],
     times: Sequence[float],
 ) -> pd.DataFrame:
-    """Compare log V with that of other seeds, of smaller batches, and of shorter steps.
+    """Compare log V with that of other seeds, and say what batches and steps leave wrong in it.
 
     Parameters
     ----------
     theory, again : pandas.DataFrame
         Runs, and the same with other seeds.
-    small : pandas.DataFrame
-        Runs in batches of fewer paths.
+    batches : tuple of DataFrame
+        Runs in batches as large as those of `theory`, and in smaller ones.
     steps : tuple of DataFrame
-        Runs with steps of one length and of half of it, on the same paths.
+        Runs with steps twice as long as those of `theory`, and with those, on the same paths.
     times : sequence of float
         When.
 
     Returns
     -------
     pandas.DataFrame
-        By alpha and t: value and error; again (the difference) and again_error (of both);
-        batches, what the bias of the batches of `theory` makes of log V, as one over their paths,
-        and batches_error; steps, what shorter steps change.
+        By alpha and t: value and error; again, the difference, and again_error, of both; batches,
+        what larger ones would change, and batches_error; steps, what shorter ones would. NaN where
+        there are no such runs.
     """
     first, second = log_growth(theory, times), log_growth(again, times)
-    table = first.join(second.add_suffix("_2"), how="inner")
-    table["again"] = table["value_2"] - table["value"]
-    table["again_error"] = np.hypot(table["error"], table["error_2"])
+    table = first.join(second.add_suffix("_again"))
+    table["again"] = table.pop("value_again") - table["value"]
+    table["again_error"] = np.hypot(table["error"], table["error_again"])
     # A mean over few sample paths enters the descent of those paths, so that a batch has a bias of
     # order one over its paths, which an average over batches keeps.
-    weights = table[["error", "error_2"]].to_numpy() ** -2
-    both = (weights * table[["value", "value_2"]].to_numpy()).sum(axis=1) / weights.sum(axis=1)
-    few, ratio = log_growth(small, times), batch_size(theory) / batch_size(small) - 1
-    table["batches"] = (few["value"] - both) / ratio
-    table["batches_error"] = np.hypot(few["error"], weights.sum(axis=1) ** -0.5) / ratio
+    large, small = (log_growth(runs, times) for runs in batches)
+    ratio = batch_size(batches[0]) / batch_size(batches[1]) - 1
+    table["batches"] = (large["value"] - small["value"]) / ratio
+    table["batches_error"] = np.hypot(large["error"], small["error"]) / ratio
+    # The scheme is of second order.
     long, short = (log_growth(runs, times)["value"] for runs in steps)
-    table["steps"] = short - long
-    return table.drop(columns=["value_2", "error_2"])
+    table["steps"] = (short - long) / 3
+    known = table[["again", "batches", "steps"]].notna().any(axis=1)
+    return table[known].drop(columns="error_again")
 
 
 def batch_size(theory: pd.DataFrame) -> float:

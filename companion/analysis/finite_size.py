@@ -282,8 +282,8 @@ def small_fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        alpha, replica, time (the last observed at which V is below `LINEAR` N) and ratio, of the
-        two: a row a run.
+        alpha, time (the last observed at which V is below `LINEAR` N) and ratio, of the two: a row
+        a run.
     """
     found = []
     for alpha, rows in observed.groupby("alpha"):
@@ -298,6 +298,5 @@ def small_fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> pd.DataF
             last = small[-1]
             then = rows[rows["time"] == times[last]]
             ratio = n * then["abs_overlap"] ** 2 / value[last]
-            found.append(then[["alpha", "replica", "time"]].assign(ratio=ratio))
-    columns = ["alpha", "replica", "time", "ratio"]
-    return pd.concat(found) if found else pd.DataFrame(columns=columns)
+            found.append(then[["alpha", "time"]].assign(ratio=ratio))
+    return pd.concat(found) if found else pd.DataFrame(columns=["alpha", "time", "ratio"])

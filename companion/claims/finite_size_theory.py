@@ -130,9 +130,8 @@ def _logarithm(escapes: pd.DataFrame) -> Finding:
     )
 
 
-def _farthest(checked: pd.DataFrame, column: str, errors: str, most: float) -> Finding:
-    moved = (checked[column] / checked[errors]).abs().to_numpy().max()
-    return within(moved, 0.0, most, "standard errors")
+def _farthest(moved: pd.Series, most: float, quantity: str) -> Finding:
+    return within(moved.abs().max(), 0.0, most, quantity)
 
 
 CLAIMS = (
@@ -185,19 +184,20 @@ CLAIMS = (
     Row(
         "growth-again",
         "other seeds give the same V: largest difference of log V in joint standard errors",
-        lambda grown: _farthest(grown, "again", "again_error", Z),
+        lambda grown: _farthest(grown["again"] / grown["again_error"], Z, "standard errors"),
         "check",
     ),
     Row(
         "growth-batches",
         "batches have enough paths: the bias that they leave in log V, in standard errors of a run",
-        lambda grown: _farthest(grown, "batches", "error", 1.0),
+        lambda grown: _farthest(grown["batches"] / grown["error"], 1.0, "standard errors"),
         "check",
     ),
     Row(
         "growth-steps",
-        "half the step moves log V by less than its error: largest move in standard errors",
-        lambda grown: _farthest(grown, "steps", "error", 1.0),
+        "steps are short enough: shorter ones would change V, and the N at which half recover, by "
+        "less than a tenth",
+        lambda grown: _farthest(grown["steps"], 0.1, "change of log V"),
         "check",
     ),
 )
@@ -267,19 +267,20 @@ def prediction_table(
 def growth_check_table(grown: pd.DataFrame) -> pd.DataFrame:
     """Print what `companion.analysis.dynamics.growth_checked` found, in percent of V."""
 
-    def percent(values: pd.Series, errors: pd.Series | None = None) -> list[str]:
-        shown = [f"{100 * value:+.1f} %" for value in values]
-        if errors is None:
-            return shown
-        return [f"{one} ± {100 * error:.1f} %" for one, error in zip(shown, errors, strict=True)]
+    def percent(value: float, error: float = 0.0) -> str:
+        if np.isnan(value):
+            return ""
+        return f"{100 * value:+.1f}" + (f" ± {100 * error:.1f}" if error else "")
 
+    pairs = (("again", "again_error"), ("batches", "batches_error"))
+    again, batches = ([percent(*row) for row in grown[[*pair]].to_numpy()] for pair in pairs)
     return pd.DataFrame(
         {
-            "V": [f"{np.exp(value):.4g}" for value in grown["value"]],
-            "standard error": [f"{100 * error:.1f} %" for error in grown["error"]],
-            "other seeds": percent(grown["again"], grown["again_error"]),
-            "bias of batches": percent(grown["batches"], grown["batches_error"]),
-            "half the step": percent(grown["steps"]),
+            "V": [f"{value:.4g}" for value in np.exp(grown["value"])],
+            "standard error, %": [f"{100 * error:.1f}" for error in grown["error"]],
+            "other seeds, %": again,
+            "larger batches, %": batches,
+            "shorter steps, %": [percent(value) for value in grown["steps"]],
         },
         grown.index,
     )

@@ -10,7 +10,11 @@ from scipy.special import expit
 from companion.analysis.dynamics import PRINTED, growth_checked, repeated, transition_times
 from companion.analysis.finite_size import Growth
 from companion.claims.constrained_vs_random import half_points_table, random_does_better
-from companion.claims.finite_size_theory import growth_table, prediction_table
+from companion.claims.finite_size_theory import (
+    growth_check_table,
+    growth_table,
+    prediction_table,
+)
 from companion.claims.time_dependent_bbp import repeat_table
 
 ALPHAS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
@@ -56,12 +60,15 @@ def test_growth_is_compared_with_other_seeds_smaller_batches_and_shorter_steps()
         return pd.DataFrame({"alpha": 3.2, "t": [0.5, 1.0], **columns, "batches": batches})
 
     first, again = at_the_end(20.0), at_the_end(20.2)
-    small, steps = at_the_end(19.0, batches=32), (first, at_the_end(19.9))
-    found = growth_checked(first, again, small, steps, [1.0]).loc[(3.2, 1.0)]
+    batches, steps = (first, at_the_end(19.0, batches=32)), (at_the_end(20.6), first)
+    found = growth_checked(first, again, batches, steps, [1.0]).loc[(3.2, 1.0)]
     assert found["again"] == pytest.approx(np.log(20.2 / 20))
     assert found["again_error"] == pytest.approx(np.hypot(0.2 / 20, 0.2 / 20.2))
-    assert found["batches"] == pytest.approx(np.log(19 / 20.1) / 3, rel=1e-3)
-    assert found["steps"] == pytest.approx(np.log(19.9 / 20))
+    assert found["batches"] == pytest.approx(np.log(20 / 19) / 3)
+    assert found["steps"] == pytest.approx(np.log(20 / 20.6) / 3)
+    shown = growth_check_table(found.to_frame().T)
+    assert shown["other seeds, %"].iloc[0] == "+1.0 ± 1.4"
+    assert shown["shorter steps, %"].iloc[0] == "-1.0"
 
 
 def test_a_run_without_an_outlier_at_any_time_has_no_time_of_its_loss():
