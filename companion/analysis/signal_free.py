@@ -48,19 +48,25 @@ def conditions(loss: Loss, observed: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_infinite_size(found: pd.DataFrame) -> pd.DataFrame:
-    """Extrapolate means of several sizes in 1/N, weighted by their errors.
+    """Extrapolate means of several sizes in 1/N, at each time with one slope for all alphas.
 
     Returns
     -------
     pandas.DataFrame
-        By alpha and time: mean, error, count (the fewest instances of a size).
+        By alpha and time: mean, error, count (the fewest instances of a size). Without an
+        extrapolation where there is one size alone.
     """
     rows = {}
-    for key, sizes in found.groupby(["alpha", "time"]):
-        design = np.vander(1 / sizes["n"].to_numpy(float), min(2, len(sizes)), increasing=True)
-        weighted = design / sizes["error"].to_numpy()[:, None]
+    for time, means in found.groupby("time"):
+        alphas = sorted(means["alpha"].unique())
+        design = (means["alpha"].to_numpy()[:, None] == alphas).astype(float)
+        if means["n"].nunique() > 1:
+            design = np.column_stack([design, 1 / means["n"]])
+        weighted = design / means["error"].to_numpy()[:, None]
         covariance = np.linalg.inv(weighted.T @ weighted)
-        line = covariance @ weighted.T @ (sizes["mean"] / sizes["error"]).to_numpy()
-        rows[key] = (line[0], np.sqrt(covariance[0, 0]), sizes["count"].min())
+        line = covariance @ weighted.T @ (means["mean"] / means["error"]).to_numpy()
+        counts = means.groupby("alpha")["count"].min()
+        for i, alpha in enumerate(alphas):
+            rows[alpha, time] = (line[i], np.sqrt(covariance[i, i]), counts[alpha])
     index = pd.MultiIndex.from_tuples(rows, names=["alpha", "time"])
-    return pd.DataFrame(rows.values(), index, ["mean", "error", "count"])
+    return pd.DataFrame(rows.values(), index, ["mean", "error", "count"]).sort_index()
