@@ -60,7 +60,7 @@ def at_infinite_size(found: pd.DataFrame) -> pd.DataFrame:
     for time, means in found.groupby("time"):
         alphas = sorted(means["alpha"].unique())
         design = (means["alpha"].to_numpy()[:, None] == alphas).astype(float)
-        if means["n"].nunique() > 1:
+        if len({*means["n"]}) > 1:
             design = np.column_stack([design, 1 / means["n"]])
         weighted = design / means["error"].to_numpy()[:, None]
         covariance = np.linalg.inv(weighted.T @ weighted)
