@@ -39,9 +39,9 @@ def escape_times(
     Returns
     -------
     pandas.DataFrame
-        By alpha and n: time and error, runs, expected (without what follows once the overlap is of
-        order one) and rate, of log V then; alphas and sizes that theory covers and of whose runs
-        more than half recover.
+        By alpha and n: time and error, runs, expected and expected_error (without what follows
+        once the overlap is of order one), and rate, of log V then; alphas and sizes that theory
+        covers and of whose runs more than half recover.
     """
     rng = np.random.default_rng(seed)
     rows = {}
@@ -57,34 +57,36 @@ def escape_times(
         copies = np.median(rng.choice(times, (BOOTSTRAP, len(times))), axis=1)
         rate = np.interp(expected, run["t"], slope)
         spread = float(np.std(copies, ddof=1))
-        rows[cell.alpha, cell.n] = (np.median(times), spread, len(times), expected, rate)
+        unsure = np.interp(expected, run["t"], run["variance_error"] / run["variance"]) / rate
+        rows[cell.alpha, cell.n] = (np.median(times), spread, len(times), expected, unsure, rate)
     index = pd.MultiIndex.from_tuples(rows, names=["alpha", "n"])
-    return pd.DataFrame(rows.values(), index, ["time", "error", "runs", "expected", "rate"])
+    columns = ["time", "error", "runs", "expected", "expected_error", "rate"]
+    return pd.DataFrame(rows.values(), index, columns)
 
 
-def escape_slope(found: pd.DataFrame, column: str) -> tuple[float, float]:
-    """Fit one slope of the median time against a column, with an offset for each alpha.
+def escape_slope(found: pd.DataFrame) -> tuple[float, float]:
+    """Fit one slope of the median time against the expected one, with an offset for each alpha.
 
     Returns
     -------
     slope, error : float
-        Weighted by the errors of the medians; NaN where no alpha has two sizes.
+        Weighted by the errors of both; NaN where no alpha has two sizes.
 
     Examples
     --------
     >>> index = pd.MultiIndex.from_product([[5.0, 6.0], [64, 128]], names=["alpha", "n"])
-    >>> found = pd.DataFrame({"x": [1, 2, 1, 2], "time": [4, 6, 1, 3], "error": 1.0}, index)
-    >>> escape_slope(found, "x")
+    >>> found = pd.DataFrame({"expected": [1, 2, 1, 2], "time": [4, 6, 1, 3]}, index)
+    >>> escape_slope(found.assign(error=1.0, expected_error=0.0))
     (2.0, 1.0)
     """
-    weight = found["error"] ** -2
+    weight = 1 / (found["error"] ** 2 + found["expected_error"] ** 2)
     alpha = found.index.get_level_values("alpha")
 
     def about_its_mean(values: pd.Series) -> pd.Series:
         total = (weight * values).groupby(alpha).transform("sum")
         return values - total / weight.groupby(alpha).transform("sum")
 
-    x, y = about_its_mean(found[column].astype(float)), about_its_mean(found["time"].astype(float))
+    x, y = (about_its_mean(found[name].astype(float)) for name in ("expected", "time"))
     spread = float((weight * x * x).sum())
     if not spread > 0:
         return np.nan, np.nan

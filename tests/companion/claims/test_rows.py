@@ -408,6 +408,7 @@ def _(row):
     logs = np.log([64.0, 128.0, 256.0, 512.0])
     index = pd.MultiIndex.from_product([[5.0, 6.0], [64, 128, 256, 512]], names=["alpha", "n"])
     escapes = pd.DataFrame({"expected": np.tile(logs, 2), "error": 0.02}, index)
+    escapes["expected_error"] = 0.0
     escapes["time"] = 1 + escapes["expected"]
     grown_ = pd.DataFrame({"error": 0.1, "again_error": 0.1}, index=[3.2])
     grown_ = grown_.assign(again=0.05, batches=0.05, steps=0.05)
