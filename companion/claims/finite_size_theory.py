@@ -19,7 +19,7 @@ from companion.analysis.finite_size import (
 )
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.intervals import error_of, weighted_mean
-from companion.claims.claim import Row
+from companion.claims.claim import Refuted, Row
 from companion.claims.typeset import rounded
 from companion.claims.verdicts import (
     Finding,
@@ -171,6 +171,9 @@ CLAIMS = (
         "takes to grow in proportion",
         _escape,
         effect=0.3,
+        refuted=Refuted(
+            "2026-11-26", "it rises faster than that, by the factor that is the number"
+        ),
     ),
     Row(
         "escape-logarithm",

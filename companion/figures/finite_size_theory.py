@@ -37,7 +37,7 @@ DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2))
 """Line styles of the fitted forms."""
 
 
-@book_figure("fig-fluctuations", data=("theory/growth", "theory/late", "alignment"))
+@book_figure("fig-fluctuations", data=("theory/growth", "theory/border", "alignment"))
 @takes_loss
 def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
     """N times the variance of the overlap against time, theory under simulation."""
@@ -78,7 +78,7 @@ def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame
     )
 
 
-@book_figure("fig-predicted-recovery", data=("theory/growth", "theory/late", "recovery"))
+@book_figure("fig-predicted-recovery", data=("theory/growth", "theory/border", "recovery"))
 @takes_loss
 def predicted_recovery_figure(
     loss: Loss,
@@ -118,7 +118,7 @@ def predicted_recovery_figure(
     )
 
 
-@book_figure("fig-predicted-half-points", data=("theory/growth", "theory/late", "recovery"))
+@book_figure("fig-predicted-half-points", data=("theory/growth", "theory/border", "recovery"))
 @takes_loss
 def predicted_half_points_figure(
     loss: Loss,

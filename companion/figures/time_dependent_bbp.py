@@ -27,7 +27,9 @@ from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_init, alpha_threshold
 
 
-@book_figure("fig-hessian-evolution", data=("theory/early", "theory/late", "approach"))
+@book_figure(
+    "fig-hessian-evolution", data=("theory/early", "theory/growth", "theory/border", "approach")
+)
 @takes_loss
 def hessian_evolution_figure(
     loss: Loss, theory: pd.DataFrame, simulated: pd.DataFrame
@@ -85,7 +87,7 @@ def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
 
 @book_figure(
     "fig-t-bbp",
-    data=("theory/early", "theory/growth", "theory/late", "theory/border"),
+    data=("theory/early", "theory/growth", "theory/border"),
 )
 @takes_loss
 def t_bbp_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
@@ -182,9 +184,7 @@ def condition_figure(
             low, high = (rows["mean"] + sign * 1.96 * rows["error"] for sign in (-1, 1))
             points(axis, rows.index, rows.assign(low=low, high=high), color=colour, markersize=4)
         axis.axhline(1, color=THEORY, linewidth=0.8, linestyle="--")
-        axis.annotate(
-            "an outlier above", (0.02, 1), xycoords=("axes fraction", "data"), va="bottom"
-        )
+        axis.annotate("no outlier below", (0.02, 1), xycoords=("axes fraction", "data"), va="top")
         axis.set(xscale="log", xlabel="time t", ylabel="condition of the transition")
         axis.set_xlim(0.3 * conditions.index.unique("time").min(), theory["t"].max())
         legend_below(figure, axis)
@@ -203,7 +203,7 @@ def condition_figure(
     )
 
 
-@book_figure("fig-ageing", data=("theory/late", "alignment", "observed descents"))
+@book_figure("fig-ageing", data=("theory/growth", "alignment", "observed descents"))
 def ageing_figure(
     run: MeanField, correlations: pd.DataFrame, theory: pd.DataFrame, constrained: pd.DataFrame
 ) -> BookFigure:

@@ -432,7 +432,7 @@ def _(row):
         ),
         "finite-size-prediction": either(shared, unseen=(unseen, unseen.assign(recovered=False))),
         "escape-rate": either(
-            shared, escapes=(escapes, escapes.assign(time=2 * escapes["expected"]))
+            shared, escapes=(escapes.assign(time=2 * escapes["expected"]), escapes)
         ),
         "escape-logarithm": either(
             shared, escapes=(escapes, escapes.assign(time=np.exp(0.8 * escapes["expected"])))

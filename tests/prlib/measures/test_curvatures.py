@@ -16,7 +16,7 @@ def test_edge_and_outlier_are_those_of_the_whole_measure(of):
     few = condensed(LAW, 4096)
     assert isinstance(few, CurvatureLaw)
     assert len(few.curvature) <= 4096 < len(LAW.curvature)
-    assert of(few) == pytest.approx(of(LAW), abs=1e-5)
+    assert of(few) == pytest.approx(of(LAW), rel=1e-6)
 
 
 def test_the_error_is_of_second_order_in_the_width_of_the_bins():
