@@ -5,6 +5,8 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib companion data benchmarks/results -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' -not -path "*/computed*" 2>/dev/null | tr ' ' '?')
 BOOK      := _build/html/index.html
 PORT      ?= 8000
+# Names and pages hold letters that an ASCII locale does not.
+export PYTHONUTF8 := 1
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf serve test lint unit nbval notebooks data bench clean
 

@@ -70,6 +70,35 @@ def as_csv(figure: Figure) -> str:
     return plotted(figure).to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
 
+def ends_in_words(figure: Figure) -> str:
+    """Say from where to where what a figure's legend names goes, panel by panel, for alt texts.
+
+    Examples
+    --------
+    >>> figure = Figure()
+    >>> axis = figure.subplots()
+    >>> _ = axis.plot([0, 1, 2], [3, 9, 4.123], label="theory"), axis.set_xlabel("time t")
+    >>> ends_in_words(figure)
+    '(a) against time t: theory from 3 at 0 to 4.1 at 2.'
+    """
+    table = plotted(figure).dropna(subset=["x", "y"])
+    table = table[table["kind"].isin(["line", "point"]) & (table["label"] != "")]
+    told = []
+    for panel, rows in table.groupby("panel"):
+        x, y = (re.sub(r" \[.*\]$", "", rows[f"{one}_axis"].iloc[0]) for one in "xy")
+        name = ", ".join(filter(None, dict.fromkeys([rows["heading"].iloc[0], y])))
+        each = [
+            f"{found['label'].iloc[0]} from {_end(found.iloc[0])} to {_end(found.iloc[-1])}"
+            for _, found in rows.groupby("artist", sort=False)
+        ]
+        told.append(f"({panel}) {name} against {x}: {'; '.join(each)}.".replace("  ", " "))
+    return " ".join(told)
+
+
+def _end(row: pd.Series) -> str:
+    return f"{row['y']:.2g} at {row['x']:.3g}"
+
+
 def _names(axis: Axes) -> dict[str, str]:
     # Of panels in a row or column, or of shared axes, only the outermost is labelled.
     names = {"heading": re.sub(r"^\([a-z]\)\s*", "", axis.get_title(loc="left"))}

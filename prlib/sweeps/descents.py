@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import MISSING, InitVar, dataclass, fields
 from functools import cached_property
@@ -288,6 +289,11 @@ class Grid:
     def settings(self) -> dict[str, Any]:
         """All of it, as a spec writes it."""
         return settings_of(self)
+
+    @property
+    def runs(self) -> int:
+        """How many runs it holds."""
+        return self.replicas * math.prod(map(len, (self.loss, self.alpha, self.n, self.start)))
 
     def tasks(self, seed: int) -> Iterator[Task]:
         """Unfold the grid of a sweep with that seed, in the order of n, loss, alpha and replica."""

@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 
 from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
-from prlib.measures import initial
+from prlib.measures import LabelMeasure, initial
 from prlib.measures.random_start import ORDERS
 from prlib.parameters import ParameterError
 from prlib.spectra.bulk import left_edge, softness
@@ -91,8 +91,23 @@ def _alpha_init(
             f"{loss}: its curvature is nowhere negative; alpha_init needs a loss with negative "
             "curvature somewhere"
         )
-    measure = initial(loss, 1.0, channel, order=order)
-    chi_max = -1 / loss.curvature_floor
+    return transition(initial(loss, 1.0, channel, order=order))
+
+
+def transition(measure: LabelMeasure) -> tuple[float, float, Literal["soft", "hard"]]:
+    """Find the alpha at which laws that do not depend on it have their transition.
+
+    Parameters
+    ----------
+    measure : LabelMeasure
+        The law at alpha = 1, with negative curvature, bounded below.
+
+    Returns
+    -------
+    alpha, chi, edge_kind
+        As in `InitialTransition`.
+    """
+    chi_max = -1 / measure.floor
 
     def gap(chi: float) -> float:
         return softness(measure, chi) - bbp(measure, chi)

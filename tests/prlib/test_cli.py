@@ -85,6 +85,17 @@ def test_noise_is_short_for_a_channel(capsys):
     assert "not allowed with" in refused(capsys, "thresholds", "--a", 1, *both)
 
 
+def test_thresholds_of_a_wide_student(capsys):
+    for width, alpha in ((2, 1.43999), ("inf", 0.505)):
+        found = json.loads(run(capsys, "thresholds", "--a", 0.01, "--width", width, "--json")[1])
+        assert found["alpha_init"] == pytest.approx(alpha, abs=5e-6)
+        assert "alpha_threshold" not in found
+    assert found["width"] is None
+    assert "width = 0: must be a whole number" in refused(
+        capsys, "thresholds", "--a", 1, "--width", 0
+    )
+
+
 DESCEND = {
     "--loss": ("normalized(a=0.5)", {"loss": "normalized(a=0.5)"}),
     "--a": (0.5, {"loss": "normalized(a=0.5)"}),
@@ -228,6 +239,8 @@ def test_options_of_a_sweep_reach_it_whatever_its_kind(capsys, tmp_path, paths, 
         (("thresholds", "--a", "nan"), "a = 'nan': must be"),
         (("thresholds", "--a", "inf"), "a = 'inf': must be"),
         (("thresholds", "--a", "1e999"), "a = inf: must be"),
+        (("thresholds", "--a", "-1e-3"), "a = -0.001: must be a finite number > 0"),
+        (("thresholds", "--a", "1or 2"), "a = '1or 2': must be"),
         (("thresholds", "--a", "[1, 2]"), "a = [1, 2]: must be"),
         (("thresholds", "--a", "1", "--unnormalized"), "not allowed with"),
         (("spectrum", "--a", 1, "--alpha", -2), "alpha = -2: must be a finite number > 0"),
@@ -237,6 +250,8 @@ def test_options_of_a_sweep_reach_it_whatever_its_kind(capsys, tmp_path, paths, 
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--scheme", "x"), "scheme = 'x': must be"),
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--hold", 0), "hold = 0: must be"),
         (("descend", "--a", 1, "--alpha", 3, "--n", 100000), "GiB of memory; must fit into"),
+        (("descend", "--a", 1, "--alpha", 3, "--n", "9" * 400), "and < 2**63"),
+        (("descend", "--a", 1e300, "--alpha", 3, "--n", 10), "is beyond the range of float32"),
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--seed", -1), "seed = -1: must be"),
         (("nothing",), "invalid choice"),
         (("rerun", "no-such"), "must be the name of one"),
