@@ -142,3 +142,19 @@ def limits_table(limited: Halves, starts: Sequence[str]) -> pd.DataFrame:
             halves = {f"N = {n}": f"{half:.2f}" for n, half in group.best.items()}
             rows[start, limit] = halves | {"rise per decade": f"{slope:.3f} ± {error:.3f}"}
     return pd.DataFrame(rows).T.fillna("").rename_axis(["start", "time limit"])
+
+
+def power_table(near: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
+    """Tabulate the power of N as which half points rise, and which one log² N looks like."""
+    rows = {}
+    for start in starts:
+        runs = near[near["start"] == start]
+        if runs["n"].nunique() >= LEAST_SIZES:
+            power, low, high = growth_power(runs, LEVEL)
+            middle = math.sqrt(runs["n"].min() * runs["n"].max())
+            rows[start] = {
+                "power p": f"{power:.2f}",
+                f"{LEVEL:.0%} interval": f"{low:.2f} to {high:.2f}",
+                "log² N would be": f"{1 / math.log(middle):.2f}",
+            }
+    return pd.DataFrame(rows).T.rename_axis("start")

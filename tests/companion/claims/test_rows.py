@@ -204,7 +204,7 @@ def _(row):
     wrong = wrong[(wrong["n"] == 256) | (wrong["alpha"] == 3.0)].assign(alpha=3.0)
     base = runs({"random": {64: 3.0, 256: 3.0}}, replicas=60)
     more = base.assign(recovered=base["recovered"] | (base["alpha"] > 2.4))
-    shifts = pd.DataFrame({"shift": [0.1, 0.12], "error": 0.02, "pairs": 100}, index=[64, 256])
+    shifts = pd.DataFrame({"shift": [0.0, 0.11], "error": 0.01, "pairs": 100}, index=[64, 256])
 
     def shared(orthogonal):
         halves = {"random": 2.4, "orthogonal": orthogonal, "constrained": 3.2}
@@ -220,7 +220,10 @@ def _(row):
         "settings": either({"base": base}, changed=({"nothing": base}, {"all": more})),
         "settings-time": either({"base_time": base}, longer=(base, more)),
         "settings-hold": either({"once": base}, twice=(base, more)),
-        "settings-hold-shift": either({}, shifts=(shifts, shifts.assign(shift=[0.1, 0.5]))),
+        "hold-shift-grows": either({}, shifts=(shifts, shifts.assign(shift=[0.2, 0.1]))),
+        "hold-shift-same": either(
+            {"measured_first": [256]}, shifts=(shifts, shifts.assign(shift=[0.1, 0.11]))
+        ),
     }[row]
 
 
