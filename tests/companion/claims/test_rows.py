@@ -245,8 +245,7 @@ def by_size(half, *, replicas=150, sizes=(64, 128, 256, 512), **columns):
     starts = ("random", "spectral", "constrained")
     halves = {start: {n: half(n) for n in sizes} for start in starts}
     alphas = np.arange(1.5, 4.6, 0.25)
-    found = runs(halves, replicas=replicas, sizes=sizes, alphas=alphas).assign(**columns)
-    return near_half(found)
+    return runs(halves, replicas=replicas, sizes=sizes, alphas=alphas).assign(**columns)
 
 
 @pairs("finite_size_scaling")
@@ -254,7 +253,10 @@ def _(row):
     free = ["random", "spectral"]
 
     def halves(half):
-        return {"halves": resampled_halves(by_size(half), ["start", "n"]), "free": free}
+        return {
+            "halves": resampled_halves(near_half(by_size(half, replicas=300)), ["start", "n"]),
+            "free": free,
+        }
 
     def rises(n):
         return 2 + np.log10(n / 64)
@@ -269,13 +271,13 @@ def _(row):
 
     def limited(late):
         # Recoveries take longer the larger N is: a fixed limit cuts off more of them.
-        table = by_size(lambda n: 2 + 0.2 * np.log10(n / 64), replicas=300)
+        table = by_size(lambda n: 2 + 0.2 * np.log10(n / 64), replicas=1500, sizes=(64, 512))
         rng = np.random.default_rng(1)
         times = 100 * rng.random(len(table)) * (table["n"] / 64) ** late
         found = under_limits(table.assign(time=times), 100.0)
         return {"limited": resampled_halves(found, ["limit", "start", "n"]), "free": free}
 
-    return limited(0.6), limited(-0.6)
+    return limited(0.25), limited(-0.6)
 
 
 def scored(overlap, alignment):
