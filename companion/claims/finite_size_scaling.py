@@ -33,12 +33,22 @@ def _rises_held(halves: Halves) -> Finding:
     return _rise_of(halves, ["constrained"])
 
 
-def _no_faster(near: pd.DataFrame) -> Finding:
-    random = near[near["start"] == "random"]
-    if random["n"].nunique() < LEAST_SIZES:
+def powers(near: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
+    """Estimate the power of N as which half points rise, with its interval: a row a start."""
+    runs = {start: near[near["start"] == start] for start in starts}
+    found = {
+        start: (*growth_power(table, LEVEL), math.sqrt(table["n"].min() * table["n"].max()))
+        for start, table in runs.items()
+        if table["n"].nunique() >= LEAST_SIZES
+    }
+    return pd.DataFrame.from_dict(found, "index", columns=["power", "low", "high", "middle"])
+
+
+def _no_faster(rising: pd.DataFrame) -> Finding:
+    if "random" not in rising.index:
         return too_few()
-    power, *ends = growth_power(random, LEVEL)
-    return Finding(power, tuple(ends), (-math.inf, 0.0), "power of N", tolerant=True)
+    power, low, high = rising.loc["random", ["power", "low", "high"]]
+    return Finding(power, (low, high), (-math.inf, 0.0), "power of N", tolerant=True)
 
 
 def _limit_matters(limited: Halves, free: Sequence[str]) -> Finding:
@@ -78,7 +88,7 @@ CLAIMS = (
         effect=0.1,
     ),
 )
-"""Evaluated on the runs ``near`` half points, the ``halves`` of ``free`` and constrained starts
+"""Evaluated on `powers`, as ``rising``, the ``halves`` of ``free`` and constrained starts
 (`companion.analysis.half_points.Halves`), and those under two time limits, ``limited``."""
 
 
@@ -144,17 +154,15 @@ def limits_table(limited: Halves, starts: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows).T.fillna("").rename_axis(["start", "time limit"])
 
 
-def power_table(near: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
-    """Tabulate the power of N as which half points rise, and which one log² N looks like."""
-    rows = {}
-    for start in starts:
-        runs = near[near["start"] == start]
-        if runs["n"].nunique() >= LEAST_SIZES:
-            power, low, high = growth_power(runs, LEVEL)
-            middle = math.sqrt(runs["n"].min() * runs["n"].max())
-            rows[start] = {
-                "power p": f"{power:.2f}",
-                f"{LEVEL:.0%} interval": f"{low:.2f} to {high:.2f}",
-                "log² N would be": f"{1 / math.log(middle):.2f}",
-            }
-    return pd.DataFrame(rows).T.rename_axis("start")
+def power_table(rising: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate these powers, and which one log² N looks like in the middle of the sizes."""
+    return pd.DataFrame(
+        {
+            "power p": rising["power"].map("{:.2f}".format),
+            f"{LEVEL:.0%} interval": [
+                f"{row.low:.2f} to {row.high:.2f}" for row in rising.itertuples()
+            ],
+            "log² N would be": [f"{1 / math.log(middle):.2f}" for middle in rising["middle"]],
+        },
+        rising.index,
+    ).rename_axis("start")

@@ -14,6 +14,7 @@ from companion.analysis.finite_size import Growth, recovery_probability
 from companion.analysis.half_points import near_half, resampled_halves, under_limits
 from companion.claims.claim import evaluate, registered
 from companion.claims.constrained_vs_random import shares
+from companion.claims.finite_size_scaling import powers
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.measures.threshold_states import solve_threshold_state
@@ -267,7 +268,7 @@ def _(row):
         log, square = (
             by_size(half, replicas=800) for half in (lambda n: 2.5 - 30 / n, lambda n: 2 + n / 400)
         )
-        return {"near": log}, {"near": square}
+        return tuple({"rising": powers(table, ["random"])} for table in (log, square))
 
     def limited(late):
         # Recoveries take longer the larger N is: a fixed limit cuts off more of them.
