@@ -158,7 +158,8 @@ def rate_agrees(successes: int, trials: int, low: float, high: float) -> Finding
     Returns
     -------
     Finding
-        Its interval is that of the rates, in so many trials, whose intervals meet the range.
+        Its interval is that of the rates, in so many trials, whose intervals meet the range; OPEN
+        if all do.
     """
     counts = range(trials + 1)
     observed = [wilson(count, trials, confidence=2 * norm.cdf(Z) - 1) for count in counts]
@@ -167,6 +168,9 @@ def rate_agrees(successes: int, trials: int, low: float, high: float) -> Finding
         for count in counts
         if observed[count][0] <= high and low <= observed[count][1]
     ]
+    if len(met) == len(counts):
+        # So few trials that nothing could refute the range.
+        return too_few()
     low, high = min(met, default=math.nan), max(met, default=math.nan)
     return within(successes / trials, low, high, "recovered fraction")
 

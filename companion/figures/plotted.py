@@ -149,8 +149,10 @@ def _with_interval(line: Line2D, bars: tuple[LineCollection, ...]) -> dict:
     x, y = line.get_data(orig=False)
     data = {"x": x, "y": y}
     for bar in bars:
-        segments = np.array([s for s in bar.get_segments() if len(s)])
-        if len(segments) == len(x) and np.allclose(segments[:, 0, 0], segments[:, 1, 0]):
+        # A point without an interval, as the mean of one run, has a segment without ends.
+        none = np.full((2, 2), np.nan)
+        segments = np.array([s if len(s) == 2 else none for s in bar.get_segments()])
+        if len(segments) == len(x) and np.allclose(*segments[..., 0].T, equal_nan=True):
             data |= {"low": segments[:, 0, 1], "high": segments[:, 1, 1]}
     return data
 

@@ -13,6 +13,7 @@ from companion.claims.verdicts import (
     outweighs,
     rate_agrees,
     rises,
+    too_few,
     within,
 )
 
@@ -76,6 +77,11 @@ def test_the_record_of_a_claim_has_its_kind_and_no_number_that_json_lacks():
     ]
     assert record["kind"] == "physics"
     assert record["number"] is record["high"] is None
+
+
+def test_a_rate_of_so_few_runs_that_none_could_refute_it_says_nothing():
+    assert rate_agrees(1, 1, 0.4, 0.6) == too_few()
+    assert rate_agrees(0, 40, 0.0, 1.0) == too_few()
 
 
 def test_a_rate_passes_inside_the_interval_that_its_claim_shows():

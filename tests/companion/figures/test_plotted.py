@@ -26,6 +26,15 @@ def figure():
     return figure
 
 
+def test_a_point_without_an_interval_leaves_that_of_the_others():
+    with panels() as (figure, (axis,)):
+        some = pd.DataFrame({"mean": [0.2, 0.6], "low": [np.nan, 0.5], "high": [np.nan, 0.9]})
+        points(axis, [1.0, 2.0], some)
+        points(axis, [3.0], some.iloc[:1])
+    low = plotted(figure)["low"]
+    assert low.to_numpy() == pytest.approx([np.nan, 0.5, np.nan], nan_ok=True)
+
+
 def one(table, panel, kind):
     return table[(table["panel"] == panel) & (table["kind"] == kind)]
 
