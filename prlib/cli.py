@@ -20,9 +20,11 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, as_loss
 from prlib.parameters import PARAMETERS, ParameterError
 from prlib.schemes import as_scheme
+from prlib.sensing import GAUSSIAN, Sensing
 
 LONG_SECONDS = 10.0
 """A run that takes longer says so before it starts."""
@@ -203,6 +205,24 @@ def _loss(arguments: argparse.Namespace) -> Loss:
     return as_loss(arguments.a) if arguments.loss is None else arguments.loss
 
 
+def _add_channel(parser: argparse.ArgumentParser) -> None:
+    channels = parser.add_mutually_exclusive_group()
+    channels.add_argument(
+        "--channel",
+        type=lambda text: _told(Channel.read, text),
+        default=NOISELESS,
+        help=f"what is measured: {', '.join(Channel.members)}; as 'outliers(fraction=0.05)'",
+        metavar="CHANNEL",
+    )
+    channels.add_argument(
+        "--noise",
+        type=lambda text: _told(lambda sigma: Channel.read(f"additive({sigma})"), text),
+        dest="channel",
+        help="short for --channel 'additive(sigma=SIGMA)': noise before the modulus",
+        metavar="SIGMA",
+    )
+
+
 def _add_scheme(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheme",
@@ -260,15 +280,32 @@ def _add_thresholds(commands: Any) -> None:
         commands, "thresholds", _thresholds, "the thresholds in alpha of one loss, or of several"
     )
     _add_loss(parser, action="append")
+    _add_channel(parser)
+    parser.add_argument(
+        "--width",
+        type=lambda text: _told(_width, literal(text)),
+        help="of a student with so many hidden units, or inf: at a random start",
+        metavar="P",
+    )
+
+
+def _width(value: object) -> float:
+    from prlib.models.wide import as_width  # noqa: PLC0415
+
+    return as_width(value)
 
 
 def _thresholds(arguments: argparse.Namespace) -> None:
-    from prlib import thresholds  # noqa: PLC0415 - each command imports what it needs
+    from prlib import thresholds, wide_thresholds  # noqa: PLC0415 - each imports what it needs
 
     for position, loss in enumerate(arguments.loss or arguments.a or [None]):
         if position and not arguments.json:
             print()
-        _print_record(thresholds(loss), as_json=arguments.json)
+        if arguments.width is None:
+            found = thresholds(loss, channel=arguments.channel)
+        else:
+            found = wide_thresholds(loss, arguments.width, channel=arguments.channel)
+        _print_record(found, as_json=arguments.json)
 
 
 def _add_spectrum(commands: Any) -> None:
@@ -277,12 +314,14 @@ def _add_spectrum(commands: Any) -> None:
     )
     _add_loss(parser)
     _option(parser, "alpha", required=True)
+    _add_channel(parser)
 
 
 def _spectrum(arguments: argparse.Namespace) -> None:
     from prlib import spectrum  # noqa: PLC0415
 
-    _print_record(spectrum(_loss(arguments), arguments.alpha), as_json=arguments.json)
+    found = spectrum(_loss(arguments), arguments.alpha, channel=arguments.channel)
+    _print_record(found, as_json=arguments.json)
 
 
 def _add_threshold_state(commands: Any) -> None:
@@ -291,12 +330,14 @@ def _add_threshold_state(commands: Any) -> None:
     )
     _add_loss(parser)
     _option(parser, "alpha", required=True)
+    _add_channel(parser)
 
 
 def _threshold_state(arguments: argparse.Namespace) -> None:
     from prlib import threshold_state  # noqa: PLC0415
 
-    _print_record(threshold_state(_loss(arguments), arguments.alpha), as_json=arguments.json)
+    found = threshold_state(_loss(arguments), arguments.alpha, channel=arguments.channel)
+    _print_record(found, as_json=arguments.json)
 
 
 def _add_landscape(commands: Any) -> None:
@@ -452,6 +493,14 @@ def _add_descend(commands: Any) -> None:
     ):
         _option(parser, name, default=default, required=default is None)
     _add_scheme(parser)
+    _add_channel(parser)
+    parser.add_argument(
+        "--sensing",
+        type=lambda text: _told(Sensing.read, text),
+        default=GAUSSIAN,
+        help=f"law of the measurement vectors: {', '.join(Sensing.members)}",
+        metavar="SENSING",
+    )
     parser.add_argument(
         "--dtype",
         choices=("float32", "float64"),
@@ -477,5 +526,6 @@ def _descend(arguments: argparse.Namespace) -> None:
     from prlib import descend  # noqa: PLC0415
 
     names = ("alpha", "n", "start", "time", "seed", "hold", "scheme", "dtype")
+    names += ("channel", "sensing")
     options = {name: getattr(arguments, name) for name in names}
     _print_record(descend(_loss(arguments), **options), as_json=arguments.json)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.parameters import ParameterError, check, check_measurements
-
-_ROWS = 64
+from prlib.sensing import GAUSSIAN, Sensing
 
 _OFF_SPHERE = 1e-3
 """By how much the norm of a signal may be off, relatively: more than rounding, no other units."""
@@ -137,8 +137,11 @@ class Problem:
         alpha: float,
         rng: np.random.Generator,
         dtype: np.dtype | type = np.float64,
+        *,
+        channel: Channel = NOISELESS,
+        sensing: Sensing = GAUSSIAN,
     ) -> Problem:
-        r"""Draw an instance: standard normal :math:`x_i`, a uniform signal on the sphere.
+        """Draw an instance: measurement vectors, a uniform signal on the sphere, labels.
 
         Parameters
         ----------
@@ -149,9 +152,13 @@ class Problem:
         alpha : float
             Measurements per dimension; M is the whole number nearest to ``alpha n``.
         rng : numpy.random.Generator
-            Source of randomness. X is drawn first, then the signal.
+            Source of randomness. X is drawn first, then the signal, then the noise.
         dtype : dtype
             Type of X.
+        channel : Channel
+            How labels come of the signal's fields; by default they are the fields.
+        sensing : Sensing
+            The law of the measurement vectors; by default they are standard normal.
 
         Returns
         -------
@@ -160,14 +167,9 @@ class Problem:
         """
         n, alpha = check("n", n), check("alpha", alpha)
         m = check_measurements(n, alpha)
-        # Drawn by blocks of rows: the same numbers as at once, in every precision, without a
-        # second X in memory.
-        X = np.empty((m, n), dtype)
-        for first in range(0, m, _ROWS):
-            rows = X[first : first + _ROWS]
-            rows[:] = rng.standard_normal(rows.shape) / np.sqrt(n)
+        X = sensing.draw(m, n, rng, np.dtype(dtype))
         signal = random_on_sphere(n, rng).astype(dtype)
-        return cls(loss, X, X @ signal, signal)
+        return cls(loss, X, channel.draw(X @ signal, rng).astype(dtype), signal)
 
     @property
     def m(self) -> int:

@@ -22,7 +22,7 @@ COMPARED = ("pairs", "only_one", "only_other", "difference", "low", "high", "p")
 GROUPS = ("loss", "n", "start", "alpha")
 """The columns that tell one rate from another, in any table."""
 
-SETTINGS = ("time_limit", "hold", "scheme", "success", "dtype")
+SETTINGS = ("time_limit", "hold", "scheme", "success", "dtype", "channel", "sensing")
 """Settings that tell rates apart where they vary."""
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import BarycentricInterpolator
 from scipy.optimize import brentq, minimize_scalar, newton, root
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.measures.computable import HIGHEST_ALPHA
 from prlib.measures.random_start import initial
@@ -73,7 +74,7 @@ Condition = Callable[[Place | TiltedLaw], float]
 
 
 class Branch:
-    """The threshold states of one loss; use `branch_of`, which remembers them.
+    """The threshold states of one loss and channel; use `branch_of`, which remembers them.
 
     Attributes
     ----------
@@ -81,10 +82,10 @@ class Branch:
         Why it is not followed further; None as long as it has not been followed to its end.
     """
 
-    def __init__(self, loss: Loss) -> None:
-        self.loss = loss
+    def __init__(self, loss: Loss, channel: Channel) -> None:
+        self.loss, self.channel = loss, channel
         self.end: Literal["turn", "needle", "low"] | None = None
-        start = _place(_settled(loss, _first_log_chi(loss), 0.0, SEARCH, 1e-4))
+        start = _place(self._settled(_first_log_chi(loss, channel), 0.0, SEARCH, 1e-4))
         self._places = [start]
         self._after: float | None = None
         self._stride_up = self._finest = _STRIDE
@@ -152,7 +153,7 @@ class Branch:
     def _extend_up(self) -> None:
         log_chi = self._places[0].log_chi - self._stride_up
         guess = _extrapolated(self._places[2::-1], log_chi)
-        law = _settled(self.loss, log_chi, guess, SEARCH, 1e-4)
+        law = self._settled(log_chi, guess, SEARCH, 1e-4)
         self._places.insert(0, _place(law))
         self._stride_up *= _GROWTH
 
@@ -197,7 +198,7 @@ class Branch:
     def _followed(self, log_chi: float) -> Place:
         last = self._places[-1]
         guess = _extrapolated(self._places[-3:], log_chi)
-        here = _place(_settled(self.loss, log_chi, guess, SEARCH, 1e-4))
+        here = _place(self._settled(log_chi, guess, SEARCH, 1e-4))
         # x/chi falls sevenfold in a step only if a needle was passed in between.
         if here.log_ratio < last.log_ratio - 2:
             raise UnresolvedError(f"{self.loss}: a needle before chi = {math.exp(log_chi):.6g}")
@@ -210,7 +211,7 @@ class Branch:
 
         def law(log_chi: float, accuracy: float = 1e-9) -> TiltedLaw:
             guess = _extrapolated(near, log_chi)
-            return _settled(self.loss, log_chi, guess, order, accuracy)
+            return self._settled(log_chi, guess, order, accuracy)
 
         found = minimize_scalar(
             lambda log_chi: law(log_chi).alpha,
@@ -229,7 +230,7 @@ class Branch:
         guess = point = _crossing(self._places, index, condition)
 
         def residuals(point: NDArray, order: int) -> NDArray:
-            law = _law_at(self.loss, *point, order)
+            law = self._law_at(*point, order)
             return np.array([law.saddle, condition(law)])
 
         found = []
@@ -242,7 +243,7 @@ class Branch:
                 return None
             for order in orders:
                 point = root(residuals, point, order, jac=lambda *_: slopes, tol=1e-13).x
-                found.append(_law_at(self.loss, *point, order))
+                found.append(self._law_at(*point, order))
                 left = max(abs(found[-1].saddle), abs(condition(found[-1])))
                 if left > ACCURACY or abs(point[0] - guess[0]) > _NEAR:
                     return None
@@ -260,7 +261,7 @@ class Branch:
         ratio = _interpolant(nearby, "log_ratio")
 
         def along(log_chi: float) -> TiltedLaw:
-            return _settled(self.loss, log_chi, float(ratio(log_chi)), order, ACCURACY)
+            return self._settled(log_chi, float(ratio(log_chi)), order, ACCURACY)
 
         if before_turn or condition(along(high + margin)) < 0:
             self.lowest_alpha()
@@ -271,38 +272,39 @@ class Branch:
         bounds = low - margin, high + margin
         return along(brentq(lambda at: condition(along(at)), *bounds, xtol=1e-14, rtol=1e-13))
 
+    def _law_at(self, log_chi: float, log_ratio: float, order: int) -> TiltedLaw:
+        chi = math.exp(log_chi)
+        return tilted_law(self.loss, chi, chi * math.exp(log_ratio), self.channel, order=order)
+
+    def _settled(self, log_chi: float, guess: float, order: int, accuracy: float) -> TiltedLaw:
+        """Law on the branch at this chi, from a guess of log x/chi."""
+        laws: dict[float, TiltedLaw] = {}
+
+        def saddle(log_ratio: float) -> float:
+            if not _FLATTEST <= log_ratio <= _SHARPEST:
+                raise UnresolvedError(
+                    f"{self.loss}: no x solves the saddle at chi = {math.exp(log_chi):g}"
+                )
+            laws[log_ratio] = self._law_at(log_chi, log_ratio, order)
+            return laws[log_ratio].saddle
+
+        try:
+            return laws[newton(saddle, guess, x1=guess + 1e-3, tol=accuracy, maxiter=12)]
+        except (UnresolvedError, RuntimeError, KeyError):
+            # A step too long may leave what is followed: the saddle rises with x, so bracket its
+            # root.
+            low, high = _enclosed(saddle, guess)
+            return laws[brentq(saddle, low, high, xtol=accuracy / 4, rtol=1e-14)]
+
 
 @lru_cache(maxsize=256)
-def branch_of(loss: Loss) -> Branch:
-    """Return the branch of a loss, the same one every time."""
-    return Branch(loss)
+def branch_of(loss: Loss, channel: Channel = NOISELESS) -> Branch:
+    """Return the branch of a loss and channel, the same one every time."""
+    return Branch(loss, channel)
 
 
 def _place(law: TiltedLaw) -> Place:
     return Place(math.log(law.chi), math.log(law.x / law.chi), law.alpha, law.stability)
-
-
-def _law_at(loss: Loss, log_chi: float, log_ratio: float, order: int) -> TiltedLaw:
-    chi = math.exp(log_chi)
-    return tilted_law(loss, chi, chi * math.exp(log_ratio), order=order)
-
-
-def _settled(loss: Loss, log_chi: float, guess: float, order: int, accuracy: float) -> TiltedLaw:
-    """Law on the branch at this chi, from a guess of log x/chi."""
-    laws: dict[float, TiltedLaw] = {}
-
-    def saddle(log_ratio: float) -> float:
-        if not _FLATTEST <= log_ratio <= _SHARPEST:
-            raise UnresolvedError(f"{loss}: no x solves the saddle at chi = {math.exp(log_chi):g}")
-        laws[log_ratio] = _law_at(loss, log_chi, log_ratio, order)
-        return laws[log_ratio].saddle
-
-    try:
-        return laws[newton(saddle, guess, x1=guess + 1e-3, tol=accuracy, maxiter=12)]
-    except (UnresolvedError, RuntimeError, KeyError):
-        # A step too long may leave what is followed: the saddle rises with x, so bracket its root.
-        low, high = _enclosed(saddle, guess)
-        return laws[brentq(saddle, low, high, xtol=accuracy / 4, rtol=1e-14)]
 
 
 def _enclosed(rising: Callable[[float], float], guess: float) -> tuple[float, float]:
@@ -346,9 +348,9 @@ def _crossing(places: list[Place], index: int, condition: Condition) -> NDArray:
     return np.array([log_chi, _interpolant(nearby, "log_ratio")(log_chi)])
 
 
-def _first_log_chi(loss: Loss) -> float:
+def _first_log_chi(loss: Loss, channel: Channel) -> float:
     """Return a log chi before anything turns: marginality at a random start lies close."""
-    start = initial(loss, 1.0, order=SEARCH)
+    start = initial(loss, 1.0, channel, order=SEARCH)
     size = np.abs(start.curvature)
 
     def excess(log_chi: float) -> float:
