@@ -11,7 +11,7 @@ import pandas as pd
 
 from companion.analysis.threshold import crossings, late_limit, pooled
 from companion.ensembles import data_folder
-from prlib.losses import Loss, takes_loss
+from prlib.losses import Loss, as_loss, takes_loss
 from prlib.sweeps.store import read
 from prlib.transitions import thresholds
 
@@ -37,8 +37,12 @@ class DynamicalThreshold:
     measured: bool
 
     def __str__(self) -> str:
-        """Return the number with its error, to two digits of that."""
-        return plus_minus(self.alpha, self.error)
+        """Return the number with its error, or the interval if it is not measured."""
+        if self.measured:
+            return plus_minus(self.alpha, self.error)
+        if math.isinf(self.error):
+            return f"{self.alpha:.3f} by 1RSB"
+        return f"between {self.alpha - self.error:.3f} and {self.alpha + self.error:.3f}"
 
 
 def plus_minus(value: float, error: float) -> str:
@@ -65,9 +69,16 @@ def dynamical_threshold(loss: Loss) -> DynamicalThreshold:
     return _dynamical_threshold(loss, data_folder() / TABLE)
 
 
+def measured_thresholds() -> dict[float, DynamicalThreshold]:
+    """Return the dynamical thresholds of all normalisations at which descents are held."""
+    losses = [as_loss(id_) for id_ in _long_holds(data_folder() / TABLE)["loss"].unique()]
+    return {loss.a: dynamical_threshold(loss) for loss in losses}
+
+
 @cache
 def _dynamical_threshold(loss: Loss, path: Path) -> DynamicalThreshold:
-    if found := crossings(_long_holds(loss, path)):
+    rows = _long_holds(path)
+    if found := crossings(rows[rows["loss"] == loss.id]):
         limit = late_limit(pooled(found))
         return DynamicalThreshold(limit.alpha, limit.error, measured=True)
     lines = thresholds(loss)
@@ -77,6 +88,6 @@ def _dynamical_threshold(loss: Loss, path: Path) -> DynamicalThreshold:
     return DynamicalThreshold(sum(ends) / 2, (ends[1] - ends[0]) / 2, measured=False)
 
 
-def _long_holds(loss: Loss, path: Path) -> pd.DataFrame:
-    rows = read(path).table.to_pandas() if path.exists() else pd.DataFrame({"loss": [], "n": []})
-    return rows[rows["loss"] == loss.id]
+@cache
+def _long_holds(path: Path) -> pd.DataFrame:
+    return read(path).table.to_pandas() if path.exists() else pd.DataFrame({"loss": [], "n": []})

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from companion.analysis.runs import fit_power_law
 from prlib.transitions import thresholds
 
 RESAMPLES = 1000
@@ -109,6 +108,14 @@ def pooled(found: list[Crossing]) -> Crossing:
     )
 
 
+POWERS = (0.5, 1.0)
+"""Powers of 1/t between which the last of a crossing's rise must lie: that of the edge of the bulk,
+and its square."""
+
+SETTLED = 20.0
+"""Flow time from which on a crossing is extrapolated."""
+
+
 @dataclass(frozen=True)
 class Limit:
     r"""A crossing extrapolated in time by :math:`\alpha_\infty + c\,t^{-p}`.
@@ -116,13 +123,12 @@ class Limit:
     Attributes
     ----------
     alpha, error : float
-        The limit and its standard error: `sampling` and `form` in quadrature.
+        The limit, midway between those of the two `POWERS`, and its standard error: `sampling` and
+        `form` in quadrature.
     sampling : float
         From resampling the instances.
     form : float
-        How far the limit is from the crossing at the last time: all that rests on the form.
-    exponent : float
-        The exponent p.
+        Half the distance between the two.
     count : int
         Of the `Crossing`.
     """
@@ -131,16 +137,19 @@ class Limit:
     error: float
     sampling: float
     form: float
-    exponent: float
     count: int
 
 
 def late_limit(found: Crossing) -> Limit:
-    """Extrapolate a crossing to late times."""
-    alpha, _, exponent = fit_power_law(found.times, found.alpha)
-    draws = [fit_power_law(found.times, draw)[0] for draw in found.draws]
-    sampling, form = float(np.std(draws, ddof=1)), abs(alpha - float(found.alpha[-1]))
-    return Limit(alpha, math.hypot(sampling, form), sampling, form, exponent, found.count)
+    """Extrapolate a crossing to late times; NaN of fewer than two of them."""
+    late = found.times >= SETTLED
+    if late.sum() < 2:
+        return Limit(*[math.nan] * 4, found.count)
+    times, lines = found.times[late], np.vstack([found.alpha, found.draws])[:, late]
+    ends = np.array([np.polynomial.polynomial.polyfit(times**-p, lines.T, 1)[0] for p in POWERS])
+    middle, form = ends.mean(axis=0), float(np.ptp(ends[:, 0]) / 2)
+    sampling = float(middle[1:].std(ddof=1))
+    return Limit(float(middle[0]), math.hypot(sampling, form), sampling, form, found.count)
 
 
 def by_loss(holds: pd.DataFrame) -> pd.DataFrame:

@@ -20,9 +20,9 @@ from companion.claims.verdicts import (
     too_few,
     within,
 )
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss
 from prlib.sweeps import paired, rates
-from prlib.transitions import alpha_threshold
 
 SIGNIFICANT = 0.01
 """Probability below which McNemar's test tells two runs apart in a table."""
@@ -88,10 +88,12 @@ def _moves(table: pd.DataFrame) -> Found:
 def _limit(loss: Loss, table: pd.DataFrame) -> tuple[dict, Finding]:
     largest = table[table["n"] == table["n"].max()]
     found = half_points(near_half(largest), ["constrained"])
-    fields = {"n": table["n"].max(), "limit": alpha_threshold(loss).alpha}
+    late = dynamical_threshold(loss)
+    fields = {"n": table["n"].max(), "limit": str(late)}
     if found.empty:
         return fields, too_few()
-    return fields, rises(fields["limit"] - found["half"].item(), found["error"].item())
+    error = float(np.hypot(found["error"].item(), late.error))
+    return fields, rises(late.alpha - found["half"].item(), error)
 
 
 def _setting(base: pd.DataFrame, changed: dict[str, pd.DataFrame]) -> Found:
@@ -149,7 +151,7 @@ RECOVERY = (
     Row(
         "recovery-constrained-below",
         "at N = {n} the half point of the constrained start is still below the instability of "
-        "threshold states, alpha = {limit:.3f}",
+        "threshold states, alpha = {limit}",
         _limit,
     ),
 )

@@ -11,10 +11,10 @@ from companion.analysis.intervals import mean_interval, weighted_mean
 from companion.analysis.runs import EQUATOR, lost_alignment
 from companion.claims.claim import Row
 from companion.claims.verdicts import Finding, rises, within
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
-from prlib.transitions import alpha_threshold
 
 Found = Iterator[tuple[dict, Finding]]
 
@@ -30,7 +30,7 @@ def _kept(rows: pd.DataFrame) -> tuple[dict, Finding]:
 
 def _fades(loss: Loss, rows: pd.DataFrame) -> Found:
     # Beyond it the outlier stays, and its alignment fades for another reason.
-    last = alpha_threshold(loss).alpha
+    last = dynamical_threshold(loss).alpha
     for alpha, found in rows.groupby("alpha"):
         law = outlier(initial(loss, float(alpha)))
         if law is not None and law.overlap2 >= ALIGNED and alpha <= last:

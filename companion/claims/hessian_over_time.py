@@ -11,11 +11,12 @@ from companion.analysis.intervals import mean_interval
 from companion.analysis.runs import EQUATOR, last_observed, lost_alignment, median_time
 from companion.claims.claim import Row
 from companion.claims.verdicts import Finding, agrees, rate_agrees, rises, within
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import wilson
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 Found = Iterator[tuple[dict, Finding]]
 
@@ -45,7 +46,7 @@ def _start(column: str) -> Callable[[Loss, pd.DataFrame], Found]:
 
 def _lost(loss: Loss, rows: pd.DataFrame) -> Found:
     # Above the transition of threshold states the outlier stays, and fades for another reason.
-    between = rows["alpha"].between(alpha_init(loss).alpha, alpha_threshold(loss).alpha)
+    between = rows["alpha"].between(alpha_init(loss).alpha, dynamical_threshold(loss).alpha)
     for alpha, found in rows[between].groupby("alpha"):
         lost = lost_alignment(found)
         yield {"alpha": alpha, "equator": EQUATOR}, rises(lost.mean(), lost.sem())

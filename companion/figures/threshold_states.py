@@ -17,6 +17,8 @@ from companion.analysis.runs import last_observed
 from companion.analysis.threshold import (
     EARLY,
     EDGE_POWER,
+    POWERS,
+    SETTLED,
     Crossing,
     crossings,
     edge_exponents,
@@ -190,8 +192,9 @@ def dynamics_figure(holds: pd.DataFrame, found: pd.DataFrame) -> BookFigure:
         "fig-threshold-dynamics",
         r"The \(\alpha\) above which the states of descents held at zero overlap have an outlier "
         "toward the signal, against the time for which they were held, with 95 % intervals "
-        f"({_instances(holds)}). Diamond: limit of late times by "
-        r"\(\alpha_\infty + c\,t^{-p}\), its error of the form included. Band: between the most "
+        f"({_instances(holds)}). Diamond: limit of late times, from t = {SETTLED:g} on, by "
+        r"\(\alpha_\infty + c\,t^{-p}\) with p between "
+        f"{POWERS[0]:g} and {POWERS[1]:g}, which its error includes. Band: between the most "
         "numerous (solid) and the lowest minima (dotted), by Kac and Rice. Dashed: one step of "
         f"replica symmetry breaking. Limit, band and 1RSB are, at {told}.",
         "Crossings rise with time and level off inside the band of minima, at both sizes alike; "

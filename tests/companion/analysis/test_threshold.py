@@ -42,7 +42,7 @@ def held(n=500, *, limit=4.1, turn=-1.0, power=0.8, noise=0.03, replicas=40, siz
 def test_the_limit_is_found_and_its_error_covers_it(limit, power):
     found = late_limit(crossing(held(limit=limit, power=power)))
     assert abs(found.alpha - limit) < 3 * found.error
-    assert 0.01 < found.sampling < found.error < 0.1
+    assert 0.005 < found.sampling < found.error < 0.1
 
 
 def test_errors_are_those_of_repeated_draws():

@@ -339,7 +339,8 @@ def _(row):
 @pairs("loss_functions")
 def _(row):
     def found(a, init, threshold):
-        return SimpleNamespace(a=a, alpha_init=init, alpha_threshold=threshold, edge_init="soft")
+        ends = {"alpha_threshold": threshold, "alpha_minima": threshold}
+        return SimpleNamespace(a=a, alpha_init=init, **ends, edge_init="soft")
 
     good = [found(10.0, 6.0, 12.8), found(100.0, 30.0, 13.7)]
     wrong = [found(10.0, 14.0, 12.8), found(100.0, 30.0, 13.0)]

@@ -54,6 +54,7 @@ from companion.figures.time_dependent_bbp import (
     t_bbp_figure,
 )
 from companion.reexecution import FOLDER
+from companion.thresholds import measured_thresholds
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.measures.dynamical import choose_flow, dynamical
@@ -289,7 +290,7 @@ def _(_name):
 
 @draws("fig-phase-diagram")
 def _(_name):
-    return phase_diagram_figure([thresholds(a) for a in (0.01, 1.0, 100.0)])
+    return phase_diagram_figure([thresholds(a) for a in (0.01, 1.0, 100.0)], measured_thresholds())
 
 
 @draws("fig-losses-start-overlap")
