@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from companion.analysis.threshold import crossings, late_limit, pooled
+from companion.analysis.threshold import crossings, late_limit
 from companion.ensembles import data_folder
 from prlib.losses import Loss, as_loss, takes_loss
 from prlib.sweeps.store import read
@@ -79,7 +79,7 @@ def measured_thresholds() -> dict[float, DynamicalThreshold]:
 def _dynamical_threshold(loss: Loss, path: Path) -> DynamicalThreshold:
     rows = _long_holds(path)
     if found := crossings(rows[rows["loss"] == loss.id]):
-        limit = late_limit(pooled(found))
+        limit = late_limit(found[-1])
         return DynamicalThreshold(limit.alpha, limit.error, measured=True)
     lines = thresholds(loss)
     ends = lines.alpha_minima, lines.alpha_minima_low

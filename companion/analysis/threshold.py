@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from companion.analysis.intervals import weighted_mean
 from prlib.transitions import thresholds
 
 RESAMPLES = 1000
@@ -93,21 +94,6 @@ def _root(fits: NDArray) -> NDArray:
         return np.where(slope > 0, -2 * zeroth / (slope + root), np.nan)
 
 
-def pooled(found: list[Crossing]) -> Crossing:
-    """Average crossings of independent runs by their errors."""
-    weights = np.array([each.error**-2.0 for each in found])
-    weights /= weights.sum(axis=0)
-    draws = sum(w * each.draws for w, each in zip(weights, found, strict=True))
-    return Crossing(
-        n=max(each.n for each in found),
-        times=found[0].times,
-        alpha=(weights * [each.alpha for each in found]).sum(axis=0),
-        error=draws.std(axis=0, ddof=1),
-        count=sum(each.count for each in found),
-        draws=draws,
-    )
-
-
 POWERS = (0.5, 1.0)
 """Powers of 1/t between which the last of a crossing's rise must lie: that of the edge of the bulk,
 and its square."""
@@ -158,37 +144,48 @@ def by_loss(holds: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        By id of the loss: ``a``, the fields of `Limit`, ``last`` and ``last_error`` (the crossing
-        at the last time), ``size`` and ``size_error`` (how far that rises from the smallest to the
-        largest dimension; NaN of one), and ``alpha_minima, alpha_minima_low, alpha_threshold`` of
-        `prlib.transitions.thresholds`.
+        By id of the loss: ``a``; the fields of `Limit`, of the largest dimension whose alphas tell
+        (NaN of none); `LINES`, fields of `prlib.transitions.thresholds`; and ``size`` and
+        ``size_error``, how far the crossing at the last time rises from the dimension ``smallest``
+        to ``largest``, by the alphas that they share (NaN of one).
     """
-    found = {}
+    found: dict[str, dict] = {}
     for id_, rows in holds.groupby("loss", sort=False):
         at, lines = crossings(rows), thresholds(id_)
-        if not at:
-            continue
-        all_ = pooled(at)
-        first, last = at[0], at[-1]
-        apart = len(at) > 1
-        found[id_] = {
-            "a": lines.a,
-            **vars(late_limit(all_)),
-            "last": all_.alpha[-1],
-            "last_error": all_.error[-1],
-            "size": last.alpha[-1] - first.alpha[-1] if apart else math.nan,
-            "size_error": math.hypot(last.error[-1], first.error[-1]) if apart else math.nan,
-            **{name: getattr(lines, name) for name in LINES},
-        }
-    return pd.DataFrame.from_dict(found, orient="index")
+        limit = late_limit(at[-1]) if at else Limit(*[math.nan] * 4, 0)
+        found[id_] = {"a": lines.a, **vars(limit), **{name: getattr(lines, name) for name in LINES}}
+        found[id_] |= _size(rows)
+    table = pd.DataFrame.from_dict(found, orient="index")
+    sizes = ["smallest", "largest", "size", "size_error"]
+    return table.reindex(columns=[*table.columns.difference(sizes, sort=False), *sizes])
 
 
 LINES = ("alpha_minima", "alpha_minima_low", "alpha_threshold")
 
 
+def _size(rows: pd.DataFrame) -> dict[str, float]:
+    last = rows[rows["time"] == rows["time"].max()]
+    cells = last.groupby(["n", "alpha"])["bbp"].agg(["mean", "sem"])
+    smallest, largest = cells.index.levels[0][[0, -1]]
+    first, end = cells.loc[smallest], cells.loc[largest]
+    change = (end["mean"] - first["mean"]).dropna()
+    errors = np.hypot(end["sem"], first["sem"])[change.index]
+    means = cells["mean"].groupby("alpha").mean()
+    if smallest == largest or change.empty or errors.isna().any() or len(means) < 2:
+        return {}
+    slope = np.polyfit(means.index, means, 1)[0]
+    rise, error = weighted_mean(change, errors)
+    return {
+        "smallest": smallest,
+        "largest": largest,
+        "size": -rise / slope,
+        "size_error": error / slope,
+    }
+
+
 def crossings(rows: pd.DataFrame) -> list[Crossing]:
-    """Return the crossings of one loss, a dimension each, the smallest first; none of one alpha."""
-    sizes = [at_n for _, at_n in rows.groupby("n") if len({*at_n["alpha"]}) > 1]
+    """Return the crossings of one loss, a dimension of enough alphas each, the smallest first."""
+    sizes = [at_n for _, at_n in rows.groupby("n") if len({*at_n["alpha"]}) > DEGREE]
     return [crossing(at_n) for at_n in sizes]
 
 
@@ -208,22 +205,23 @@ def edge_limit(rows: pd.DataFrame) -> tuple[float, float, int]:
     Returns
     -------
     edge, error, count
-        Averaged over alpha; NaN of one dimension. The count is of instances less means.
+        At the alphas of all dimensions, averaged over these; NaN of one dimension. The count is of
+        instances less means.
     """
     last = rows[rows["time"] == rows["time"].max()]
     cells = last.groupby(["n", "alpha"])["edge"].agg(["mean", "sem", "count"])
-    by_n = cells.groupby("n").agg(
-        mean=("mean", "mean"),
-        error=("sem", lambda sem: np.sqrt(np.square(sem).sum(skipna=False)) / len(sem)),
-    )
-    if len(by_n) < 2:
+    shared = cells.groupby("alpha")["count"].transform("size") == len(cells.groupby("n"))
+    cells = cells[shared]
+    sizes = cells.groupby("n")
+    if len(sizes) < 2:
         return math.nan, math.nan, 0
-    place = by_n.index.to_numpy(float) ** -EDGE_POWER
-    small, large = place[0], place[-1]
-    shares = np.array([-large, small]) / (small - large)
-    ends = by_n.iloc[[0, -1]]
-    edge, error = shares @ ends["mean"], np.linalg.norm(shares * ends["error"])
-    return float(edge), float(error), int((cells["count"] - 1).sum())
+    means = sizes["mean"].mean().to_numpy()
+    errors = sizes["sem"].apply(lambda sem: np.sqrt(np.square(sem).sum(skipna=False)) / len(sem))
+    place = np.array([*sizes.groups], float) ** -EDGE_POWER
+    design = np.vander(place, 2, increasing=True) / errors.to_numpy()[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    edge = (covariance @ design.T @ (means / errors.to_numpy()))[0]
+    return float(edge), float(np.sqrt(covariance[0, 0])), int((cells["count"] - 1).sum())
 
 
 def edge_exponents(rows: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,6 @@ from companion.analysis.threshold import (
     edge_exponents,
     edge_limit,
     late_limit,
-    pooled,
 )
 from companion.thresholds import dynamical_threshold, plus_minus
 from prlib.losses import as_loss
@@ -51,13 +50,6 @@ def test_errors_are_those_of_repeated_draws():
     assert np.mean([each.error for each in at], axis=0) == pytest.approx(spread, rel=0.5)
 
 
-def test_sizes_are_pooled_by_their_errors():
-    small, large = crossing(held(500)), crossing(held(1000))
-    both, exact = pooled([small, large]), pooled([small, crossing(held(1000, noise=1e-4))])
-    assert both.error == pytest.approx(large.error / np.sqrt(2), rel=0.2)
-    assert exact.alpha == pytest.approx(crossing(held(1000, noise=1e-4)).alpha, abs=1e-4)
-
-
 def test_a_rise_with_the_size_is_told_with_its_error():
     still, moved = (
         by_loss(pd.concat([held(500), held(1000, limit=limit)])).iloc[0] for limit in (4.1, 4.4)
@@ -67,10 +59,11 @@ def test_a_rise_with_the_size_is_told_with_its_error():
     assert still["alpha_threshold"] == thresholds(0.01).alpha_threshold
 
 
-def test_one_alpha_has_no_crossing():
-    rows = held()
-    assert crossings(rows[rows["alpha"] == 4.0]) == []
-    assert by_loss(rows[rows["alpha"] == 4.0]).empty
+def test_two_alphas_have_no_crossing():
+    few = held().query("alpha in (4.0, 4.25)")
+    assert crossings(few) == []
+    assert by_loss(few)["alpha"].isna().all()
+    assert [at.n for at in crossings(pd.concat([few.assign(n=1000), held(500)]))] == [500]
 
 
 def test_edges_of_finite_descents_extrapolate_to_zero():

@@ -229,8 +229,8 @@ def _(row):
         "threshold-energy-{a:g}": {"energy": -0.5},
         "threshold-energy-met-{alpha:g}": {"energy": 0.2},
         "threshold-sum-met-{alpha:g}": {"shift": 0.6},
-        "threshold-edge-{a:g}": {"edge": -0.1},
-        "threshold-power-{a:g}": {"bend": 0.2},
+        "threshold-edge-{a:g}": {"edge": -0.5},
+        "threshold-power-{a:g}": {"bend": 0.4},
         "threshold-blind-{a:g}": {"fades": -0.2},
     }[row]
     return shared | tables(), shared | tables(**changed)
