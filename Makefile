@@ -5,6 +5,8 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib companion data benchmarks/results -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' -not -path "*/computed*" 2>/dev/null | tr ' ' '?')
 BOOK      := _build/html/index.html
 PORT      ?= 8000
+# Names and pages hold letters that an ASCII locale does not.
+export PYTHONUTF8 := 1
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf serve test lint unit nbval notebooks data bench clean
 
@@ -35,8 +37,8 @@ unit: .venv/.ready  ## unit tests and doctests, without the slow ones
 nbval: .venv/.ready  ## run every notebook and compare its verdicts with the committed ones
 	@echo 'test: notebooks'; $(if $(NOTEBOOKS),$(BIN)/pytest -q -m '' --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -o filterwarnings=default $(NOTEBOOKS),echo 'no notebooks yet')
 
-notebooks: .venv/.ready  ## execute every notebook in place at its default parameters
-	@for f in $(NOTEBOOKS:notebooks/%.ipynb=%); do $(BIN)/prlib rerun $$f -o notebooks/$$f.ipynb --overwrite || exit 1; done; $(BIN)/python tools/story.py
+notebooks: .venv/.ready  ## execute every notebook in place at its default parameters, and time its first look
+	@for f in $(NOTEBOOKS:notebooks/%.ipynb=%); do $(BIN)/prlib rerun $$f -o notebooks/$$f.ipynb --overwrite || exit 1; done; $(BIN)/python tools/quick.py && $(BIN)/python tools/story.py
 
 data: .venv/.ready  ## compute every table of data/ that is not there, from its spec; goes on where it was stopped
 	@for f in data/specs/*.toml; do $(BIN)/prlib sweep $$f --out data || exit 1; done

@@ -41,9 +41,13 @@ _HOME = {
     **dict.fromkeys(["LabelMeasure", "empirical", "initial"], "prlib.measures"),
     **dict.fromkeys(["spectrum", "threshold_state", "thresholds"], "prlib.transitions"),
     **dict.fromkeys(["dynamics", "t_bbp"], "prlib.transitions.time_dependent"),
+    "baseline": "prlib.transitions.state_evolution",
+    "message_passing": "prlib.descent.message_passing",
     "wide_thresholds": "prlib.models.wide",
+    "MatrixTensor": "prlib.models.matrix_tensor",
     "landscape": "prlib.transitions.landscape",
     "descend": "prlib.descent:descend_instance",
+    "recover": "prlib.descent.recovery",
     **dict.fromkeys(["Grid", "Sweep", "half_point", "paired", "rates"], "prlib.sweeps"),
 }
 

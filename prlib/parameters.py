@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+LARGEST = 2**63
+"""Whole numbers are less: tables and random numbers hold no larger one."""
+
 
 class ParameterError(ValueError):
     """A parameter's value is not accepted; the message names it, the value and what is."""
@@ -66,6 +69,8 @@ class Parameter:
 
     def _refusal(self, value: object) -> str:
         what = f"a list, each {self.accepts}" if self.many else self.accepts
+        if self.kind == "integer" and isinstance(value, numbers.Real) and value >= LARGEST:
+            what += " and < 2**63"
         shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
         return f"{self.name} = {shown}: must be {what} ({self.help})"
 
@@ -83,7 +88,7 @@ def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError
     number = int(value)
-    if number != value:
+    if number != value or number >= LARGEST:
         raise ValueError
     return number
 
@@ -182,6 +187,10 @@ def check(name: str, value: object) -> Any:
     return PARAMETERS[name].check(value)
 
 
+def _told(number: int) -> str:
+    return f"{number}" if number < 10**9 else f"{float(number):.2g}"
+
+
 def check_measurements(n: int, alpha: float) -> int:
     """Return the number of measurements, the whole number nearest to ``alpha n``, at least one.
 
@@ -190,10 +199,12 @@ def check_measurements(n: int, alpha: float) -> int:
     >>> check_measurements(512, 3.0)
     1536
     """
+    if not alpha * n < LARGEST:
+        raise ParameterError(f"n = {n}, alpha = {alpha:g}: give {alpha * n:.2g} measurements")
     measurements = round(alpha * n)
     if measurements < 1:
         raise ParameterError(
             f"n = {n}, alpha = {alpha:g}: give M = {measurements} measurements; must be at least "
-            f"one, so n >= {math.floor(0.5 / alpha) + 1} at this alpha"
+            f"one, so n >= {_told(math.floor(0.5 / alpha) + 1)} at this alpha"
         )
     return measurements

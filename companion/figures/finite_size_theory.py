@@ -13,6 +13,7 @@ from companion.analysis.finite_size import Growth, predicted_halves, recovery_pr
 from companion.analysis.intervals import mean_interval
 from companion.analysis.scaling import FORMS, Scaling
 from companion.figures.export import BookFigure, book_figure, nothing_drawn
+from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
     COLOURS,
     THEORY,
@@ -73,9 +74,8 @@ def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame
         f"sampling error (on the logarithm). Points: N times the mean square overlap of "
         f"{observed.groupby('alpha')['replica'].nunique().min()} descents at N = {n} for each "
         f"\\(\\alpha\\), with 95 % intervals. Dashed: where the overlap is one.",
-        "V against time on logarithmic axes: lines for several alphas rise from one, the larger "
-        "alpha the faster. Points follow the lines at first, and leave them upwards as they near "
-        "the dashed line of full overlap.",
+        "V against time on logarithmic axes, theory as lines and simulation as points. "
+        f"{ends_in_words(figure)}",
         figure,
     )
 
@@ -180,8 +180,8 @@ def predicted_half_points_figure(
         "its formula at the end. "
         r"Horizontal: \(\alpha_\mathrm{BBP}\) at the start (dotted) and at threshold states "
         f"(dashed, {late}).",
-        "Half points against N. Theory lines rise steadily through the "
-        "points; the fitted forms part from each other beyond the largest simulated size.",
+        "Half points against N: lines of theory, points of simulation, and the fitted forms. "
+        f"{ends_in_words(figure)}",
         figure,
     )
 

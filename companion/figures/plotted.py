@@ -70,15 +70,49 @@ def as_csv(figure: Figure) -> str:
     return plotted(figure).to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
 
-def _names(axis: Axes) -> dict[str, str]:
+def ends_in_words(figure: Figure) -> str:
+    """Say from where to where what a figure's legend names goes, panel by panel, for alt texts.
+
+    Examples
+    --------
+    >>> figure = Figure()
+    >>> axis = figure.subplots()
+    >>> _ = axis.plot([0, 1, 2], [3, 9, 4.123], label="theory"), axis.set_xlabel("time t")
+    >>> ends_in_words(figure)
+    '(a) against time t: theory from 3 at 0 to 4.1 at 2.'
+    """
+    table = plotted(figure).dropna(subset=["x", "y"])
+    table = table[table["kind"].isin(["line", "point"]) & (table["label"] != "")]
+    told = []
+    for panel, rows in table.groupby("panel"):
+        x, y = (re.sub(r" \[.*\]$", "", rows[f"{one}_axis"].iloc[0]) for one in "xy")
+        name = ", ".join(filter(None, dict.fromkeys([rows["heading"].iloc[0], y])))
+        each = [
+            f"{found['label'].iloc[0]} from {_end(found.iloc[0])} to {_end(found.iloc[-1])}"
+            for _, found in rows.groupby("artist", sort=False)
+        ]
+        told.append(f"({panel}) {name} against {x}: {'; '.join(each)}.".replace("  ", " "))
+    return " ".join(told)
+
+
+def _end(row: pd.Series) -> str:
+    return f"{row['y']:.2g} at {row['x']:.3g}"
+
+
+def label_of(axis: Axes, which: str) -> str:
+    """Return the label of a panel's x or y axis, if it has none, that of its neighbours."""
     # Of panels in a row or column, or of shared axes, only the outermost is labelled.
+    span = "colspan" if which == "x" else "rowspan"
+    shared = getattr(axis, f"get_shared_{which}_axes")().get_siblings(axis)
+    beside = [one for one in axis.figure.axes if _span(one, span) == _span(axis, span)]
+    labels = (getattr(one, f"get_{which}label")() for one in [axis, *shared, *beside])
+    return next((label for label in labels if label), "")
+
+
+def _names(axis: Axes) -> dict[str, str]:
     names = {"heading": re.sub(r"^\([a-z]\)\s*", "", axis.get_title(loc="left"))}
-    for name, shared in (("x", axis.get_shared_x_axes()), ("y", axis.get_shared_y_axes())):
-        span = "colspan" if name == "x" else "rowspan"
-        beside = [one for one in axis.figure.axes if _span(one, span) == _span(axis, span)]
-        likely = [axis, *shared.get_siblings(axis), *beside]
-        labels = (getattr(one, f"get_{name}label")() for one in likely)
-        label = next((label for label in labels if label), "")
+    for name in "xy":
+        label = label_of(axis, name)
         unit = next((unit for word, unit in UNITS if word in label), "1")
         names[f"{name}_axis"] = label and f"{label} [{unit}]"
     return {name: _plain(text) for name, text in names.items()}

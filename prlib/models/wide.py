@@ -118,22 +118,42 @@ def wide_start(
     alpha, width = computable(loss, alpha), as_width(width)
     z, y, label_weights = label_nodes(loss.scale, channel, order=order)
     roots, output_weights = _roots_of_outputs(loss.scale, width, order)
+    count = len(roots)
+    nodes = np.repeat(z, count), np.repeat(y, count), np.tile(roots, len(y))
     weights = np.outer(label_weights, output_weights).ravel()
-    # Both curvatures on every node: c for p - 1 of p directions, f for one.
-    return WideMeasure(
-        loss,
-        alpha,
-        np.tile(np.repeat(z, len(roots)), 2),
-        np.tile(np.repeat(y, len(roots)), 2),
-        np.tile(np.tile(roots, len(y)), 2),
-        np.concatenate([weights * (1 - 1 / width), weights / width]),
-        0.0,
-        # c is a mean of f over smaller fields: the two have one floor. It is approached at large
-        # labels, which no quadrature reaches.
-        loss.curvature_floor,
-        width,
-        np.arange(2 * len(weights)) < len(weights),
-    )
+    return _measure(loss, alpha, width, nodes, weights)
+
+
+def wide_empirical(problem: Problem, W: NDArray) -> WideMeasure:
+    """Law of labels and outputs of one instance at one set of estimates, as if all were alike.
+
+    Parameters
+    ----------
+    problem : Problem
+        The instance.
+    W : ndarray, shape (p, N)
+        The estimates, without overlap with the signal or with each other.
+    """
+    output = np.sqrt(((W @ problem.X.T) ** 2).mean(axis=0))
+    nodes = tuple(each.astype(np.float64) for each in (problem.z, problem.y, output))
+    weights = np.full(problem.m, 1 / problem.m)
+    return _measure(problem.loss, problem.alpha, float(len(W)), nodes, weights)
+
+
+def _measure(
+    loss: Loss,
+    alpha: float,
+    width: float,
+    nodes: tuple[NDArray, NDArray, NDArray],
+    weights: NDArray,
+) -> WideMeasure:
+    # Both curvatures on every node: c for p - 1 of p directions, f for one. c is a mean of f over
+    # smaller fields, so that the two have one floor, approached at large labels: no quadrature
+    # reaches it.
+    z, y, root = (np.tile(each, 2) for each in nodes)
+    shares = np.concatenate([weights * (1 - 1 / width), weights / width])
+    across = np.arange(len(shares)) < len(weights)
+    return WideMeasure(loss, alpha, z, y, root, shares, 0.0, loss.curvature_floor, width, across)
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import MISSING, InitVar, dataclass, fields
 from functools import cached_property
@@ -129,8 +130,10 @@ class Task:
 
     def warm_up(self) -> None:
         """Compile what it needs: in one process, before many would do it at the same time."""
+        # A step of the scheme may be longer than a moment.
+        time = 1e-3 if self.scheme.stops(1e-3) > 0 else self.time
         start = (as_start("random"),)
-        descend_starts(self.loss, 2.0, 8, start, 1e-3, 0, dtype=self.dtype, scheme=self.scheme)
+        descend_starts(self.loss, 2.0, 8, start, time, 0, dtype=self.dtype, scheme=self.scheme)
 
     @one_blas_thread()
     def rows(self, until: float | None = None) -> list[dict[str, Any]]:
@@ -260,6 +263,10 @@ class Grid:
         for name in ("replicas", "time", "hold"):
             put[name] = check(name, getattr(self, name))
         put["scheme"] = as_scheme(self.scheme)
+        if not put["scheme"].stops(put["time"]) > 0:
+            raise ParameterError(
+                f"time = {put['time']:g}: must be one step of {self.scheme} at least"
+            )
         put |= {"channel": Channel.read(self.channel), "sensing": Sensing.read(self.sensing)}
         if isinstance(self.success, bool) or not isinstance(self.success, (int, float)):
             raise ParameterError(f"success = {self.success!r}: must be a number in (0, 1]")
@@ -288,6 +295,11 @@ class Grid:
     def settings(self) -> dict[str, Any]:
         """All of it, as a spec writes it."""
         return settings_of(self)
+
+    @property
+    def runs(self) -> int:
+        """How many runs it holds."""
+        return self.replicas * math.prod(map(len, (self.loss, self.alpha, self.n, self.start)))
 
     def tasks(self, seed: int) -> Iterator[Task]:
         """Unfold the grid of a sweep with that seed, in the order of n, loss, alpha and replica."""

@@ -154,6 +154,11 @@ class TheoryGrid:
         """All of it, as a spec writes it."""
         return settings_of(self)
 
+    @property
+    def runs(self) -> int:
+        """How many runs it holds."""
+        return len(self.loss) * len(self.alpha)
+
     def tasks(self, seed: int) -> Iterator[TheoryTask]:  # noqa: ARG002 - of descents; ours is a setting
         """Unfold the grid, in the order of loss and alpha."""
         names = ("time", "paths", "batches", "tolerance", "seed", "scheme")

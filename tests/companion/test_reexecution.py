@@ -178,6 +178,12 @@ def test_a_rerun_says_how_long_the_last_one_took(small, tmp_path, executions, ca
     }
 
 
+def test_a_name_that_no_folder_takes_is_refused_first(small, tmp_path, executions):
+    with pytest.raises(ValueError, match="name another with -o"):
+        rerun("01-tiny", output=tmp_path / f"{'a' * 250}.ipynb", folder=small)
+    assert executions == []
+
+
 def test_a_folder_that_cannot_be_written_is_refused_first(small, tmp_path, executions, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(ValueError, match="can be written; name another with -o"):

@@ -196,6 +196,18 @@ def test_a_sweep_runs_prints_rates_and_finds_its_rows_again(capsys, tmp_path, mo
     assert "4 runs, 1 computed now" in out
 
 
+def test_a_scheme_of_long_steps_is_swept(capsys, tmp_path):
+    spec = tmp_path / "steps.toml"
+    spec.write_text(
+        "a = 1.0\nalpha = 3.0\nn = 8\nstart = 'random'\nreplicas = 1\ntime = 0.1\n"
+        "scheme = 'descent(step=0.05)'\n"
+    )
+    status, _, err = run(
+        capsys, "sweep", spec, "--out", tmp_path / "out", "--executor", "serial", "--json"
+    )
+    assert status == 0, err
+
+
 def test_a_rate_is_of_runs_of_one_setting(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     top = "a = 1.0\nalpha = 6.0\nn = 16\nstart = 'random'\nreplicas = 2\ntime = 2.0\n"
@@ -239,6 +251,8 @@ def test_options_of_a_sweep_reach_it_whatever_its_kind(capsys, tmp_path, paths, 
         (("thresholds", "--a", "nan"), "a = 'nan': must be"),
         (("thresholds", "--a", "inf"), "a = 'inf': must be"),
         (("thresholds", "--a", "1e999"), "a = inf: must be"),
+        (("thresholds", "--a", "-1e-3"), "a = -0.001: must be a finite number > 0"),
+        (("thresholds", "--a", "1or 2"), "a = '1or 2': must be"),
         (("thresholds", "--a", "[1, 2]"), "a = [1, 2]: must be"),
         (("thresholds", "--a", "1", "--unnormalized"), "not allowed with"),
         (("spectrum", "--a", 1, "--alpha", -2), "alpha = -2: must be a finite number > 0"),
@@ -248,6 +262,8 @@ def test_options_of_a_sweep_reach_it_whatever_its_kind(capsys, tmp_path, paths, 
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--scheme", "x"), "scheme = 'x': must be"),
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--hold", 0), "hold = 0: must be"),
         (("descend", "--a", 1, "--alpha", 3, "--n", 100000), "GiB of memory; must fit into"),
+        (("descend", "--a", 1, "--alpha", 3, "--n", "9" * 400), "and < 2**63"),
+        (("descend", "--a", 1e300, "--alpha", 3, "--n", 10), "is beyond the range of float32"),
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--seed", -1), "seed = -1: must be"),
         (("nothing",), "invalid choice"),
         (("rerun", "no-such"), "must be the name of one"),

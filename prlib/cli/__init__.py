@@ -13,11 +13,11 @@ import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from importlib.metadata import entry_points, version
-from pathlib import Path
 from typing import Any
 
 from prlib.channels import NOISELESS, Channel
@@ -134,6 +134,10 @@ def harmless(text: str) -> str:
 
 
 def _parser() -> _Parser:
+    # These need what is here.
+    from prlib.cli.recover import add as add_recover  # noqa: PLC0415
+    from prlib.cli.sweep import add as add_sweep  # noqa: PLC0415
+
     parser = _Parser(prog="prlib", description="The Hessian of phase retrieval.")
     parser.add_argument("--version", action="version", version=f"prlib {version('prlib')}")
     commands = parser.add_subparsers(
@@ -145,7 +149,8 @@ def _parser() -> _Parser:
     _add_landscape(commands)
     _add_dynamics(commands)
     _add_descend(commands)
-    _add_sweep(commands)
+    add_sweep(commands)
+    add_recover(commands)
     for more in entry_points(group="prlib.commands"):
         more.load()(commands)
     return parser
@@ -159,7 +164,7 @@ def command(commands: Any, name: str, run: Callable, summary: str) -> argparse.A
     return parser
 
 
-def _told(convert: Callable[[Any], Any], value: object) -> Any:
+def told(convert: Callable[[Any], Any], value: object) -> Any:
     """Convert an option's value; what is wrong with it is said as argparse wants it."""
     try:
         return convert(value)
@@ -167,11 +172,12 @@ def _told(convert: Callable[[Any], Any], value: object) -> Any:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _option(parser: Any, name: str, **kwargs: Any) -> None:
+def add_option(parser: Any, name: str, **kwargs: Any) -> None:
+    """Add the option of a parameter of the registry."""
     parameter = PARAMETERS[name]
     parser.add_argument(
         f"--{name}",
-        type=lambda text: _told(parameter.check, literal(text)),
+        type=lambda text: told(parameter.check, literal(text)),
         help=f"{parameter.help}; {parameter.accepts}",
         metavar=name.upper(),
         **kwargs,
@@ -181,17 +187,18 @@ def _option(parser: Any, name: str, **kwargs: Any) -> None:
 def literal(text: str) -> Any:
     """Read a Python literal; anything else is text, which the registry then judges."""
     try:
-        return ast.literal_eval(text)
+        with warnings.catch_warnings(action="ignore", category=SyntaxWarning):
+            return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
 def _add_loss(parser: argparse.ArgumentParser, **kwargs: Any) -> None:
     losses = parser.add_mutually_exclusive_group(required=True)
-    _option(losses, "a", **kwargs)
+    add_option(losses, "a", **kwargs)
     losses.add_argument(
         "--loss",
-        type=lambda text: _told(as_loss, text),
+        type=lambda text: told(as_loss, text),
         help="any loss by its id, as 'amplitude(smoothing=0.3)'",
         metavar="LOSS",
         **kwargs,
@@ -209,14 +216,14 @@ def _add_channel(parser: argparse.ArgumentParser) -> None:
     channels = parser.add_mutually_exclusive_group()
     channels.add_argument(
         "--channel",
-        type=lambda text: _told(Channel.read, text),
+        type=lambda text: told(Channel.read, text),
         default=NOISELESS,
         help=f"what is measured: {', '.join(Channel.members)}; as 'outliers(fraction=0.05)'",
         metavar="CHANNEL",
     )
     channels.add_argument(
         "--noise",
-        type=lambda text: _told(lambda sigma: Channel.read(f"additive({sigma})"), text),
+        type=lambda text: told(lambda sigma: Channel.read(f"additive({sigma})"), text),
         dest="channel",
         help="short for --channel 'additive(sigma=SIGMA)': noise before the modulus",
         metavar="SIGMA",
@@ -226,14 +233,15 @@ def _add_channel(parser: argparse.ArgumentParser) -> None:
 def _add_scheme(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheme",
-        type=lambda text: _told(as_scheme, text),
+        type=lambda text: told(as_scheme, text),
         default=as_scheme("flow"),
         help="flow (default): the gradient flow; or as descent(step=0.01): equal steps",
         metavar="SCHEME",
     )
 
 
-def _print_record(*records: Any, as_json: bool) -> None:
+def print_record(*records: Any, as_json: bool) -> None:
+    """Print the fields of results, as JSON or as a list in which errors limit the digits."""
     # Fields that a dataclass hides from its repr, as a whole trajectory, are not for the command.
     values = {f.name: getattr(one, f.name) for one in records for f in fields(one) if f.repr}
     if as_json:
@@ -283,7 +291,7 @@ def _add_thresholds(commands: Any) -> None:
     _add_channel(parser)
     parser.add_argument(
         "--width",
-        type=lambda text: _told(_width, literal(text)),
+        type=lambda text: told(_width, literal(text)),
         help="of a student with so many hidden units, or inf: at a random start",
         metavar="P",
     )
@@ -305,7 +313,7 @@ def _thresholds(arguments: argparse.Namespace) -> None:
             found = thresholds(loss, channel=arguments.channel)
         else:
             found = wide_thresholds(loss, arguments.width, channel=arguments.channel)
-        _print_record(found, as_json=arguments.json)
+        print_record(found, as_json=arguments.json)
 
 
 def _add_spectrum(commands: Any) -> None:
@@ -313,7 +321,7 @@ def _add_spectrum(commands: Any) -> None:
         commands, "spectrum", _spectrum, "edge and outlier of the Hessian of a random start"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
+    add_option(parser, "alpha", required=True)
     _add_channel(parser)
 
 
@@ -321,7 +329,7 @@ def _spectrum(arguments: argparse.Namespace) -> None:
     from prlib import spectrum  # noqa: PLC0415
 
     found = spectrum(_loss(arguments), arguments.alpha, channel=arguments.channel)
-    _print_record(found, as_json=arguments.json)
+    print_record(found, as_json=arguments.json)
 
 
 def _add_threshold_state(commands: Any) -> None:
@@ -329,7 +337,7 @@ def _add_threshold_state(commands: Any) -> None:
         commands, "threshold-state", _threshold_state, "the state in which descent is trapped"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
+    add_option(parser, "alpha", required=True)
     _add_channel(parser)
 
 
@@ -337,7 +345,7 @@ def _threshold_state(arguments: argparse.Namespace) -> None:
     from prlib import threshold_state  # noqa: PLC0415
 
     found = threshold_state(_loss(arguments), arguments.alpha, channel=arguments.channel)
-    _print_record(found, as_json=arguments.json)
+    print_record(found, as_json=arguments.json)
 
 
 def _add_landscape(commands: Any) -> None:
@@ -345,9 +353,9 @@ def _add_landscape(commands: Any) -> None:
         commands, "landscape", _landscape, "the minima of one overlap: how many, and what they are"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
-    _option(parser, "overlap", default=0.0)
-    _option(parser, "energy")
+    add_option(parser, "alpha", required=True)
+    add_option(parser, "overlap", default=0.0)
+    add_option(parser, "energy")
     parser.add_argument(
         "--labels",
         choices=("held", "annealed"),
@@ -362,7 +370,7 @@ def _landscape(arguments: argparse.Namespace) -> None:
     loss, alpha, overlap = _loss(arguments), arguments.alpha, arguments.overlap
     found = landscape(loss, alpha, overlap, arguments.energy, arguments.labels)
     ends = band(loss, alpha, overlap, arguments.labels)
-    _print_record(found, ends, as_json=arguments.json)
+    print_record(found, ends, as_json=arguments.json)
 
 
 def _add_dynamics(commands: Any) -> None:
@@ -370,9 +378,9 @@ def _add_dynamics(commands: Any) -> None:
         commands, "dynamics", _dynamics, "the descent and its Hessian against time, infinite size"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
-    _option(parser, "time", required=True)
-    _option(parser, "seed", default=0)
+    add_option(parser, "alpha", required=True)
+    add_option(parser, "time", required=True)
+    add_option(parser, "seed", default=0)
     _add_scheme(parser)
 
 
@@ -428,59 +436,6 @@ def _announce(times: int) -> None:
         )
 
 
-def _add_sweep(commands: Any) -> None:
-    parser = command(
-        commands, "sweep", _sweep, "many descents, as a TOML file says; goes on where it stopped"
-    )
-    parser.add_argument(
-        "spec", help="TOML file of grids in loss or a, alpha, n, start, replicas, time"
-    )
-    parser.add_argument("--out", help="folder of the results; by default the spec's name, here")
-    parser.add_argument(
-        "--executor", default="processes", help="processes (default), dask, or serial: no workers"
-    )
-    parser.add_argument("--scheduler", help="address of a Dask scheduler, as tcp://host:8786")
-    parser.add_argument("--jobs", type=int, help="worker processes; all cores by default")
-    parser.add_argument(
-        "--reuse",
-        "--known",
-        action="append",
-        default=[],
-        metavar="TABLE",
-        help=(
-            "table of a finished sweep, whose runs are taken and not computed again; may be given "
-            "more than once"
-        ),
-    )
-
-
-def _sweep(arguments: argparse.Namespace) -> None:
-    from prlib.losses import as_loss  # noqa: PLC0415
-    from prlib.sweeps import Sweep, rates  # noqa: PLC0415
-
-    sweep = Sweep.load(arguments.spec)
-    result = sweep.run(
-        arguments.out or Path(arguments.spec).stem,
-        executor=arguments.executor,
-        jobs=arguments.jobs,
-        scheduler=arguments.scheduler,
-        reuse=arguments.reuse,
-    )
-    found = {"runs": sweep.runs, "computed": result.computed}
-    found |= {"table": str(result.path), "record": str(result.record)}
-    table = None if sweep.kind == "theory" else rates(result.table)
-    if arguments.json:
-        if table is not None:
-            found["rates"] = json.loads(table.to_json(orient="records"))
-            for row in found["rates"]:  # the paper's family by its number, too
-                row["a"] = getattr(as_loss(row["loss"]), "a", None)
-        print(json.dumps(found))
-        return
-    if table is not None:
-        print(table.to_string(index=False, float_format="{:.3g}".format) + "\n")
-    print(f"{sweep.runs} runs, {result.computed} computed now: {result.path}")
-
-
 def _add_descend(commands: Any) -> None:
     parser = command(commands, "descend", _descend, "one descent of one random instance")
     _add_loss(parser)
@@ -491,12 +446,12 @@ def _add_descend(commands: Any) -> None:
         ("seed", 0),
         ("hold", 20.0),
     ):
-        _option(parser, name, default=default, required=default is None)
+        add_option(parser, name, default=default, required=default is None)
     _add_scheme(parser)
     _add_channel(parser)
     parser.add_argument(
         "--sensing",
-        type=lambda text: _told(Sensing.read, text),
+        type=lambda text: told(Sensing.read, text),
         default=GAUSSIAN,
         help=f"law of the measurement vectors: {', '.join(Sensing.members)}",
         metavar="SENSING",
@@ -515,7 +470,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument(
         "--start",
-        type=lambda text: _told(as_start, text).name,
+        type=lambda text: told(as_start, text).name,
         default="random",
         help=f"where the descent starts: {', '.join(STARTS)}",
         metavar="START",
@@ -528,4 +483,4 @@ def _descend(arguments: argparse.Namespace) -> None:
     names = ("alpha", "n", "start", "time", "seed", "hold", "scheme", "dtype")
     names += ("channel", "sensing")
     options = {name: getattr(arguments, name) for name in names}
-    _print_record(descend(_loss(arguments), **options), as_json=arguments.json)
+    print_record(descend(_loss(arguments), **options), as_json=arguments.json)
