@@ -74,7 +74,7 @@ def recovered(root: Path) -> list[dict[str, Any]]:
     """Return recovered fractions by start and size, with their intervals."""
     table = pd.read_parquet(root / "data" / "recovery.parquet")
     table = table[~table["start"].isin(["deflated", "orthogonal"])]  # controls
-    # A curve takes more than the one alpha of the sizes that the paper names.
+    # A curve takes more than the one alpha of the sizes that summaries of the paper suggest.
     table = table[table.groupby(["start", "n"])["alpha"].transform("nunique") > 2]
     found = []
     for (start, n), rows in rates(table, by=["start", "n", "alpha"]).groupby(["start", "n"]):
