@@ -72,15 +72,14 @@ CLAIMS = (
     ),
     Row(
         "informative-window",
-        "wherever the edge of the start is soft, the start is informative before the threshold "
-        "states are",
+        "wherever the edge of the start is soft, the start is informative before any minima are",
         _order,
         effect=0.1,
     ),
     Row(
         "opposite-ways",
-        "as a rises, while that edge is soft, the start is informative earlier and threshold "
-        "states are later",
+        "as a rises, while that edge is soft, the start is informative earlier and the most "
+        "numerous minima are later",
         _opposite,
         effect=1e-3,
     ),

@@ -191,13 +191,15 @@ def long_holds(*, shift=0.0, energy=0.0, edge=0.0, bend=0.0, apart=0.0, fades=0.
     )
     wiggle = 1e-3 * rng.standard_normal(20)[rows["replica"]]
     large, late = rows["n"] == 1000, rows["time"] > 200
+    noise = 0.01 * rng.standard_normal(len(rows))
     at = rows["alpha"] - 4.07 - shift - apart * large
     found = rows.assign(
         a=0.01,
         loss="normalized(a=0.01)",
         bbp=1 + 0.25 * at - 0.05 * at**2 + wiggle,
         energy=0.548 + 0.32 * (rows["alpha"] - 4) + 0.06 * (rows["alpha"] - 4) ** 2 + energy,
-        edge=edge * late - (1 + wiggle) * rows["time"] ** (-0.5 - bend * np.log(rows["time"])),
+        edge=edge * late
+        - (1 + wiggle + noise) * rows["time"] ** (-0.5 - bend * np.log(rows["time"])),
         abs_overlap=0.0,
         rises=0,
         overlap2=0.3 - fades * large + wiggle,
