@@ -19,6 +19,7 @@ from companion.claims.finite_size_scaling import powers
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.measures.threshold_states import solve_threshold_state
+from prlib.models.matrix_tensor import MatrixTensor
 from prlib.spectra.bulk import edge_scale, left_edge
 from prlib.spectra.outlier import outlier
 from prlib.transitions import alpha_init
@@ -534,6 +535,26 @@ def _(row):
         "minima-released": either(shared, table=(trapped(), trapped(informed=False))),
         "minima-energy": either(shared, held=(ends, ends.assign(energy=ends["energy"] - 0.1))),
         "minima-instability": either(shared, held=(ends, ends.assign(bbp=ends["bbp"] - 0.2))),
+    }[row]
+
+
+@pairs("beyond")
+def _(row):
+    def found(*gaps):
+        return pd.DataFrame({"n": [30, 60][: len(gaps)], "gap": gaps, "error": 0.01})
+
+    class Lost(MatrixTensor):
+        def outlier(self, mu):
+            return super().outlier(mu) if mu == 0 else None
+
+    models = [[kind(0.4, 2.0), kind(0.9, 2.0)] for kind in (MatrixTensor, Lost)]
+    shared = {"start": 2.8, "end": 4.4, "models": models[0]}
+    shared |= {"retrieval": found(0.3, 0.4), "tensor": found(0.3, 0.1)}
+    return {
+        "beyond-window": either(shared, end=(4.4, 2.8)),
+        "beyond-no-window": either(shared, models=models),
+        "beyond-used": either(shared, retrieval=(found(0.3, 0.4), found(0.3, -0.2))),
+        "beyond-closes": either(shared, tensor=(found(0.3, 0.1), found(0.1, 0.3))),
     }[row]
 
 

@@ -18,6 +18,7 @@ from companion.analysis.prediction import prediction_curve
 from companion.analysis.scaling import all_fits, fit_scaling, predictions
 from companion.analysis.threshold import by_loss
 from companion.figures.bbp_at_initialisation import start_spectra_figure, start_transition_figure
+from companion.figures.beyond import beyond_figure
 from companion.figures.export import registered
 from companion.figures.finite_size_theory import (
     fluctuations_figure,
@@ -370,6 +371,12 @@ def _(_name):
 @draws("fig-minima-energies")
 def _(_name):
     return energies_figure(LOSS, traps(), held().assign(bbp=1.0), thresholds(LOSS))
+
+
+@draws("fig-beyond")
+def _(_name):
+    table = recovering(["random", "constrained"])
+    return beyond_figure(table, table.assign(alpha=table["alpha"] / 3), 1.5)
 
 
 SLOW = {"fig-half-points"}
