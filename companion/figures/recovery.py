@@ -19,19 +19,21 @@ from companion.figures.style import (
     heading,
     legend_below,
     look,
+    mark_late,
     of,
     panels,
     points,
     says_nothing,
     sequence,
 )
+from companion.thresholds import dynamical_threshold
 from prlib.descent.instance import HOLD
 from prlib.descent.starts import STARTS, as_start
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import half_point, paired, rates
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 
 @book_figure("fig-constrained-overlap", data=("alignment",))
@@ -136,8 +138,7 @@ def recovery_figure(
         f"{_fits(table)}. "
         r"Vertical lines: \(\alpha_\mathrm{BBP}\) at the start (dotted, "
         f"{alpha_init(loss).alpha:.3f}) "
-        rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "
-        "size.",
+        rf"and at threshold states (dashed, {dynamical_threshold(loss)}), both at infinite size.",
         f"Recovered fractions against alpha, one curve a size. {_halves(table, starts)}",
         figure,
     )
@@ -175,7 +176,7 @@ def _place(found: pd.DataFrame) -> float:
 
 def _thresholds(axis: Axes, loss: Loss) -> None:
     axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
-    axis.axvline(alpha_threshold(loss).alpha, color=THEORY, linestyle="--", linewidth=1)
+    mark_late(axis.axvspan, axis.axvline, dynamical_threshold(loss), linestyle="--")
 
 
 def _fitted(axis: Axes, table: pd.DataFrame, colour) -> None:
@@ -392,7 +393,7 @@ def half_points_figure(
         f"bars, side by side: their predictions for N = {predicted['n'].iloc[0]}, 95 % bootstrap "
         "intervals. "
         rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
-        f"{alpha_threshold(loss).alpha:.3f} at threshold states.",
+        f"{dynamical_threshold(loss)} at threshold states.",
         f"Half points against N, and the four forms fitted to them. {_ends_of(half_points)}",
         figure,
     )
