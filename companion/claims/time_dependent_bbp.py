@@ -9,7 +9,6 @@ from companion.analysis.dynamics import at_times, log_slope, transition_times
 from companion.analysis.runs import LATE, fit_power_law
 from companion.claims.claim import Row
 from companion.claims.typeset import rounded
-<<<<<<< HEAD
 from companion.claims.verdicts import (
     Finding,
     Z,
@@ -20,10 +19,7 @@ from companion.claims.verdicts import (
     too_few,
     within,
 )
-=======
-from companion.claims.verdicts import Finding, Z, agrees, rises, too_few, within
 from companion.thresholds import dynamical_threshold
->>>>>>> main
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.measures.threshold_states import solve_threshold_state
@@ -89,14 +85,9 @@ def _seen_lost(conditions: pd.DataFrame, alpha_slow: float) -> tuple[dict, Findi
 def _lost(loss: Loss, theory: pd.DataFrame) -> Finding:
     times = transition_times(theory)
     lost = times[times["event"] == "disappears"]
-<<<<<<< HEAD
-    early, late = alpha_init(loss).alpha, alpha_threshold(loss).alpha
+    early, late = alpha_init(loss).alpha, dynamical_threshold(loss).alpha
     slope, error = log_slope(lost[(lost["alpha"] > early) & (lost["alpha"] < late)])
     return rises(slope, error, quantity="slope of log t against alpha")
-=======
-    early, late = alpha_init(loss).alpha, dynamical_threshold(loss).alpha
-    return rises(*log_slope(lost[(lost["alpha"] > early) & (lost["alpha"] < late)]))
->>>>>>> main
 
 
 def _comes_later(loss: Loss, theory: pd.DataFrame) -> tuple[dict, Finding]:
