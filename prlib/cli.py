@@ -363,7 +363,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
             raise RuntimeError(str(error)) from None
     if arguments.json:
         for state in states:
-            print(_json({"loss": loss.id, "a": getattr(loss, "a", None)} | asdict(state)))
+            print(_json(loss.names | asdict(state)))
         return
     names = ("t", "energy", "mu", "left_edge", "outlier", "overlap2", "variance")
     print("  ".join(f"{name:>10}" for name in names))
@@ -414,7 +414,6 @@ def _add_sweep(commands: Any) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    from prlib.losses import as_loss  # noqa: PLC0415
     from prlib.sweeps import Sweep, rates  # noqa: PLC0415
 
     sweep = Sweep.load(arguments.spec)
@@ -432,7 +431,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
         if table is not None:
             found["rates"] = json.loads(table.to_json(orient="records"))
             for row in found["rates"]:  # the paper's family by its number, too
-                row["a"] = getattr(as_loss(row["loss"]), "a", None)
+                row["a"] = as_loss(row["loss"]).names["a"]
         print(json.dumps(found))
         return
     if table is not None:

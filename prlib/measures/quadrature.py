@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 
 CUTOFF = 9.0
 """Largest node: the normal tail beyond it, even times its fourth power, is below 1e-14."""
 
 ORDER = 12
 """Gauss-Legendre nodes a panel."""
+
+
+class UnresolvedError(ValueError):
+    """A law is too sharp to resolve, or there is none."""
 
 
 @lru_cache(maxsize=64)
@@ -128,6 +134,22 @@ def half_normal_with_kinks(
             nodes.append(kink + sign * t**2)
             weights.append(2 * t * w)
     return _normal(np.concatenate(nodes), np.concatenate(weights))
+
+
+def sign_changes(
+    function: Callable[[NDArray | float], NDArray], scale: float
+) -> Iterator[tuple[float, float]]:
+    """Yield the labels at which a function passes zero, and about its slope there."""
+    grid = _search_grid(scale)
+    values = function(grid)
+    for i in np.flatnonzero((values[1:] < 0) != (values[:-1] < 0)):
+        slope = abs(values[i + 1] - values[i]) / (grid[i + 1] - grid[i])
+        yield brentq(function, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14), slope
+
+
+@lru_cache(maxsize=64)
+def _search_grid(scale: float) -> NDArray:
+    return np.geomspace(1e-4 * scale, CUTOFF, 100)
 
 
 def legendre(edges: NDArray, order: int = ORDER) -> tuple[NDArray, NDArray]:

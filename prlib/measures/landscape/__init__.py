@@ -1,6 +1,6 @@
 """Minima of the landscape, counted by Kac and Rice over laws of labels and fields."""
 
-from prlib.measures.landscape.law import ETA, UnresolvedError, X
+from prlib.measures.landscape.law import ETA, X
 from prlib.measures.landscape.minima import Minima, Search, label_measure
 from prlib.measures.landscape.solve import Solution, no_complexity
 
@@ -9,7 +9,6 @@ __all__ = [
     "Minima",
     "Search",
     "Solution",
-    "UnresolvedError",
     "X",
     "label_measure",
     "no_complexity",

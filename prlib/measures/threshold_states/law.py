@@ -37,11 +37,16 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from prlib.losses import Loss
 from prlib.measures.label_measure import LabelMeasure
-from prlib.measures.quadrature import CUTOFF, ORDER, half_normal_with_kinks, legendre
+from prlib.measures.quadrature import (
+    ORDER,
+    UnresolvedError,
+    half_normal_with_kinks,
+    legendre,
+    sign_changes,
+)
 from prlib.spectra.bulk import softness
 from prlib.spectra.outlier import bbp
 
@@ -58,10 +63,6 @@ _MOST_PANELS = 200
 
 _ZERO = 1e-9
 """What counts as zero in 1 + chi f: its rounding error, with room."""
-
-
-class UnresolvedError(ValueError):
-    """The law at this response and breaking is too sharp to resolve, or there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,16 +201,11 @@ def _exponent(
 
 def _kinks(loss: Loss, chi: float) -> list[float]:
     """Labels at which the jump of the minimiser starts or ends: chi f(y, 0) = -1."""
-    grid = np.geomspace(1e-4 * loss.scale, CUTOFF, 100)
 
     def step(y: NDArray | float) -> NDArray:
         return 1 + chi * loss.curvature(y, np.zeros_like(y))
 
-    sign = step(grid) < 0
-    return [
-        brentq(step, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14)
-        for i in np.flatnonzero(sign[1:] != sign[:-1])
-    ]
+    return [kink for kink, _ in sign_changes(step, loss.scale)]
 
 
 def _floor(loss: Loss, chi: float, y: NDArray, start: NDArray) -> float:
