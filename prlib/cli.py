@@ -138,8 +138,7 @@ def _parser() -> _Parser:
         title="commands", dest="command", required=True, parser_class=_Parser
     )
     _add_thresholds(commands)
-    _add_spectrum(commands)
-    _add_threshold_state(commands)
+    _add_records(commands)
     _add_landscape(commands)
     _add_dynamics(commands)
     _add_descend(commands)
@@ -271,32 +270,21 @@ def _thresholds(arguments: argparse.Namespace) -> None:
         _print_record(thresholds(loss), as_json=arguments.json)
 
 
-def _add_spectrum(commands: Any) -> None:
-    parser = command(
-        commands, "spectrum", _spectrum, "edge and outlier of the Hessian of a random start"
-    )
-    _add_loss(parser)
-    _option(parser, "alpha", required=True)
+def _add_records(commands: Any) -> None:
+    for name, summary in (
+        ("spectrum", "edge and outlier of the Hessian of a random start"),
+        ("threshold-state", "the state in which descent is trapped"),
+    ):
+        parser = command(commands, name, _record, summary)
+        _add_loss(parser)
+        _option(parser, "alpha", required=True)
 
 
-def _spectrum(arguments: argparse.Namespace) -> None:
-    from prlib import spectrum  # noqa: PLC0415
+def _record(arguments: argparse.Namespace) -> None:
+    import prlib  # noqa: PLC0415
 
-    _print_record(spectrum(_loss(arguments), arguments.alpha), as_json=arguments.json)
-
-
-def _add_threshold_state(commands: Any) -> None:
-    parser = command(
-        commands, "threshold-state", _threshold_state, "the state in which descent is trapped"
-    )
-    _add_loss(parser)
-    _option(parser, "alpha", required=True)
-
-
-def _threshold_state(arguments: argparse.Namespace) -> None:
-    from prlib import threshold_state  # noqa: PLC0415
-
-    _print_record(threshold_state(_loss(arguments), arguments.alpha), as_json=arguments.json)
+    describe = getattr(prlib, arguments.command.replace("-", "_"))
+    _print_record(describe(_loss(arguments), arguments.alpha), as_json=arguments.json)
 
 
 def _add_landscape(commands: Any) -> None:

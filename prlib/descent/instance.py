@@ -89,12 +89,8 @@ def instance(
 
     Parameters
     ----------
-    loss : Loss, str or float
-        The loss, or what `prlib.losses.as_loss` reads.
-    alpha : float
-        Measurements per dimension.
-    n, seed : int
-        Dimension N >= 2; seed >= 0.
+    loss, alpha, n, seed
+        See `prlib.parameters`; the loss is what `prlib.losses.as_loss` reads.
     dtype : dtype
         Precision of X, float32 or float64.
 
@@ -179,10 +175,8 @@ def descend_starts(
 
     Parameters
     ----------
-    loss, alpha, n, time, seed
+    loss, alpha, n, starts, time, seed
         See `descend_instance`.
-    starts : sequence of str or Start
-        The starts.
     hold : float
         Flow time for which the starts that hold keep the overlap at zero.
     dtype : dtype

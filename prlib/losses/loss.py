@@ -195,11 +195,6 @@ def as_loss(value: Loss | str | float | None) -> Loss:
         A loss; its `Loss.id`; a number, for the paper's loss of that normalisation a; ``None``
         for the un-normalised one.
 
-    Returns
-    -------
-    Loss
-        The loss.
-
     Raises
     ------
     ParameterError
@@ -239,16 +234,8 @@ def _form(name: str) -> str:
 def takes_loss(function: Callable[..., R]) -> Callable[..., R]:
     """Let the first parameter of a function, a loss, be whatever `as_loss` reads, or ``a=``.
 
-    Parameters
-    ----------
-    function : callable
-        Its first parameter is a `Loss`.
-
-    Returns
-    -------
-    callable
-        Called as ``f(loss, ...)``, ``f("amplitude(smoothing=0.3)", ...)``, ``f(0.01, ...)`` or
-        ``f(a=0.01, ...)``.
+    It is then called as ``f(loss, ...)``, ``f("amplitude(smoothing=0.3)", ...)``, ``f(0.01, ...)``
+    or ``f(a=0.01, ...)``.
     """
 
     @wraps(function)

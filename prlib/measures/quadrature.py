@@ -50,17 +50,9 @@ def half_normal(scale: float, order: int = ORDER) -> tuple[NDArray, NDArray]:
 
 @lru_cache(maxsize=64)
 def graded_edges(scale: float) -> NDArray:
-    """Edges of panels of the half line, from 0 to `CUTOFF`, graded towards zero.
+    """Edges of panels of the half line, from 0 to `CUTOFF`, graded towards zero; see `half_normal`.
 
-    Parameters
-    ----------
-    scale : float
-        Smallest scale over which the integrand changes, > 0.
-
-    Returns
-    -------
-    ndarray, shape (P + 1,)
-        Increasing edges, read-only.
+    They are read-only.
     """
     first = min(scale, 1.0) / 2
     panels = int(np.ceil(np.log2(CUTOFF / first)))
@@ -73,19 +65,9 @@ def graded_edges(scale: float) -> NDArray:
 
 
 def on_panels(edges: NDArray, order: int = ORDER) -> tuple[NDArray, NDArray]:
-    """Gauss-Legendre nodes on given panels, weighted with twice the normal density.
+    """Gauss-Legendre nodes on panels of the half line, weighted with the normal density.
 
-    Parameters
-    ----------
-    edges : ndarray, shape (P + 1,)
-        Increasing ends of the panels, from 0 to about `CUTOFF`.
-    order : int
-        Nodes a panel.
-
-    Returns
-    -------
-    nodes, weights : ndarray, shape (P * order,)
-        Nodes, and weights normalised to sum to one. Both are read-only.
+    The weights are normalised to sum to one; both are read-only.
     """
     return _normal(*legendre(edges, order))
 
@@ -100,17 +82,10 @@ def half_normal_with_kinks(
 
     Parameters
     ----------
-    scale : float
-        Smallest scale over which the function changes otherwise, > 0.
+    scale, order
+        See `half_normal`; the scale is that over which the function changes otherwise.
     kinks : array_like, shape (C,)
         Places of the singularities; those outside (0, `CUTOFF`) are left out.
-    order : int
-        Nodes a panel.
-
-    Returns
-    -------
-    nodes, weights : ndarray
-        Positive nodes, and weights that sum to one.
 
     Examples
     --------

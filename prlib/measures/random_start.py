@@ -23,18 +23,13 @@ ENOUGH = 1e-9
 def initial(loss: Loss, alpha: float, *, order: int | None = None) -> LabelMeasure:
     r"""Law at a uniformly random start: y and ŷ independent standard normals, overlap zero.
 
+    It is a tensor quadrature over one quadrant.
+
     Parameters
     ----------
-    loss, alpha
-        The loss; measurements per dimension.
     order : int, optional
         Quadrature nodes a panel; the error of every mean falls exponentially with it. By default
         as many as the loss needs, 12 at least.
-
-    Returns
-    -------
-    LabelMeasure
-        Tensor quadrature over one quadrant.
 
     Examples
     --------

@@ -76,19 +76,7 @@ def varying(table: pd.DataFrame) -> list[str]:
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson interval of a rate.
-
-    Parameters
-    ----------
-    successes, trials : int
-        Counts.
-    confidence : float
-        Coverage.
-
-    Returns
-    -------
-    low, high : float
-        The interval.
+    """Wilson interval of a rate, from counts.
 
     Examples
     --------
@@ -225,11 +213,6 @@ def half_point(
         Their randomness; needed with a bootstrap.
     confidence : float
         Coverage of the interval.
-
-    Returns
-    -------
-    HalfPoint
-        The place, the slope and the interval.
 
     Raises
     ------

@@ -71,8 +71,6 @@ class TiltedLaw:
 
     Attributes
     ----------
-    loss : Loss
-        The loss.
     chi, x : float
         Response and breaking.
     y, yhat : ndarray, shape (R, C)
@@ -139,16 +137,11 @@ def tilted_law(loss: Loss, chi: float, x: float, *, order: int = ORDER) -> Tilte
     Parameters
     ----------
     loss : Loss
-        The loss; its proximal map may jump at h = 0 and nowhere else.
+        Its proximal map may jump at h = 0 and nowhere else.
     chi, x : float
         Response and breaking, > 0.
     order : int
         Nodes a panel; the error of every mean falls exponentially with it.
-
-    Returns
-    -------
-    TiltedLaw
-        See there.
 
     Raises
     ------
