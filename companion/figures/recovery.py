@@ -24,12 +24,12 @@ from companion.figures.style import (
     points,
     says_nothing,
     sequence,
+    start_overlaps,
+    transitions,
 )
 from prlib.descent.instance import HOLD
 from prlib.descent.starts import STARTS, as_start
 from prlib.losses import Loss, takes_loss
-from prlib.measures import initial
-from prlib.spectra.outlier import outlier
 from prlib.sweeps import half_point, paired, rates
 from prlib.transitions import alpha_init, alpha_threshold
 
@@ -119,7 +119,7 @@ def recovery_figure(
             if start not in set(table["start"]):
                 says_nothing([axis], f"no runs from\n{as_start(start).phrase}")
                 continue
-            _thresholds(axis, loss)
+            transitions(axis, loss)
             for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
                 points(axis, found["alpha"], found, color=colour, label=f"N = {n}")
@@ -173,11 +173,6 @@ def _place(found: pd.DataFrame) -> float:
     return half_point(near["alpha"], near["recovered"]).alpha if len(near) else np.nan
 
 
-def _thresholds(axis: Axes, loss: Loss) -> None:
-    axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
-    axis.axvline(alpha_threshold(loss).alpha, color=THEORY, linestyle="--", linewidth=1)
-
-
 def _fitted(axis: Axes, table: pd.DataFrame, colour) -> None:
     near = near_half(table)
     fit = half_point(near["alpha"], near["recovered"]) if len(near) else None
@@ -219,7 +214,7 @@ def paired_difference_figure(
     differences = paired(table, one, other).rename(columns={"difference": "mean"})
     sizes = sorted(differences["n"].unique())
     with panels(height=3.0, width=5.4) as (figure, (axis,)):
-        _thresholds(axis, loss)
+        transitions(axis, loss)
         axis.axhline(0, color="0.7", linewidth=0.8)
         for i, (n, colour) in enumerate(zip(sizes, sequence(len(sizes)), strict=True)):
             found = differences[differences["n"] == n]
@@ -260,8 +255,7 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
     chosen = _spread(sorted(spectral["alpha"].unique()), 4)
     with panels(1, 2, height=3.0) as (figure, (left, right)):
         grid = np.linspace(spectral["alpha"].min(), spectral["alpha"].max(), 160)
-        laws = [outlier(initial(loss, float(alpha))) for alpha in grid]
-        left.plot(grid, [0.0 if law is None else law.overlap2 for law in laws], color=THEORY)
+        left.plot(grid, start_overlaps(loss, grid), color=THEORY)
         for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
             means = mean_interval(spectral[spectral["n"] == n], "alpha", "square")
             points(left, means.index, means, color=colour, label=f"N = {n}")
@@ -271,9 +265,8 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
         for alpha, colour in zip(chosen, sequence(len(chosen)), strict=True):
             means = mean_interval(spectral[spectral["alpha"] == alpha], "n", "square")
             points(right, means.index, means, color=colour, label=rf"$\alpha$ = {alpha:g}")
-            law = outlier(initial(loss, float(alpha)))
-            if law is not None:
-                right.axhline(law.overlap2, color=colour, linewidth=1)
+            if level := start_overlaps(loss, [alpha])[0]:
+                right.axhline(level, color=colour, linewidth=1)
         sizes_grid = np.array([min(sizes), max(sizes)])
         right.plot(sizes_grid, 1 / sizes_grid, color="0.5", linestyle=":", label="1/N: chance")
         right.set(xscale="log", yscale="log", xlabel="N", ylabel="squared overlap of $v_1$")

@@ -14,6 +14,7 @@ from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     COLOURS,
     THEORY,
+    counted,
     heading,
     legend_below,
     panels,
@@ -161,16 +162,14 @@ def relaxation_figure(loss: Loss, rows: pd.DataFrame, alpha: float) -> BookFigur
             axis.set_ylim(span + np.array([-0.08, 0.08]) * np.ptp(span))
         _extrapolated(axes[3], loss, rows, sizes)
         axes[0].legend()
-    counts = rows.groupby("n")["replica"].nunique()
-    sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
     return BookFigure(
         "fig-threshold-relaxation",
-        rf"Descents at zero overlap, {loss}: means over instances ({sample}) with 95 % intervals. "
-        rf"(a) Energy, (b) multiplier and (c) edge of the bulk against time at \(\alpha\) = "
-        rf"{alpha:g}; curves: \(v_\infty + c\,t^{{-p}}\) fitted at the largest N to the times "
-        rf"from {LATE * rows['time'].max():.3g} on. (d) The energies \(v_\infty\) against alpha, "
-        "with 95 % intervals from resampling the runs. Black: threshold states by one step of "
-        "replica symmetry breaking.",
+        f"Descents at zero overlap, {loss}: means over instances ({counted(rows)}) with 95 % "
+        r"intervals. (a) Energy, (b) multiplier and (c) edge of the bulk against time at "
+        rf"\(\alpha\) = {alpha:g}; curves: \(v_\infty + c\,t^{{-p}}\) fitted at the largest N to "
+        rf"the times from {LATE * rows['time'].max():.3g} on. (d) The energies \(v_\infty\) "
+        "against alpha, with 95 % intervals from resampling the runs. Black: threshold states by "
+        "one step of replica symmetry breaking.",
         "Energy and multiplier fall with time and level off above the theory lines; the edge "
         "rises toward zero from below. Against alpha the extrapolated energies follow the line "
         "of theory somewhat above it, with intervals that can reach it.",
@@ -254,14 +253,12 @@ def threshold_transition_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         left.set_ylabel("lowest eigenvalue of H")
         right.set(ylabel="squared overlap with the signal", ylim=(-0.02, 1))
         legend_below(figure, right)
-    counts = end.groupby("n")["replica"].nunique()
-    sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
     return BookFigure(
         "fig-threshold-transition",
         rf"The transition at threshold states for {loss}. (a) Lowest eigenvalue of the Hessian; "
         "(b) squared overlap of its eigenvector with the signal. Lines: one step of replica "
         "symmetry breaking; without an outlier, its edge at 0. Points: ends of descents at zero "
-        rf"overlap, time {rows['time'].max():g}, means over instances ({sample}) with 95 % "
+        rf"overlap, time {rows['time'].max():g}, means over instances ({counted(end)}) with 95 % "
         "intervals. Diamonds, which no line joins: outlier, or else edge, and overlap from the "
         "labels and fields of the largest states themselves, averaged likewise. What belongs to "
         "one alpha is drawn side by side. Vertical: "

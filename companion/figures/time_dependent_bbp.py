@@ -11,6 +11,7 @@ from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     COLOURS,
     THEORY,
+    counted,
     heading,
     legend_below,
     of,
@@ -53,8 +54,6 @@ def hessian_evolution_figure(
         axes[0].set_ylabel("lowest eigenvalue of H")
         axes[len(alphas)].set_ylabel("squared overlap\nwith the signal")
         legend_below(figure, axes[0])
-    counts = simulated.groupby("n")["replica"].nunique()
-    runs = ", ".join(f"{count} at N = {n}" for n, count in counts.items())
     return BookFigure(
         "fig-hessian-evolution",
         "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
@@ -62,7 +61,7 @@ def hessian_evolution_figure(
         "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the "
         f"bulk (solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. "
         "Points: means of simulated descents with 95 % intervals "
-        f"({runs} for each \\(\\alpha\\)).",
+        f"({counted(simulated)} for each \\(\\alpha\\)).",
         "One column an alpha. The lowest eigenvalue rises from large negative values towards zero: "
         "at the smaller alphas along the edge, upon which the outlier lies where there is one; at "
         "the largest along the outlier, clearly below the edge, until the descents reach the "

@@ -34,7 +34,7 @@ class ThresholdTransition:
     chi, x : float
         Response and breaking there; 0 if there is none.
     error, chi_error, x_error : float
-        Estimated errors: how far each moves when the quadrature is refined.
+        Estimated errors of alpha, chi and x: how far each moves when the quadrature is refined.
     """
 
     alpha: float
