@@ -27,22 +27,12 @@ class Descent:
 
     Attributes
     ----------
-    recovered : bool
-        Whether the signal was found.
-    overlap, abs_overlap : float
-        Overlap at the end, with its sign and without.
-    energy : float
-        Energy per dimension at the end.
-    steps : int
-        Gradient steps taken.
-    time : float
-        Flow time at the end, the sum of the steps.
-    stopped_by : {"recovered", "stationary", "time", "steps", "diverged"}
-        Why it ended.
-    start_overlap, abs_start_overlap : float
-        Overlap at the start, with its sign and without.
+    recovered, overlap, energy, steps, time, stopped_by
+        Those of the trajectory at its end.
+    start_overlap : float
+        Overlap at the start; ``abs_overlap`` and ``abs_start_overlap`` are the two without a sign.
     rises : int
-        Steps that raised the energy.
+        See `prlib.descent.StepRecord`.
     trajectory : Trajectory
         All that was recorded.
     """
