@@ -7,6 +7,8 @@ BOOK      := _build/html/index.html
 PORT      ?= 8000
 # Two tests at a time, those of one file one after the other.
 TWO       := -n 2 --dist loadfile
+# Names and pages hold letters that an ASCII locale does not.
+export PYTHONUTF8 := 1
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf serve test lint unit slow nbval notebooks data bench clean
 

@@ -7,11 +7,14 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prlib import cli
 from prlib.cli import harmless, literal
 from prlib.parameters import ParameterError
+
+if TYPE_CHECKING:
+    from companion.verification import Held
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 """Where the book lies beside its machinery."""
@@ -166,29 +169,35 @@ def _add_verify(commands: Any) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    from companion.claims.typeset import digits  # noqa: PLC0415
-    from companion.verification import verify  # noqa: PLC0415
+    from companion.verification import counted, verify  # noqa: PLC0415
 
     found = verify(again=RUNS_AGAIN)
     for held in found:
         if arguments.json:
             print(json.dumps(asdict(held)))
             continue
-        number, low, high = (
-            none if value is None else digits(value)
-            for value, none in (
-                (held.number, "no number"),
-                (held.low, "-inf"),
-                (held.high, "inf"),
-            )
-        )
-        print(
-            f"{held.verdict}  {held.id}: {held.statement}  [{held.quantity or 'number'} {number}; "
-            f"accepted {low} to {high}; {held.source}]"
-        )
+        print(_line(held))
+    if not arguments.json:
+        titles = {"physics": "claims of physics", "check": "checks of the code"}
+        for kind, told in counted(found).items():
+            print(f"{titles.get(kind, 'checks of the data')}: {told}")
     failed = [held.id for held in found if held.verdict == "FAIL"]
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(found)} claims fail: {', '.join(failed)}")
+
+
+def _line(held: Held) -> str:
+    from companion.claims.typeset import digits, power, spread  # noqa: PLC0415
+
+    number = "no number" if held.number is None else digits(held.number)
+    told = [f"{held.quantity or 'number'} {number}"]
+    if held.ends and held.ends[0] != held.ends[1]:
+        told[0] += f" ({spread(held.ends)})"
+    told.append(f"accepted {spread((held.low, held.high)) or 'any'}")
+    if held.effect is not None:
+        told.append(f"effect seen, that matters: {power(held)}")
+    told.append(held.source)
+    return f"{held.verdict}  {held.id}: {held.statement}  [{'; '.join(told)}]"
 
 
 def _add_where(commands: Any) -> None:

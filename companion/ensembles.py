@@ -23,6 +23,7 @@ from tqdm import tqdm
 from prlib.descent import Trajectory, descend, instance, starting_point
 from prlib.losses import Loss, takes_loss
 from prlib.measures import LabelMeasure, empirical
+from prlib.measures.dynamical.mean_field import BATCHES
 from prlib.problem import Problem
 from prlib.spectra.bulk import left_edge
 from prlib.spectra.outlier import outlier
@@ -34,6 +35,9 @@ _DATA = Path(__file__).resolve().parent.parent / "data"
 
 MANY = 512
 """Largest dimension at which descents cost so little that one runs all that are asked for."""
+
+LEAST_BATCH, EARLY = 512, 1.0
+"""Sample paths of a batch of the theory of which fewer may diverge beyond this flow time."""
 
 OBSERVED_TIMES = (
     *(0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.5, 2.5, 4.0, 6.0, 10.0, 15.0),
@@ -123,8 +127,13 @@ def _grid(loss: Loss, alphas: Sequence[float], n: int, starts: Sequence[str], **
 def theory_runs(
     loss: Loss, alphas: Sequence[float], time: float, paths: int, **settings: Any
 ) -> pd.DataFrame:
-    """Run the dynamical theory as `prlib.sweeps.TheoryGrid` says; what ``data/`` holds is read."""
-    grid = TheoryGrid(loss=loss, alpha=tuple(alphas), time=time, paths=paths, **settings)
+    """Run the dynamical theory as `prlib.sweeps.TheoryGrid` says; what ``data/`` holds is read.
+
+    Few paths come in fewer batches, of `LEAST_BATCH`, where they go beyond `EARLY`.
+    """
+    batches = max(2, min(BATCHES, paths // LEAST_BATCH)) if time > EARLY else BATCHES
+    settings = {"batches": batches, "time": time, "paths": paths, **settings}
+    grid = TheoryGrid(loss=loss, alpha=tuple(alphas), **settings)
     return results(Sweep(grid, name="dynamics"), data=data_folder())
 
 

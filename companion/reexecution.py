@@ -27,6 +27,9 @@ from prlib.sweeps.store import write_whole
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 """Where the notebooks of this checkout lie."""
 
+LONGEST = 200
+"""Bytes of a file's name that leave room for that of its partial file."""
+
 STEPS = (1, 2, 5)
 """Seconds are told in these times a power of ten, so that a second run tells the same."""
 
@@ -228,7 +231,8 @@ def _describe(path: Path) -> Notebook:
 def _target(output: str | os.PathLike | None, notebook: Notebook, *, overwrite: bool) -> Path:
     target = Path(output) if output is not None else Path(f"{notebook.name}.rerun.ipynb")
     folder = target.resolve().parent
-    if target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    long = any(len(os.fsencode(part)) > LONGEST for part in target.parts)
+    if long or target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ParameterError(
             f"output = {str(target)!r}: must be a file in a folder that exists and can be written; "
             "name another with -o"
@@ -284,7 +288,10 @@ def _preface(notebook: Notebook, changed: Mapping[str, Any]) -> nbformat.Noteboo
     told = ", ".join(
         f"`{name} = {value}` (not {defaults[name]})" for name, value in changed.items()
     )
-    text = f"**Executed with other parameters than the book's:** {told}."
+    text = (
+        f"**Executed with other parameters than the book's:** {told}. Figures, captions, tables "
+        "and verdicts are of this run; what the text says of results is of the book's."
+    )
     return nbformat.v4.new_markdown_cell(text, id="other-parameters")
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import nbformat
 import pandas as pd
@@ -45,12 +47,8 @@ class Held:
         The accepted interval; ``None`` where it has no end.
     source : str
         The notebook or the file.
-    verdict : {"PASS", "FAIL", "OPEN"}
-        Whether it holds.
-    quantity : str
-        What the number is.
-    kind : {"physics", "check"}
-        Whether it is about the world, or about the code and the data.
+    verdict, quantity, kind, ends, effect, members
+        See `companion.claims.claim.Claim`; members are dicts here.
     """
 
     id: str
@@ -62,6 +60,20 @@ class Held:
     verdict: Verdict
     quantity: str = ""
     kind: Kind = "physics"
+    ends: Sequence[float | None] | None = None
+    effect: float | None = None
+    members: Sequence[dict] = ()
+
+
+def counted(claims: Iterable[Held]) -> dict[Kind, str]:
+    """Say how many claims of each kind there are of each verdict."""
+    claims = list(claims)
+    found = {}
+    for kind in get_args(Kind):
+        counts = Counter(held.verdict for held in claims if held.kind == kind)
+        told = [f"{counts[one]} {one}" for one in get_args(Verdict) if counts[one]]
+        found[kind] = ", ".join(told) or "none"
+    return found
 
 
 def verify(folder: Path = FOLDER, data: Path | None = None, *, again: int = 0) -> tuple[Held, ...]:
@@ -79,7 +91,7 @@ def verify(folder: Path = FOLDER, data: Path | None = None, *, again: int = 0) -
 
     Examples
     --------
-    >>> {held.verdict for held in verify()} <= {"PASS", "FAIL", "OPEN"}
+    >>> {held.kind for held in verify()} == {"physics", "check", "data"}
     True
     """
     data = data or data_folder()
@@ -99,7 +111,9 @@ def _claims(folder: Path) -> list[Held]:
         ]
         if not records:
             statement = "the notebook was executed and says what it claims"
-            found.append(Held(notebook.name, statement, None, None, None, notebook.name, "FAIL"))
+            found.append(
+                Held(notebook.name, statement, None, None, None, notebook.name, "FAIL", kind="data")
+            )
         found += [Held(**record, source=notebook.name) for record in records]
     return found
 
@@ -125,7 +139,7 @@ def _tables(data: Path) -> list[Held]:
         verdict: Verdict = "FAIL" if problem else "PASS"
         id_ = "-".join(["data", *spec.with_suffix("").parts])
         text = statement + problem
-        found.append(Held(id_, text, rows, rows, rows, source, verdict, "rows", "check"))
+        found.append(Held(id_, text, rows, rows, rows, source, verdict, "rows", "data"))
     return found
 
 
@@ -141,7 +155,7 @@ def _computed_again(data: Path, runs: int) -> list[Held]:
                 checked = recheck(path, runs)
             except (ParameterError, SweepError) as error:
                 text = f"{statement}: {error}"
-                found.append(Held(id_, text, None, None, None, source, "FAIL"))
+                found.append(Held(id_, text, None, None, None, source, "FAIL", kind="data"))
                 continue
             worst = max(checked, key=lambda one: (not one.holds, one.distance))
             extents = Counter(one.extent for one in checked)
@@ -152,7 +166,7 @@ def _computed_again(data: Path, runs: int) -> list[Held]:
             )
             verdict: Verdict = "PASS" if worst.holds else "FAIL"
             ends = (worst.distance, 0.0, worst.accepted)
-            found.append(Held(id_, text, *ends, source, verdict, "distance"))
+            found.append(Held(id_, text, *ends, source, verdict, "distance", "data"))
     return found
 
 
@@ -176,7 +190,7 @@ def _other_machine(data: Path) -> list[Held]:
             machines = [facts(one)["machine"].split(",")[0] for one in (path, data / path.name)]
         except (ParameterError, SweepError) as error:
             statement = f"{source} holds runs of data/{path.name}: {error}"
-            found.append(Held(id_, statement, None, None, None, source, "FAIL"))
+            found.append(Held(id_, statement, None, None, None, source, "FAIL", kind="data"))
             continue
         # A table that has grown since is compared in the runs that both have.
         base = ours[ours["run"].isin(again["run"])]
@@ -185,8 +199,9 @@ def _other_machine(data: Path) -> list[Held]:
             f"{len(again)} of its {len(ours)} runs are computed on {machines[0]} instead of "
             f"{machines[1]}, where {_ended_otherwise(base, again)} end otherwise"
         )
-        finding = asdict(plateau(base, again))
-        found.append(Held(id_, statement, source=source, kind="check", **finding))
+        finding = plateau(base, again)
+        told = (finding.number, *finding.accepted(None), source, finding.verdict, finding.quantity)
+        found.append(Held(id_, statement, *told, "data"))
     return found
 
 

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+LARGEST = 2**63
+"""Whole numbers are less: tables and random numbers hold no larger one."""
+
 
 class ParameterError(ValueError):
     """A parameter's value is not accepted; the message names it, the value and what is."""
@@ -66,6 +69,8 @@ class Parameter:
 
     def _refusal(self, value: object) -> str:
         what = f"a list, each {self.accepts}" if self.many else self.accepts
+        if self.kind == "integer" and isinstance(value, numbers.Real) and value >= LARGEST:
+            what += " and < 2**63"
         shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
         return f"{self.name} = {shown}: must be {what} ({self.help})"
 
@@ -83,7 +88,7 @@ def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError
     number = int(value)
-    if number != value:
+    if number != value or number >= LARGEST:
         raise ValueError
     return number
 
@@ -128,6 +133,25 @@ PARAMETERS: dict[str, Parameter] = {
         number_above_zero("smoothing", "smoothing of the amplitude loss at zero"),
         number_above_zero("background", "background of the Poisson loss, in mean intensities"),
         number_above_zero("delta", "residual beyond which the pseudo-Huber loss is linear"),
+        number_above_zero("sigma", "standard deviation of the noise"),
+        number_above_zero("photons", "mean count of a measurement"),
+        number_above_zero("size", "standard deviation of an outlier"),
+        Parameter(
+            "fraction",
+            "number",
+            "a number between 0 and 1",
+            "fraction of the labels",
+            lambda value: 0 < value < 1,
+        ),
+        Parameter(
+            "share",
+            "number",
+            "a number above 0, at most 1",
+            "share of the entries of X that are not zero",
+            lambda value: 0 < value <= 1,
+        ),
+        number_above_zero("freedom", "degrees of freedom of Student's law"),
+        number_above_zero("exponent", "exponent of the spectrum of the columns"),
         number_above_zero("alpha", "measurements per dimension, M/N"),
         number_above_zero("time", "flow time of the descent, the sum of its steps"),
         number_above_zero("step", "largest step of the descent"),
@@ -171,6 +195,8 @@ def check_measurements(n: int, alpha: float) -> int:
     >>> check_measurements(512, 3.0)
     1536
     """
+    if not alpha * n < LARGEST:
+        raise ParameterError(f"n = {n}, alpha = {alpha:g}: give {alpha * n:.2g} measurements")
     measurements = round(alpha * n)
     if measurements < 1:
         raise ParameterError(

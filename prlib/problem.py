@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.parameters import ParameterError, check, check_measurements
-
-_ROWS = 64
+from prlib.sensing import GAUSSIAN, Sensing
 
 _OFF_SPHERE = 1e-3
 """By how much the norm of a signal may be off, relatively: more than rounding, no other units."""
@@ -125,22 +125,20 @@ class Problem:
         alpha: float,
         rng: np.random.Generator,
         dtype: np.dtype | type = np.float64,
+        *,
+        channel: Channel = NOISELESS,
+        sensing: Sensing = GAUSSIAN,
     ) -> Problem:
-        r"""Draw an instance: standard normal :math:`x_i`, a uniform signal on the sphere.
+        """Draw an instance: measurement vectors, a uniform signal on the sphere, labels.
 
-        X, of the given type, is drawn first, then the signal. M is the whole number nearest to
-        ``alpha n``.
+        X, of the given type, is drawn first, then the signal, then the noise of the channel. M is
+        the whole number nearest to ``alpha n``.
         """
         n, alpha = check("n", n), check("alpha", alpha)
         m = check_measurements(n, alpha)
-        # Drawn by blocks of rows: the same numbers as at once, in every precision, without a
-        # second X in memory.
-        X = np.empty((m, n), dtype)
-        for first in range(0, m, _ROWS):
-            rows = X[first : first + _ROWS]
-            rows[:] = rng.standard_normal(rows.shape) / np.sqrt(n)
+        X = sensing.draw(m, n, rng, np.dtype(dtype))
         signal = random_on_sphere(n, rng).astype(dtype)
-        return cls(loss, X, X @ signal, signal)
+        return cls(loss, X, channel.draw(X @ signal, rng).astype(dtype), signal)
 
     @property
     def m(self) -> int:

@@ -141,13 +141,9 @@ class GradientDescent(Scheme, name="descent"):
         """Check the step."""
         object.__setattr__(self, "step", normalized(check("step", self.step)))
 
-    def whole_steps(self, times: ArrayLike) -> NDArray[np.int64]:
-        """Return the whole numbers of steps that come nearest to the times."""
-        return np.rint(np.asarray(times, dtype=float) / self.step).astype(np.int64)
-
     def stops(self, times: ArrayLike) -> NDArray[np.float64]:
         """Return the nearest whole numbers of steps, in time."""
-        return self.whole_steps(times) * self.step
+        return np.rint(np.asarray(times, dtype=float) / self.step) * self.step
 
 
 def as_scheme(value: str | Scheme) -> Scheme:

@@ -11,6 +11,7 @@ up to one constant c of order one, the overlap from which there is no return.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -76,11 +77,17 @@ class Growth:
             relative = run["variance_error"] / run["variance"]
             at = np.log(time)
             rows.append((alpha, np.interp(at, t, log_v), np.interp(at, t, relative)))
+        if not rows:
+            raise ParameterError(
+                f"time = {time:g}: must be at most {theory['t'].max():g}, to which the theory ran"
+            )
         alphas, log_variance, error = np.array(rows).T
         return cls(time, alphas, log_variance, error, _tables(theory))
 
     def variance(self, alpha: ArrayLike) -> NDArray[np.float64]:
         """Interpolate V, monotone and smooth in alpha; NaN outside the range of the runs."""
+        if len(self.alphas) < 2:
+            return np.where(np.asarray(alpha) == self.alphas, np.exp(self.log_variance), np.nan)
         curve = PchipInterpolator(self.alphas, self.log_variance, extrapolate=False)
         return np.exp(curve(alpha))
 
@@ -170,6 +177,8 @@ def fit_constant(table: pd.DataFrame, growth: Growth) -> tuple[float, float]:
 
 def half_point_at(n: ArrayLike, growth: Growth, constant: float) -> NDArray[np.float64]:
     """Predict the alpha at which half the descents recover; NaN outside those of `growth`."""
+    if len(growth.alphas) < 2:
+        return np.full(np.shape(np.atleast_1d(n)), np.nan)
     needed = np.log(np.asarray(n, dtype=float) * constant**2 / (2 * erfcinv(0.5) ** 2))
     curve = PchipInterpolator(growth.alphas, growth.log_variance)
     low, high = growth.alphas[[0, -1]]
@@ -190,17 +199,21 @@ def by_time(table: pd.DataFrame, time: float) -> pd.DataFrame:
 def fitted_constant(
     table: pd.DataFrame, growth: Growth, seen: Sequence[int]
 ) -> tuple[float, float]:
-    """Estimate the constant from the runs near the half points of some sizes."""
-    return fit_constant(near_half(table[table["n"].isin(seen)]), growth)
+    """Estimate the constant from the runs near the half points of some sizes.
+
+    NaN where half of them recover at no alpha that the theory covers.
+    """
+    with contextlib.suppress(ParameterError):
+        return fit_constant(near_half(table[table["n"].isin(seen)]), growth)
+    return np.nan, np.nan
 
 
 def constants(table: pd.DataFrame, growth: Growth) -> pd.DataFrame:
     """Estimate the constant that would fit the runs of each single size: c, standard error."""
-    rows = {}
-    for n in sorted(table["n"].unique()):
-        with contextlib.suppress(ParameterError):  # no alpha of this size is near its half point
-            rows[n] = fitted_constant(table, growth, [n])
-    return pd.DataFrame(rows, index=["c", "standard error"]).T.rename_axis("N")
+    rows = {n: fitted_constant(table, growth, [n]) for n in sorted(table["n"].unique())}
+    found = pd.DataFrame(rows, index=["c", "standard error"]).T.rename_axis("N")
+    # Some sizes have no alpha near their half point.
+    return found.dropna(subset="c")
 
 
 def predicted_halves(
@@ -222,7 +235,10 @@ def predicted_halves(
     """
     rng = np.random.default_rng(seed)
     drawn = [half_point_at(sizes, *_copy(growth, constant, rng)) for _ in range(DRAWS)]
-    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+    with warnings.catch_warnings():
+        # Sizes whose half point no copy holds.
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
+        low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
     half = half_point_at(sizes, growth, constant[0])
     return pd.DataFrame({"n": sizes, "half": half, "low": low, "high": high})
 
@@ -230,7 +246,10 @@ def predicted_halves(
 def predicted_rate(
     growth: Growth, constant: tuple[float, float], n: int, alpha: float
 ) -> tuple[float, float, float]:
-    """Predict a recovered fraction, with the 95 % interval of the errors of V and c."""
+    """Predict a recovered fraction, with the 95 % interval of the errors of V and c.
+
+    NaN without a constant, or where the theory was not run.
+    """
     rng = np.random.default_rng(n)
     copies = (_copy(growth, constant, rng) for _ in range(DRAWS))
     drawn = [recovery_probability(n, moved.variance(alpha), c) for moved, c in copies]

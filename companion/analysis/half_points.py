@@ -63,7 +63,7 @@ def half_points(table: pd.DataFrame, starts: Sequence[str], seed: int = 0) -> pd
         for n, found in table[table["start"] == start].groupby("n"):
             rng = np.random.default_rng([seed, n])
             fit = half_point(found["alpha"], found["recovered"], bootstrap=BOOTSTRAP, rng=rng)
-            error = error_of(fit.low, fit.high)
+            error = _spread(fit.low, fit.high)
             rows.append((start, n, len(found), fit.alpha, fit.low, fit.high, error, fit.slope))
     columns = ["start", "n", "runs", "half", "low", "high", "error", "slope"]
     return pd.DataFrame(rows, columns=columns)
@@ -100,8 +100,13 @@ def half_point_shifts(base: pd.DataFrame, changed: pd.DataFrame, seed: int) -> p
         )
         low, high = np.nanquantile(drawn[:, 1] - drawn[:, 0], [0.025, 0.975])
         rows[n] = {"pairs": len(found), "half": before, "changed": after, "shift": after - before}
-        rows[n] |= {"low": low, "high": high, "error": error_of(low, high)}
+        rows[n] |= {"low": low, "high": high, "error": _spread(low, high)}
     return pd.DataFrame(rows).T.astype({"pairs": int}).rename_axis("N")
+
+
+def _spread(low: float, high: float) -> float:
+    # One run an alpha is drawn again and again: its interval is no error.
+    return error_of(low, high) if high > low else np.nan
 
 
 def _both(found: pd.DataFrame) -> tuple[float, ...]:

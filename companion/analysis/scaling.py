@@ -20,6 +20,9 @@ FORMS: dict[str, tuple[str, Callable[[NDArray, float], NDArray], bool]] = {
 """Forms of the half point against N: its formula, the term that b multiplies, whether p is free.
 The last has no limit at infinite N: it is what the others are held against."""
 
+LEAST_SIZES = 3
+"""Sizes with a half point that a fit needs: two leave no third to hold it against."""
+
 _NEAR = 1e-5
 """Step of the derivative in the power."""
 
@@ -153,19 +156,24 @@ def held_out(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def all_fits(table: pd.DataFrame, starts: Sequence[str]) -> dict[str, list[Scaling]]:
-    """Fit every form to every start, in the order of `FORMS`."""
+    """Fit every form to every start, in the order of `FORMS`; none below `LEAST_SIZES` sizes."""
+    runs = {start: table[table["start"] == start] for start in starts}
     return {
-        start: [fit_scaling(table[table["start"] == start], form) for form in FORMS]
-        for start in starts
+        start: [fit_scaling(found, form) for form in FORMS] if _enough(found) else []
+        for start, found in runs.items()
     }
 
 
 def unseen_scores(table: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
-    """Sum the scores of `held_out` over the sizes: a row a start, a column a form."""
-    scores = {
-        start: held_out(table[table["start"] == start]).groupby("form")["score"].sum()
-        for start in starts
-    }
+    """Sum the scores of `held_out` over the sizes: a row a start, a column a form.
+
+    NaN where a start has fewer than `LEAST_SIZES` sizes.
+    """
+    scores = {}
+    for start in starts:
+        found = table[table["start"] == start]
+        held = held_out(found).groupby("form")["score"].sum() if _enough(found) else {}
+        scores[start] = pd.Series(held, index=list(FORMS), dtype=float)
     return pd.DataFrame(scores).T
 
 
@@ -173,12 +181,15 @@ def predictions(table: pd.DataFrame, starts: Sequence[str], n: int, seed: int) -
     """Predict the half points of a size that was not run: start, form, n, half, low, high."""
     rows = []
     for start in starts:
-        for form in FORMS:
+        found = table[table["start"] == start]
+        for form in FORMS if _enough(found) else ():
             rng = np.random.default_rng([seed, n])
-            rows.append(
-                (start, form, n, *predict(table[table["start"] == start], form, n, rng=rng))
-            )
+            rows.append((start, form, n, *predict(found, form, n, rng=rng)))
     return pd.DataFrame(rows, columns=["start", "form", "n", "half", "low", "high"])
+
+
+def _enough(table: pd.DataFrame) -> bool:
+    return table["n"].nunique() >= LEAST_SIZES
 
 
 def _cells(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cache
-from html import escape
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
 import companion.claims
-from companion.claims.typeset import digits, number, typeset
-from companion.claims.verdicts import Finding, Verdict, too_few
+from companion.claims.typeset import cells, digits
+from companion.claims.verdicts import Finding, Interval, Verdict
 
-Kind = Literal["physics", "check"]
-"""Whether a claim is about the world, or about the code and the data that the book rests on."""
+Kind = Literal["physics", "check", "data"]
+"""Whether a claim is about the world, a check of the code, or one of the data."""
 
 MIME = "application/vnd.companion.claims+json"
 """Under which a notebook keeps its claims, for `companion.verification`."""
+
+
+class Refuted(NamedTuple):
+    """When a claim that was made turned out wrong, and what is claimed instead."""
+
+    on: str
+    instead: str
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,15 @@ class Row:
     estimator : callable
         Takes the tables of `evaluate` that its parameters name. Returns a finding, or pairs of the
         fields of the texts and a finding: one a claim, none where the tables do not concern it.
-    kind : {"physics", "check"}
+    kind : {"physics", "check", "data"}
         What it is about.
     effect : float, optional
-        Smallest effect that would matter, in units of the number: a verdict PASS whose interval
-        reaches further from its middle is OPEN.
+        Smallest effect that would matter, in the unit of the number; see
+        `companion.claims.verdicts.Finding.judged`. A claim of physics states one.
     reads : mapping
         Tables by another name: ``{"table": "wide"}`` lets the estimator take `wide` for `table`.
+    refuted : Refuted, optional
+        A claim that was made and failed: while its data still contradict it, it is REFUTED.
     """
 
     id: str
@@ -52,6 +60,7 @@ class Row:
     kind: Kind = "physics"
     effect: float | None = None
     reads: Mapping[str, str] = field(default_factory=dict)
+    refuted: Refuted | None = None
 
     def claims(self, tables: Mapping[str, Any]) -> Iterator[Claim]:
         """Decide the claim, once for each case that the tables hold."""
@@ -62,11 +71,28 @@ class Row:
         }
         for told, finding in _cases(found):
             fields = {**known, **told}
+            verdict, statement = finding.judged(self.effect), self.sentence.format(**fields)
+            if self.refuted:
+                statement += (
+                    f" (stated first; refuted on {self.refuted.on}: {self.refuted.instead})"
+                )
+                verdict = "REFUTED" if verdict == "FAIL" else verdict
+            low, high = finding.accepted(self.effect)
             yield Claim(
                 self.id.format(**fields),
-                self.sentence.format(**fields),
-                **asdict(_of_effect(finding, self.effect)),
-                kind=self.kind,
+                statement,
+                finding.number,
+                low,
+                high,
+                verdict,
+                finding.quantity,
+                self.kind,
+                finding.ends,
+                self.effect,
+                tuple(
+                    Member(name, one.number, one.ends, one.judged(self.effect))
+                    for name, one in finding.members
+                ),
             )
 
     @property
@@ -84,10 +110,14 @@ def _cases(found: Any) -> Iterable[tuple[Mapping[str, Any], Finding]]:
     return (found,) if isinstance(found, tuple) else found
 
 
-def _of_effect(finding: Finding, effect: float | None) -> Finding:
-    if effect is None or finding.verdict != "PASS" or finding.high - finding.low <= 2 * effect:
-        return finding
-    return replace(finding, verdict="OPEN", quantity=f"{finding.quantity}, {too_few().quantity}")
+@dataclass(frozen=True)
+class Member:
+    """One of a family of which a claim speaks: its name, number, interval and verdict."""
+
+    name: str
+    number: float
+    ends: Interval
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -98,10 +128,16 @@ class Claim:
     ----------
     id, statement : str
         From the texts of its `Row`; the statement holds any number of theory it rests on.
-    number, low, high, verdict, quantity
+    number, verdict, quantity, ends
         See `companion.claims.verdicts.Finding`.
-    kind : {"physics", "check"}
+    low, high : float
+        Where the whole interval must lie.
+    kind : {"physics", "check", "data"}
         What it is about.
+    effect : float or None
+        Smallest effect that would matter.
+    members : tuple of Member
+        The family, if it speaks of one.
     """
 
     id: str
@@ -112,6 +148,9 @@ class Claim:
     verdict: Verdict
     quantity: str
     kind: Kind = "physics"
+    ends: Interval | None = None
+    effect: float | None = None
+    members: tuple[Member, ...] = ()
 
     def __str__(self) -> str:
         """Return the verdict line: it holds on any machine, so it leaves the number out."""
@@ -171,34 +210,21 @@ class Evidence:
         ).set_index("claim")
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        # JSON has no infinity and no NaN: an open end of an interval is null.
-        records = [
-            {
-                key: None if isinstance(value, float) and not math.isfinite(value) else value
-                for key, value in asdict(claim).items()
-            }
-            for claim in self.claims
-        ]
+        records = [_finite(asdict(claim)) for claim in self.claims]
         return {"text/html": self._html(), MIME: {"claims": records}}
 
     def _html(self) -> str:
-        rows = [
-            {
-                "verdict": f'<span class="verdict {claim.verdict.lower()}">{claim.verdict}</span>',
-                "claim": typeset(escape(claim.statement)),
-                "number": number(claim.number),
-                "which is": typeset(escape(claim.quantity)),
-                "accepted": _accepted(claim),
-            }
-            for claim in self.claims
-        ]
+        rows = [cells(claim) for claim in self.claims]
         return pd.DataFrame(rows).to_html(index=False, escape=False)
 
 
-def _accepted(claim: Claim) -> str:
-    if math.isnan(claim.low):
-        return "–"
-    return f"{number(claim.low)} to {number(claim.high)}"
+def _finite(value: Any) -> Any:
+    # JSON has no infinity and no NaN: an open end of an interval is null.
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def evidence(claims: Iterable[Claim]) -> Evidence:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from companion.analysis.scaling import FORMS, Scaling
 from companion.claims.claim import Row
-from companion.claims.verdicts import Finding, outweighs, rate_agrees, rises
+from companion.claims.verdicts import Finding, outweighs, rate_agrees, rises, too_few
 
 ENOUGH = 2.0
 """Log-likelihood of unseen runs by which one form must beat another to be told from it."""
@@ -17,11 +17,15 @@ ENOUGH = 2.0
 Found = Iterator[tuple[dict, Finding]]
 
 
-def _rises(found: pd.DataFrame) -> Found:
-    for start, rows in found.groupby("start", sort=False):
+def _rises(found: pd.DataFrame, fits: Mapping[str, Sequence[Scaling]]) -> Found:
+    for start in fits:
+        rows = found[found["start"] == start]
+        if len(rows) < 2:
+            yield {"start": start, "span": "with N"}, too_few()
+            continue
         first, last = rows.iloc[0], rows.iloc[-1]
         error = float(np.hypot(first["error"], last["error"]))
-        fields = {"start": start, "first": first["n"], "last": last["n"]}
+        fields = {"start": start, "span": f"from N = {first['n']} to {last['n']}"}
         yield fields, rises(last["half"] - first["half"], error)
 
 
@@ -30,13 +34,17 @@ def _limit(scores: pd.DataFrame) -> Found:
         gain = float(score.drop("straight").max() - score["straight"])
         # In between, a limit beyond the sizes of the data would look like a straight line.
         finding = outweighs(gain, ENOUGH, "difference of log-likelihoods")
-        yield {"start": start, "enough": ENOUGH}, finding
+        yield {"start": start, "enough": ENOUGH}, too_few() if np.isnan(gain) else finding
 
 
 def _prediction(
     predicted: pd.DataFrame, check: pd.DataFrame, fits: Mapping[str, Sequence[Scaling]]
 ) -> Found:
     for (start, n, alpha), runs in check.groupby(["start", "n", "alpha"]):
+        fields = {"start": start, "n": n, "alpha": float(alpha)}
+        if not fits[start]:
+            yield fields, too_few()
+            continue
         places = predicted[predicted["start"] == start].set_index("form")[["low", "high"]]
         # The rate at this alpha, were the half point at either end of the predicted interval.
         rates = [
@@ -45,13 +53,13 @@ def _prediction(
             for end in places.loc[fit.form]
         ]
         finding = rate_agrees(int(runs["recovered"].sum()), len(runs), min(rates), max(rates))
-        yield {"start": start, "n": n, "alpha": float(alpha)}, finding
+        yield fields, finding
 
 
 CLAIMS = (
     Row(
         "scaling-rises-{start}",
-        "the half point of the {start} start rises from N = {first} to {last}",
+        "the half point of the {start} start rises {span}",
         _rises,
     ),
     Row(
@@ -76,6 +84,7 @@ def forms_table(
     scores: pd.DataFrame, fits: Mapping[str, Sequence[Scaling]], predicted: pd.DataFrame
 ) -> pd.DataFrame:
     """Tabulate the forms of each start: limits, likelihoods on unseen sizes, predictions."""
+    columns = ["start", "form", "at infinite N", "p"]
     rows = []
     for start, found in fits.items():
         score = scores.loc[start]
@@ -96,4 +105,4 @@ def forms_table(
                     ),
                 }
             )
-    return pd.DataFrame(rows).set_index(["start", "form"])
+    return pd.DataFrame(rows, columns=None if rows else columns).set_index(["start", "form"])

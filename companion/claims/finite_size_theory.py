@@ -20,7 +20,7 @@ from companion.analysis.half_points import half_points, near_half
 from companion.analysis.intervals import error_of
 from companion.claims.claim import Row
 from companion.claims.typeset import rounded
-from companion.claims.verdicts import Finding, agrees, rate_agrees, rises
+from companion.claims.verdicts import Finding, agrees, rate_agrees, rises, too_few
 from prlib.sweeps import wilson
 
 Found = Iterator[tuple[dict, Finding]]
@@ -28,9 +28,11 @@ Found = Iterator[tuple[dict, Finding]]
 
 def _drifts(table: pd.DataFrame, growth: Growth, seen: Sequence[int]) -> tuple[dict, Finding]:
     constant, error = fitted_constant(table, growth, seen)
-    single = constants(table, growth)
-    last, other, spread = single.index[-1], *single.iloc[-1]
-    fields = {"last": last, "seen": ", ".join(map(str, seen))}
+    single = constants(table[~table["n"].isin(seen)], growth)
+    fields = {"last": table["n"].max(), "seen": ", ".join(map(str, seen))}
+    if single.empty:
+        return fields, too_few()
+    fields["last"], (other, spread) = single.index[-1], single.iloc[-1]
     return fields, rises(constant - other, float(np.hypot(error, spread)))
 
 
@@ -66,7 +68,8 @@ def _prediction(growth: Growth, constant: tuple[float, float], unseen: pd.DataFr
     for (n, alpha), found in unseen.groupby(["n", "alpha"]):
         _, low, high = predicted_rate(growth, constant, n, alpha)
         fields = {"n": n, "alpha": alpha, "t": growth.time}
-        yield fields, rate_agrees(int(found["recovered"].sum()), len(found), low, high)
+        finding = rate_agrees(int(found["recovered"].sum()), len(found), low, high)
+        yield fields, too_few() if np.isnan(low) else finding
 
 
 CLAIMS = (
@@ -147,12 +150,13 @@ def prediction_table(
     rows = []
     for (n, alpha), found in unseen.groupby(["n", "alpha"]):
         rate, low, high = predicted_rate(growth, constant, n, alpha)
+        told = "no rate" if np.isnan(low) else f"{rate:.2f} ({low:.2f} to {high:.2f})"
         observed = wilson(int(found["recovered"].sum()), len(found))
         rows.append(
             {
                 "N": n,
                 "alpha": alpha,
-                "predicted": f"{rate:.2f} ({low:.2f} to {high:.2f})",
+                "predicted": told,
                 "recovered": f"{found['recovered'].sum()} of {len(found)}",
                 "95 % interval": f"{observed[0]:.2f} to {observed[1]:.2f}",
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from companion.analysis.intervals import first_less_last
 from companion.claims.claim import Row
 from companion.claims.constrained_vs_random import better_at
-from companion.claims.verdicts import Finding, does_better, rises, within
+from companion.claims.verdicts import Finding, does_better, rises, too_few, within
 from prlib.losses import Loss
 from prlib.sweeps import paired
 from prlib.transitions import alpha_init
@@ -17,27 +18,36 @@ from prlib.transitions import alpha_init
 LITTLE = 0.05
 """Difference of recovered fractions that counts as none."""
 
+SURE = 0.9999
+"""Coverage of the interval that is held against it."""
+
 
 def _pooled(one: str, other: str) -> Callable[[pd.DataFrame, float], Finding]:
     def estimator(table: pd.DataFrame, alpha: float) -> Finding:
         at = table[table["alpha"] == alpha]
-        found = paired(at, one, other, by=("alpha",)).iloc[0]
-        return does_better(found["difference"], found["p"])
+        for found in paired(at, one, other, by=("alpha",)).itertuples():
+            return does_better(found.difference, found.p)
+        return too_few()
 
     return estimator
 
 
 def _energy_alone(table: pd.DataFrame, alpha: float) -> tuple[dict, Finding]:
     at = table[table["alpha"] == alpha]
-    found = paired(at, "deflated", "orthogonal", by=("alpha",), confidence=0.9999).iloc[0]
-    finding = within(found["low"], -1.0, LITTLE, "lower end of the difference")
-    return {"little": LITTLE}, finding
+    told = {"little": LITTLE}
+    for found in paired(at, "deflated", "orthogonal", by=("alpha",), confidence=SURE).itertuples():
+        finding = within(found.high, -math.inf, LITTLE, "upper end of the difference")
+        # An interval on both sides of it cannot tell.
+        return told, finding if found.low > LITTLE or found.high <= LITTLE else finding.opened()
+    return told, too_few()
 
 
 def _fades(loss: Loss, table: pd.DataFrame, alpha: float) -> Finding | None:
     if alpha >= alpha_init(loss).alpha:
         return None
     at = table[(table["start"] == "spectral") & (table["alpha"] == alpha)]
+    if at["n"].nunique() < 2:
+        return too_few()
     squares = at.assign(square=at["abs_start_overlap"] ** 2)
     return rises(*first_less_last(squares, "n", "square"))
 

@@ -12,12 +12,15 @@ from companion.analysis.intervals import mean_interval
 from companion.analysis.runs import LATE, fit_power_law
 from companion.claims.claim import Row
 from companion.claims.typeset import rounded
-from companion.claims.verdicts import Finding, Z, agrees, rises, within
+from companion.claims.verdicts import Finding, Z, agrees, rises, too_few, within
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.measures.threshold_states import solve_threshold_state
 from prlib.spectra.bulk import left_edge
 from prlib.transitions import alpha_init, alpha_threshold
+
+LEAST_ALPHAS = 3
+"""Alphas below the transition that are enough to say that at none of them it comes later."""
 
 SHARP = 0.2
 """Squared overlap below which a finite size rounds the corner."""
@@ -68,7 +71,10 @@ def _comes_later(loss: Loss, theory: pd.DataFrame) -> tuple[dict, Finding]:
     best = score.groupby(below["alpha"]).max().where(absent > Z)
     if not best.notna().any():
         return {"place": ""}, rises(0.0, 1.0)
-    return {"place": f" (alpha = {best.idxmax():g})"}, rises(float(best.max()), 1.0)
+    finding = rises(float(best.max()), 1.0)
+    # That there is one is not refuted by a few that are none.
+    few = best.count() < LEAST_ALPHAS and finding.verdict == "FAIL"
+    return {"place": f" (alpha = {best.idxmax():g})"}, too_few() if few else finding
 
 
 def _step(checked: pd.DataFrame) -> Finding:

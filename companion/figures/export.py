@@ -23,7 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 import companion.figures
 from companion.ensembles import data_folder
 from companion.figures.plotted import as_csv
-from companion.figures.style import PAGE, own_style
+from companion.figures.style import PAGE, own_style, panels, says_nothing
 from prlib.sweeps import sources
 from prlib.sweeps.data import SOURCE
 
@@ -119,6 +119,14 @@ class BookFigure:
     def __repr__(self) -> str:
         """Return the words that stand for it in a terminal."""
         return f"{self.id}: {self.alt}"
+
+
+def nothing_drawn(name: str, why: str) -> BookFigure:
+    """Say in place of a figure why there is none."""
+    with panels(height=1.0) as (figure, axes):
+        says_nothing(axes, why)
+    told = f"Nothing is drawn: {why}."
+    return BookFigure(name, told, told, figure)
 
 
 def sourced(draw: Callable[..., BookFigure]) -> Callable[..., BookFigure]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from companion.analysis.finite_size import Growth, predicted_halves, recovery_probability
 from companion.analysis.intervals import mean_interval
 from companion.analysis.scaling import FORMS, Scaling
-from companion.figures.export import BookFigure, book_figure
+from companion.figures.export import BookFigure, book_figure, nothing_drawn
+from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
     COLOURS,
     THEORY,
@@ -71,9 +72,8 @@ def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame
         f"sampling error (on the logarithm). Points: N times the mean square overlap of "
         f"{observed.groupby('alpha')['replica'].nunique().min()} descents at N = {n} for each "
         f"\\(\\alpha\\), with 95 % intervals. Dashed: where the overlap is one.",
-        "V against time on logarithmic axes: lines for several alphas rise from one, the larger "
-        "alpha the faster. Points follow the lines at first, and leave them upwards as they near "
-        "the dashed line of full overlap.",
+        "V against time on logarithmic axes, theory as lines and simulation as points. "
+        f"{ends_in_words(figure)}",
         figure,
     )
 
@@ -89,6 +89,8 @@ def predicted_recovery_figure(
 ) -> BookFigure:
     """Recovered fraction against alpha: predicted, and simulated."""
     sizes = sorted(compared["n"].unique())
+    if np.isnan(constant[0]):
+        return nothing_drawn("fig-predicted-recovery", _no_constant(growth))
     grid = np.linspace(growth.alphas[0], growth.alphas[-1], 300)
     groups = ([n for n in sizes if n in seen], [n for n in sizes if n not in seen])
     with panels(1, 2, height=3.2, sharey=True) as (figure, axes):
@@ -126,6 +128,8 @@ def predicted_half_points_figure(
     fits: Sequence[Scaling],
 ) -> BookFigure:
     """Half points against the dimension, far beyond what can be simulated."""
+    if np.isnan(constants).all():
+        return nothing_drawn("fig-predicted-half-points", _no_constant(growths[-1]))
     sizes = np.geomspace(50, 1e7, 60)
     with panels(height=3.8, width=5.6) as (figure, (axis,)):
         colours = [COLOURS[i] for i in (1, 0, 2)]
@@ -160,7 +164,7 @@ def predicted_half_points_figure(
             axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", **beside)
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
-        lowest = min(found["half"].min() for found in simulated)
+        lowest = np.nanmin([found["half"].min() for found in simulated])
         axis.set_ylim(lowest - 0.4, 1.05 * alpha_threshold(loss).alpha)
         _name_forms(axis, fits, sizes)
     return BookFigure(
@@ -172,9 +176,17 @@ def predicted_half_points_figure(
         "its formula at the end. "
         r"Horizontal: \(\alpha_\mathrm{BBP}\) at the start (dotted) and at threshold states "
         "(dashed).",
-        "Half points against N. Theory lines rise steadily through the "
-        "points; the fitted forms part from each other beyond the largest simulated size.",
+        "Half points against N: lines of theory, points of simulation, and the fitted forms. "
+        f"{ends_in_words(figure)}",
         figure,
+    )
+
+
+def _no_constant(growth: Growth) -> str:
+    least, most = growth.alphas[[0, -1]]
+    return (
+        f"by t = {growth.time:g} half of the runs recover at no alpha from {least:g} to {most:g}, "
+        "where the theory was run"
     )
 
 

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from companion.analysis.prediction import LEAST
 from companion.analysis.runs import fates, overlap_when_halved
 from companion.figures.export import BookFigure, book_figure
+from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
     COLOURS,
     heading,
@@ -78,11 +79,8 @@ def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         "minus the lowest eigenvalue, which is positive where an eigenvalue stands apart from the "
         "bulk, and below zero where, at finite N, the lowest one lies inside the edge. "
         f"{_LINES}{_single(rows)} All axes are linear near zero and logarithmic beyond.",
-        "For each alpha the lowest eigenvalue and the edge of the bulk rise together from large "
-        "negative values toward zero as time goes on; where the signal is recovered they end "
-        "above zero. The edge minus the lowest eigenvalue stays close to zero at the smaller "
-        "alphas. At the larger ones it is positive from the start, the larger alpha the more, and "
-        "sinks to about zero by the time the signal is recovered.",
+        "For each alpha, above, the lowest eigenvalue and the edge of the bulk against time, and "
+        f"below, the edge minus the lowest eigenvalue. {ends_in_words(figure)}",
         figure,
     )
 
@@ -133,12 +131,10 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
             if halved
             else ""
         ),
-        "Four panels against time. The alignment of the lowest eigenvector with the signal starts "
-        "higher for larger alpha and ends near zero in all runs, also in those that recover. "
-        + (f"In these it has halved when the overlap |m| is {alt}. " if halved else "")
-        + "At the larger alphas the gap sinks with it. The overlap of the runs that recover rises "
-        "to one, the sooner the larger alpha, and their energy falls to zero; the median overlap "
-        "of the other runs stays far from one.",
+        "Alignment of the lowest eigenvector with the signal, gap, overlap and energy against "
+        "time. "
+        + (f"In runs that recover, it has halved when |m| is {alt}. " if halved else "")
+        + ends_in_words(figure),
         figure,
     )
 
@@ -191,13 +187,8 @@ def directions_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         f"the runs that fail (solid) and those that recover (dashed), which are {counted}; means "
         f"over fewer than {least} runs are not drawn. {turned}"
         "Dotted in (c): 1/N, what a random direction has. The time axis is linear near zero.",
-        "Four panels against time. The overlap with the signal starts higher for larger alpha, "
-        "keeps its height for a while and falls to nearly zero, also in the runs that recover. The "
-        "overlap with the first direction falls at once, most slowly at the largest alpha. The "
-        "overlap with the displacement stays near that of a random direction or below it, and "
-        "reaches several times that at the largest alpha while the signal is found. The "
-        "overlap with the gradient grows late: in the runs that recover it passes a maximum and "
-        "goes to zero, in those that fail it goes on rising.",
+        "Squared overlaps of the lowest eigenvector with the signal, the first direction, the "
+        f"displacement and the gradient, against time. {ends_in_words(figure)}",
         figure,
     )
 
@@ -255,9 +246,7 @@ def prediction_figure(loss: Loss, rows: pd.DataFrame, curve: pd.DataFrame) -> Bo
         "the larger overlap, or the lower lowest eigenvalue, at time t. "
         f"{of(loss)}, N = {rows['n'].iloc[0]}, random starts. 95 % intervals (Hanley and McNeil); "
         "one half is chance.",
-        "The area under the curve against time, one panel an alpha. The overlap rises from above "
-        "one half to one. Alignment and lowest eigenvalue stay near one half, and fall below it "
-        "late."
+        f"The area under the curve against time, one panel an alpha. {ends_in_words(figure)}"
         if alphas
         else f"Nothing is drawn: at no alpha are there {LEAST} runs of both fates.",
         figure,

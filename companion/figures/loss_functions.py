@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
+from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
     COLOURS,
     THEORY,
@@ -130,7 +131,7 @@ def start_overlap_figure(rows: pd.DataFrame) -> BookFigure:
         "Squared overlap of the lowest eigenvector of the Hessian at a random start with the "
         "signal, for several normalisations, in units of the transition of each. Lines: infinite "
         f"size. Points: means of {runs} Hessians with N = {rows['n'].max()}, with 95 % intervals.",
-        "Points of simulated overlaps follow the theory line of each loss beyond the transition "
-        "and stay above it near the transition.",
+        "Squared overlaps against alpha in units of the transition, theory and simulation. "
+        f"{ends_in_words(figure)}",
         figure,
     )

@@ -70,6 +70,35 @@ def as_csv(figure: Figure) -> str:
     return plotted(figure).to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
 
+def ends_in_words(figure: Figure) -> str:
+    """Say from where to where what a figure's legend names goes, panel by panel, for alt texts.
+
+    Examples
+    --------
+    >>> figure = Figure()
+    >>> axis = figure.subplots()
+    >>> _ = axis.plot([0, 1, 2], [3, 9, 4.123], label="theory"), axis.set_xlabel("time t")
+    >>> ends_in_words(figure)
+    '(a) against time t: theory from 3 at 0 to 4.1 at 2.'
+    """
+    table = plotted(figure).dropna(subset=["x", "y"])
+    table = table[table["kind"].isin(["line", "point"]) & (table["label"] != "")]
+    told = []
+    for panel, rows in table.groupby("panel"):
+        x, y = (re.sub(r" \[.*\]$", "", rows[f"{one}_axis"].iloc[0]) for one in "xy")
+        name = ", ".join(filter(None, dict.fromkeys([rows["heading"].iloc[0], y])))
+        each = [
+            f"{found['label'].iloc[0]} from {_end(found.iloc[0])} to {_end(found.iloc[-1])}"
+            for _, found in rows.groupby("artist", sort=False)
+        ]
+        told.append(f"({panel}) {name} against {x}: {'; '.join(each)}.".replace("  ", " "))
+    return " ".join(told)
+
+
+def _end(row: pd.Series) -> str:
+    return f"{row['y']:.2g} at {row['x']:.3g}"
+
+
 def _names(axis: Axes) -> dict[str, str]:
     # Of panels in a row or column, or of shared axes, only the outermost is labelled.
     names = {"heading": re.sub(r"^\([a-z]\)\s*", "", axis.get_title(loc="left"))}
@@ -149,8 +178,10 @@ def _with_interval(line: Line2D, bars: tuple[LineCollection, ...]) -> dict:
     x, y = line.get_data(orig=False)
     data = {"x": x, "y": y}
     for bar in bars:
-        segments = np.array([s for s in bar.get_segments() if len(s)])
-        if len(segments) == len(x) and np.allclose(segments[:, 0, 0], segments[:, 1, 0]):
+        # A point without an interval, as the mean of one run, has a segment without ends.
+        none = np.full((2, 2), np.nan)
+        segments = np.array([s if len(s) == 2 else none for s in bar.get_segments()])
+        if len(segments) == len(x) and np.allclose(*segments[..., 0].T, equal_nan=True):
             data |= {"low": segments[:, 0, 1], "high": segments[:, 1, 1]}
     return data
 

@@ -11,8 +11,8 @@ from scipy.special import expit
 
 from companion.analysis.half_points import REACH, near_half
 from companion.analysis.intervals import mean_interval
-from companion.analysis.scaling import FORMS, Scaling
-from companion.figures.export import BookFigure, book_figure
+from companion.analysis.scaling import FORMS, LEAST_SIZES, Scaling
+from companion.figures.export import BookFigure, book_figure, nothing_drawn
 from companion.figures.style import (
     OPAQUE,
     THEORY,
@@ -197,7 +197,8 @@ def _fits(table: pd.DataFrame) -> str:
 
 def _runs(counted: pd.DataFrame) -> str:
     least, most = counted["runs"].min(), counted["runs"].max()
-    return f"{least} runs a point" if least == most else f"{least} to {most} runs a point"
+    many = f"{least}" if least == most else f"{least} to {most}"
+    return f"{many} run{'s' if most > 1 else ''} a point"
 
 
 def _in_caption(start: str) -> str:
@@ -212,6 +213,9 @@ def paired_difference_figure(
 ) -> BookFigure:
     """Difference of two starts' recovered fractions on the same instances."""
     differences = paired(table, one, other).rename(columns={"difference": "mean"})
+    if differences.empty:
+        both = f"{as_start(one).phrase} and from {as_start(other).phrase}"
+        return nothing_drawn(name, f"no instance was run from {both}")
     sizes = sorted(differences["n"].unique())
     with panels(height=3.0, width=5.4) as (figure, (axis,)):
         transitions(axis, loss)
@@ -250,6 +254,8 @@ def _largest(differences: pd.DataFrame) -> str:
 def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
     """Squared overlap of v1 with the signal at the start, against alpha and against N."""
     spectral = table[table["start"] == "spectral"]
+    if spectral.empty:
+        return nothing_drawn("fig-spectral-overlap", "there are no runs from v1")
     spectral = spectral.assign(square=spectral["abs_start_overlap"] ** 2)
     sizes = sorted(spectral["n"].unique())
     chosen = _spread(sorted(spectral["alpha"].unique()), 4)
@@ -281,11 +287,20 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
         f"point, {of(loss)}. Points: means over {counts.min()} to {counts.max()} instances, with "
         "95 % intervals. Lines: infinite size, zero below the transition at "
         rf"\(\alpha\) = {alpha_init(loss).alpha:.3f}. Dotted: what a random direction has.",
-        "Left: overlaps rise with alpha; the smaller N, the higher they are below the transition, "
-        "where the line of infinite size is zero. Right: below the transition overlaps fall with "
-        "N, yet stay far above one over N; above it they level off at the line.",
+        "Squared overlaps of the lowest eigenvector with the signal, left against alpha and right "
+        f"against N, with the line of infinite size. {_overlaps_at_ends(spectral)}",
         figure,
     )
+
+
+def _overlaps_at_ends(spectral: pd.DataFrame) -> str:
+    """Say how large they are at the least and the largest alpha, at the ends of the sizes there."""
+    told = []
+    for alpha in sorted({spectral["alpha"].min(), spectral["alpha"].max()}):
+        means = spectral[spectral["alpha"] == alpha].groupby("n")["square"].mean()
+        ends = [f"{means[n]:.2g} at N = {n}" for n in sorted({means.index[0], means.index[-1]})]
+        told.append(f"At alpha = {alpha:g} they are {', '.join(ends)}.")
+    return " ".join(told)
 
 
 def _spread(values: Sequence[float], count: int) -> list[float]:
@@ -297,11 +312,12 @@ def _spread(values: Sequence[float], count: int) -> list[float]:
 @takes_loss
 def starts_figure(loss: Loss, table: pd.DataFrame, sizes: Sequence[int]) -> BookFigure:
     """Recovered fraction against alpha of all starts, one panel a size."""
+    sizes = sorted({*sizes})
     table = table[table["n"].isin(sizes)]
     starts = [start for start in STARTS if start in set(table["start"])]
     counted = rates(table, by=["n", "start", "alpha"]).rename(columns={"rate": "mean"})
     with panels(1, len(sizes), height=3.2, sharey=True, sharex=True) as (figure, axes):
-        for axis, n in zip(axes, sorted(sizes), strict=True):
+        for axis, n in zip(axes, sizes, strict=True):
             axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
             for start in starts:
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
@@ -336,9 +352,16 @@ def half_points_figure(
     """Half points against the dimension, with the forms that were fitted to them."""
     styles = ("-", "--", ":", "-.")
     starts = list(fits)
+    if half_points.empty:
+        return nothing_drawn("fig-half-points", "at no size do half the runs recover")
     with panels(1, len(starts), height=3.4, sharey=False) as (figure, axes):
         for axis, start in zip(axes, starts, strict=True):
             found = half_points[half_points["start"] == start].rename(columns={"half": "mean"})
+            heading(axis, look(start)["label"])
+            if not fits[start]:
+                few = f"half points at\n{len(found)} sizes, and\na fit needs {LEAST_SIZES}"
+                says_nothing([axis], few)
+                continue
             grid = np.geomspace(found["n"].min(), predicted["n"].max() * 2, 200)
             for fit, style in zip(fits[start], styles, strict=True):
                 axis.plot(grid, fit.half_point(grid), style, color=THEORY, label=FORMS[fit.form][0])
@@ -351,7 +374,6 @@ def half_points_figure(
             axis.set(xscale="log", xlabel="N")
             axis.minorticks_off()
             axis.set_xticks([100, 1000, 10000], ["100", "1000", "10000"])
-            heading(axis, look(start)["label"])
         axes[0].set_ylabel(r"$\alpha$ at which half the runs recover")
         legend_below(figure, axes[0])
     counts = half_points["runs"]

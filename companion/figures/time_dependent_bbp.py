@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from companion.analysis.dynamics import along, border, transition_times
 from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
+from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
     COLOURS,
     THEORY,
@@ -62,13 +64,8 @@ def hessian_evolution_figure(
         f"bulk (solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. "
         "Points: means of simulated descents with 95 % intervals "
         f"({counted(simulated)} for each \\(\\alpha\\)).",
-        "One column an alpha. The lowest eigenvalue rises from large negative values towards zero: "
-        "at the smaller alphas along the edge, upon which the outlier lies where there is one; at "
-        "the largest along the outlier, clearly below the edge, until the descents reach the "
-        "signal and leave the lines, the sooner the smaller N. The overlap fades with N at the "
-        "smallest alpha, where theory has none. In the middle the line rises a little and falls to "
-        "zero, and points scatter about it. At the largest alpha the points lie on the line until "
-        "the descents reach the signal.",
+        "One column an alpha: above, the lowest eigenvalue against time, below, the squared "
+        f"overlap of its eigenvector; theory and simulation. {ends_in_words(figure)}",
         figure,
     )
 
@@ -144,11 +141,15 @@ def t_bbp_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
         rf"\(\alpha_\mathrm{{BBP}}\) at the start ({early:.3f}) and at threshold states "
         f"({late:.3f}).",
         "A map of alpha against the logarithm of time. The region with an informative direction "
-        "lies to the right, the hatched region without one to the left. The line between them "
-        "starts at the transition of the start, bends a little to smaller alpha, and then moves to "
-        "larger alpha as time goes on, towards the transition of threshold states.",
+        "lies to the right, the hatched region without one to the left. The line between them lies "
+        f"{_line_in_words(last, grid)}.",
         figure,
     )
+
+
+def _line_in_words(alphas: NDArray, times: NDArray) -> str:
+    places = np.linspace(0, len(times) - 1, 5).astype(int)
+    return ", ".join(f"at alpha = {alphas[i]:.2f} at t = {times[i]:.2g}" for i in places)
 
 
 @book_figure("fig-ageing", data=("theory/dynamics", "alignment", "observed descents"))
@@ -195,8 +196,7 @@ def ageing_figure(
         "with 95 % intervals). (b, c) Energy and left edge against time: theory at infinite size "
         f"(lines), {count} descents at N = {size} that are held at overlap zero (points), and "
         "threshold states (dashed).",
-        "Three panels. The correlation decays later the later it starts. Energy falls and edge "
-        "rises towards the dashed lines of threshold states ever more slowly, with points on the "
-        "lines.",
+        "Correlation, energy and left edge of the bulk against time, theory and simulation, with "
+        f"the values of threshold states. {ends_in_words(figure)}",
         figure,
     )

@@ -8,23 +8,23 @@ import itertools
 import pkgutil
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import prlib
-from companion.claims.typeset import number, typeset
+from companion.claims.claim import Kind
+from companion.claims.typeset import TITLES, cells, typeset
 from companion.reexecution import FOLDER, notebooks
 from companion.sphinx.benchmark_tables import tables
 from companion.sphinx.import_graph import PACKAGES, floors
-from companion.verification import Held, verify
+from companion.verification import Held, counted, verify
 from prlib.sweeps.data import facts
 
 ROOT = FOLDER.parent
@@ -123,22 +123,10 @@ def what_holds(claims: Sequence[Held]) -> str:
             "",
             f"## {heading}",
             "",
-            "| verdict | claim | number | which is | accepted |",
-            "| --- | --- | --- | --- | --- |",
+            f"| {' | '.join(TITLES)} |",
+            "| --- " * len(TITLES) + "|",
         ]
-        for held in held_there:
-            accepted = ""
-            if (held.low, held.high) != (None, None):
-                low = number(held.low, "markdown", missing="−∞")
-                accepted = f"{low} to {number(held.high, 'markdown', missing='∞')}"
-            cells = (
-                f'<span class="verdict {held.verdict.lower()}">{held.verdict}</span>',
-                typeset(held.statement, "markdown").replace("|", r"\|"),
-                number(held.number, "markdown"),
-                typeset(held.quantity, "markdown"),
-                accepted,
-            )
-            rows.append(f"| {' | '.join(cells)} |")
+        rows += [f"| {' | '.join(cells(held, 'markdown').values())} |" for held in held_there]
     return "\n".join(rows)
 
 
@@ -168,10 +156,9 @@ def data_tables(root: Path) -> str:
     return "\n".join(rows)
 
 
-def verdicts(claims: Sequence[Held]) -> str:
-    """Return how many claims there are of each verdict."""
-    counts = Counter(held.verdict for held in claims)
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("PASS", "OPEN", "FAIL"))
+def verdicts(claims: Sequence[Held], kind: Kind = "physics") -> str:
+    """Return how many claims of a kind there are of each verdict."""
+    return counted(claims)[kind]
 
 
 def set_facts(app: Sphinx, config: Config) -> None:
@@ -188,7 +175,7 @@ def set_facts(app: Sphinx, config: Config) -> None:
         "commands": commands(Path(app.srcdir)),
         **tables(Path(app.srcdir)),
         "what_holds": what_holds(claims),
-        "verdicts": verdicts(claims),
+        **{f"verdicts_{kind}": verdicts(claims, kind) for kind in get_args(Kind)},
         "data_tables": data_tables(Path(app.srcdir)),
     }
     config.html_theme_options["extra_footer"] = (

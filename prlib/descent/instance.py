@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from prlib.channels import NOISELESS, Channel
 from prlib.descent.simulate import descend_together
 from prlib.descent.starts import Start, as_start, starting_point
 from prlib.descent.trajectory import StoppedBy, Trajectory
@@ -15,6 +16,7 @@ from prlib.losses import Loss, takes_loss
 from prlib.memory import check_memory
 from prlib.parameters import ParameterError, check, check_measurements
 from prlib.problem import Problem, random_on_sphere
+from prlib.sensing import GAUSSIAN, Sensing
 from prlib.threads import one_blas_thread
 
 HOLD = 20.0
@@ -70,12 +72,19 @@ class Descent:
 
 @takes_loss
 def instance(
-    loss: Loss, alpha: float, n: int, seed: int, dtype: DTypeLike = np.float32
+    loss: Loss,
+    alpha: float,
+    n: int,
+    seed: int,
+    dtype: DTypeLike = np.float32,
+    *,
+    channel: str | Channel = NOISELESS,
+    sensing: str | Sensing = GAUSSIAN,
 ) -> tuple[Problem, NDArray[np.float64]]:
     """Draw the instance and the random point that a seed stands for.
 
-    Measurements, signal and point come from streams of their own. They depend on the seed, on N
-    and on M alone: neither the loss nor the start nor the precision changes them.
+    The instance and the point come from streams of their own. They depend on the seed, on N and on
+    M alone: neither the loss nor the start nor the precision changes them, and noise is drawn last.
 
     Parameters
     ----------
@@ -83,6 +92,10 @@ def instance(
         See `prlib.parameters`; the loss is what `prlib.losses.as_loss` reads.
     dtype : dtype
         Precision of X, float32 or float64.
+    channel : Channel or str
+        How labels come of the signal's fields, or its id, as ``additive(sigma=0.3)``.
+    sensing : Sensing or str
+        The law of the measurement vectors, or its id, as ``rademacher``.
 
     Raises
     ------
@@ -101,7 +114,8 @@ def instance(
     check_memory(f"n = {n}, alpha = {alpha:g}", m * n * dtype.itemsize)
     streams = np.random.SeedSequence([seed, n, m]).spawn(2)
     of_problem, of_point = (np.random.default_rng(stream) for stream in streams)
-    problem = Problem.random(loss, n=n, alpha=alpha, rng=of_problem, dtype=dtype)
+    drawn = {"channel": Channel.read(channel), "sensing": Sensing.read(sensing)}
+    problem = Problem.random(loss, n=n, alpha=alpha, rng=of_problem, dtype=dtype, **drawn)
     return problem, random_on_sphere(n, of_point)
 
 
@@ -159,6 +173,8 @@ def descend_starts(
     *,
     hold: float = HOLD,
     dtype: DTypeLike = np.float32,
+    channel: str | Channel = NOISELESS,
+    sensing: str | Sensing = GAUSSIAN,
     **options: object,
 ) -> list[Descent]:
     """Descend over one random instance from several starts at once.
@@ -171,6 +187,8 @@ def descend_starts(
         Flow time for which the starts that hold keep the overlap at zero.
     dtype : dtype
         Precision, float32 or float64.
+    channel, sensing
+        See `instance`.
     **options
         As `scheme`, `times`, `eigenpairs` and `success`: see
         `prlib.descent.simulate.descend_together`.
@@ -180,7 +198,7 @@ def descend_starts(
     holds = [min(hold, time) if start.holds else 0.0 for start in starts]
     # The rounding of a start must not depend on the machine's cores.
     with one_blas_thread():
-        problem, point = instance(loss, alpha, n, seed, dtype)
+        problem, point = instance(loss, alpha, n, seed, dtype, channel=channel, sensing=sensing)
         points = np.array([starting_point(problem, point, start) for start in starts])
         paths = descend_together(problem, points, time=time, hold=holds, **options)
     return [Descent.of(path) for path in paths]

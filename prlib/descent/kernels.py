@@ -267,7 +267,10 @@ class Workspace:
         m, n = self.X.shape
         self.rows = int(np.clip(BLOCK_BYTES // (n * dtype.itemsize) // 8 * 8, 16, 64))
         self.lanes = VECTOR_BYTES // dtype.itemsize
-        self.parameters = np.array(problem.loss.parameters, dtype)
+        with np.errstate(over="ignore"):
+            self.parameters = np.array(problem.loss.parameters, dtype)
+        if not np.isfinite(self.parameters).all():
+            raise ParameterError(f"loss = {problem.loss.id}: is beyond the range of {dtype.name}")
         self.block = block_function(type(problem.loss), len(self.parameters), dtype)
         self.order = np.zeros(count, np.int64)
         self.W = np.zeros((count, n), dtype)

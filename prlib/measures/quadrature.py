@@ -112,10 +112,10 @@ def half_normal_with_kinks(
 
 
 def sign_changes(
-    function: Callable[[NDArray | float], NDArray], scale: float
+    function: Callable[[NDArray | float], NDArray], scale: float, last: float = CUTOFF
 ) -> Iterator[tuple[float, float]]:
     """Yield the labels at which a function passes zero, and about its slope there."""
-    grid = _search_grid(scale)
+    grid = _search_grid(scale, last)
     values = function(grid)
     for i in np.flatnonzero((values[1:] < 0) != (values[:-1] < 0)):
         slope = abs(values[i + 1] - values[i]) / (grid[i + 1] - grid[i])
@@ -123,8 +123,8 @@ def sign_changes(
 
 
 @lru_cache(maxsize=64)
-def _search_grid(scale: float) -> NDArray:
-    return np.geomspace(1e-4 * scale, CUTOFF, 100)
+def _search_grid(scale: float, last: float) -> NDArray:
+    return np.geomspace(1e-4 * scale, last, 100)
 
 
 def legendre(edges: NDArray, order: int = ORDER) -> tuple[NDArray, NDArray]:

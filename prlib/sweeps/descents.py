@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import MISSING, InitVar, dataclass, fields
 from functools import cached_property
@@ -11,12 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from prlib.channels import NOISELESS, Channel
 from prlib.descent.formulas import digest_of_formulas
 from prlib.descent.instance import HOLD, Descent, descend_starts, instance
 from prlib.descent.starts import Start, as_start
 from prlib.losses import Loss, as_loss
+from prlib.named import Named
 from prlib.parameters import ParameterError, check, check_measurements
 from prlib.schemes import GradientFlow, Scheme, as_scheme
+from prlib.sensing import GAUSSIAN, Sensing
 from prlib.sweeps.addresses import address, normalized
 from prlib.sweeps.observables import OBSERVABLES, Observation
 from prlib.threads import one_blas_thread
@@ -26,7 +30,8 @@ FLOW = GradientFlow()
 
 _SETTINGS = [
     *(("time_limit", pa.float64()), ("hold", pa.float64()), ("scheme", pa.string())),
-    *(("success", pa.float64()), ("dtype", pa.string()), ("run", pa.string())),
+    *(("success", pa.float64()), ("dtype", pa.string()), ("channel", pa.string())),
+    *(("sensing", pa.string()), ("run", pa.string())),
 ]
 _INSTANCE = [
     *(("loss", pa.string()), ("alpha", pa.float64()), ("n", pa.int64()), ("start", pa.string())),
@@ -92,6 +97,8 @@ class Task(Addressed):
     dtype: str = "float32"
     observe: tuple[float, ...] = ()
     formulas: str = ""
+    channel: Channel = NOISELESS
+    sensing: Sensing = GAUSSIAN
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -151,7 +158,7 @@ class Task(Addressed):
             options = {"success": None, "stationary": 0.0, "eigenpairs": 1, "keep_states": True}
             runs = self._descend(times[-1], times=times, **options)
             # It is not drawn by the descents: they run over an instance that they keep.
-            problem, _ = instance(self.loss, self.alpha, self.n, self.seed, dtype=self.dtype)
+            problem, _ = instance(self.loss, self.alpha, self.n, self.seed, **self._drawn)
         else:
             runs = self._descend(self.time, success=self.success)
         rows = []
@@ -183,10 +190,14 @@ class Task(Addressed):
             time,
             self.seed,
             hold=self.hold,
-            dtype=self.dtype,
             scheme=self.scheme,
+            **self._drawn,
             **options,
         )
+
+    @property
+    def _drawn(self) -> dict[str, Any]:
+        return {"dtype": self.dtype, "channel": self.channel, "sensing": self.sensing}
 
 
 def _end(run: Descent) -> dict[str, Any]:
@@ -230,7 +241,7 @@ class Grid(Settings):
         Instances for each combination.
     time : float
         Flow time.
-    hold, scheme, success, dtype
+    hold, scheme, success, dtype, channel, sensing
         See `prlib.descent.descend_instance`.
     observe : tuple of float
         Flow times, rising, at which to observe; a run then gives a row at time 0 and at each of
@@ -256,6 +267,8 @@ class Grid(Settings):
     success: float = 0.99
     dtype: str = "float32"
     observe: tuple[float, ...] = ()
+    channel: Channel = NOISELESS
+    sensing: Sensing = GAUSSIAN
     a: InitVar[Any] = ()
 
     def __post_init__(self, a: Any) -> None:
@@ -267,6 +280,7 @@ class Grid(Settings):
         for name in ("replicas", "time", "hold"):
             put[name] = check(name, getattr(self, name))
         put["scheme"] = as_scheme(self.scheme)
+        put |= {"channel": Channel.read(self.channel), "sensing": Sensing.read(self.sensing)}
         number = isinstance(self.success, (int, float)) and not isinstance(self.success, bool)
         if not (number and 0 < self.success <= 1):
             raise ParameterError(f"success = {self.success!r}: must be a number in (0, 1]")
@@ -288,9 +302,14 @@ class Grid(Settings):
         """The columns of its rows."""
         return OBSERVED if self.observe else SCHEMA
 
+    @property
+    def runs(self) -> int:
+        """How many runs it holds."""
+        return self.replicas * math.prod(map(len, (self.loss, self.alpha, self.n, self.start)))
+
     def tasks(self, seed: int) -> Iterator[Task]:
         """Unfold the grid of a sweep with that seed, in the order of n, loss, alpha and replica."""
-        names = ("time", "hold", "scheme", "success", "dtype", "observe")
+        names = ("time", "hold", "scheme", "success", "dtype", "observe", "channel", "sensing")
         shared = {name: getattr(self, name) for name in names}
         own = {loss: formulas_of(loss) for loss in self.loss}
         for n, loss, alpha in product(self.n, self.loss, self.alpha):
@@ -360,12 +379,12 @@ def plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> Any:
-    """Return a setting as tables, specs and addresses show it: ids for losses and schemes."""
+    """Return a setting as tables, specs and addresses show it: ids for what has one."""
     if isinstance(value, tuple):
         return [shown(one) for one in value]
     if isinstance(value, Start):
         return value.name
-    return value.id if isinstance(value, (Loss, Scheme)) else value
+    return value.id if isinstance(value, (Loss, Scheme, Named)) else value
 
 
 def _observed(times: object, end: float) -> tuple[float, ...]:

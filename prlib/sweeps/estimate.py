@@ -16,10 +16,13 @@ from prlib.parameters import ParameterError
 INSTANCE = ("n", "alpha", "replica")
 """The columns that tell one instance of a sweep from another."""
 
+COMPARED = ("pairs", "only_one", "only_other", "difference", "low", "high", "p")
+"""What `paired` says of two runs of the same instances."""
+
 GROUPS = ("loss", "n", "start", "alpha")
 """The columns that tell one rate from another, in any table."""
 
-SETTINGS = ("time_limit", "hold", "scheme", "success", "dtype")
+SETTINGS = ("time_limit", "hold", "scheme", "success", "dtype", "channel", "sensing")
 """Settings that tell rates apart where they vary."""
 
 
@@ -114,7 +117,7 @@ def paired(
     DataFrame
         The columns `by`, then pairs, only_one, only_other (the instances that only one of the two
         recovers), difference (of rates, one less other), low, high (of it, after Agresti and Min)
-        and p (that the two are equally good); one row a group.
+        and p (that the two are equally good); one row a group, and none without a pair.
 
     References
     ----------
@@ -164,7 +167,7 @@ def paired(
                 "p": float(binomtest(only_one, discordant).pvalue) if discordant else 1.0,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*by, *COMPARED])
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ EARLY = 5
 
 EXACT = (
     *("loss", "alpha", "n", "start", "replica", "seed", "recovered"),
-    *("time_limit", "hold", "scheme", "success", "dtype", "run"),
+    *("time_limit", "hold", "scheme", "success", "dtype", "channel", "sensing", "run"),
 )
 """Columns of descents that must agree to the letter."""
 

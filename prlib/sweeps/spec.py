@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _CHUNK_SECONDS = 8.0
 
+MOST_RUNS = 10**6
+"""Runs of one sweep, whose addresses are in memory."""
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -86,6 +89,9 @@ class Sweep:
                 "grid: all grids of a sweep must be of one kind: with observe or without, or with "
                 "paths (the theory)"
             )
+        runs = sum(grid.runs for grid in self.grids)
+        if runs > MOST_RUNS:
+            raise ParameterError(f"grid: gives {runs:.3g} runs; must be at most {MOST_RUNS:.0e}")
         if len(set(self.run_ids)) < len(self.run_ids):
             raise ParameterError("grid: two grids hold the same run; each may occur once")
 

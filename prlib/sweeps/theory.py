@@ -136,6 +136,11 @@ class TheoryGrid(Settings):
             raise ParameterError(f"tolerance = {self.tolerance!r}: must be a number in (0, 1)")
         self.put(**put)
 
+    @property
+    def runs(self) -> int:
+        """How many runs it holds."""
+        return len(self.loss) * len(self.alpha)
+
     def tasks(self, seed: int) -> Iterator[TheoryTask]:  # noqa: ARG002 - of descents; ours is a setting
         """Unfold the grid, in the order of loss and alpha."""
         names = ("time", "paths", "batches", "tolerance", "seed", "scheme")

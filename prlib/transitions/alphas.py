@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
 from prlib.parameters import ParameterError
 from prlib.transitions.minima import MinimaTransition, alpha_minima
@@ -34,7 +35,10 @@ class Thresholds:
         The same for the most numerous minima of the landscape.
     alpha_minima_low : float
         The same for the lowest minima: above it none is left that does not fall. Infinite or NaN
-        if there is no such alpha, or none is found.
+        if there is no such alpha, or none is found; NaN with noise, which the count of minima does
+        not know.
+    channel : str
+        Id of what is measured.
     """
 
     loss: str
@@ -50,11 +54,17 @@ class Thresholds:
     alpha_minima_error: float
     alpha_minima_low: float
     alpha_minima_low_error: float
+    channel: str = NOISELESS.id
 
 
 @takes_loss
-def thresholds(loss: Loss) -> Thresholds:
+def thresholds(loss: Loss, *, channel: str | Channel = NOISELESS) -> Thresholds:
     """Return the thresholds in alpha of a loss.
+
+    Parameters
+    ----------
+    channel : Channel or str
+        What is measured, or its id, as ``additive(sigma=0.3)``.
 
     Examples
     --------
@@ -64,8 +74,9 @@ def thresholds(loss: Loss) -> Thresholds:
     >>> round(found.alpha_minima, 3), round(found.alpha_minima_low, 3)
     (3.711, 4.242)
     """
-    start, end = alpha_init(loss), alpha_threshold(loss)
-    most, low = _minima(loss, lowest=False), _minima(loss, lowest=True)
+    channel = Channel.read(channel)
+    start, end = alpha_init(loss, channel=channel), alpha_threshold(loss, channel=channel)
+    most, low = (_minima(loss, channel, lowest=lowest) for lowest in (False, True))
     return Thresholds(
         **loss.names,
         alpha_init=start.alpha,
@@ -79,10 +90,13 @@ def thresholds(loss: Loss) -> Thresholds:
         alpha_minima_error=most.error,
         alpha_minima_low=low.alpha,
         alpha_minima_low_error=low.error,
+        channel=channel.id,
     )
 
 
-def _minima(loss: Loss, *, lowest: bool) -> MinimaTransition:
+def _minima(loss: Loss, channel: Channel, *, lowest: bool) -> MinimaTransition:
+    if channel != NOISELESS:
+        return MinimaTransition(math.nan, 0.0, 0.0)
     try:
         return alpha_minima(loss, lowest=lowest)
     except ParameterError:

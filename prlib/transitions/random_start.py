@@ -10,8 +10,9 @@ from typing import Literal
 
 from scipy.optimize import brentq
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
-from prlib.measures import initial
+from prlib.measures import LabelMeasure, initial
 from prlib.measures.random_start import ORDERS
 from prlib.parameters import ParameterError
 from prlib.spectra.bulk import left_edge, softness
@@ -45,7 +46,9 @@ class InitialTransition:
 
 
 @takes_loss
-def alpha_init(loss: Loss, *, orders: tuple[int, ...] = ORDERS) -> InitialTransition:
+def alpha_init(
+    loss: Loss, *, channel: str | Channel = NOISELESS, orders: tuple[int, ...] = ORDERS
+) -> InitialTransition:
     r"""Transition of Baik, Ben Arous and Péché in the Hessian of a random start.
 
     The condition of the transition and of a soft edge are both linear in alpha, so their ratio
@@ -54,6 +57,8 @@ def alpha_init(loss: Loss, *, orders: tuple[int, ...] = ORDERS) -> InitialTransi
 
     Parameters
     ----------
+    channel : Channel or str
+        What is measured, or its id, as ``additive(sigma=0.3)``.
     orders : tuple of int
         Orders of quadrature, tried until two in a row agree; what moved last is the error.
 
@@ -65,9 +70,10 @@ def alpha_init(loss: Loss, *, orders: tuple[int, ...] = ORDERS) -> InitialTransi
     """
     if loss.curvature_floor == -math.inf:
         return InitialTransition(math.inf, 0.0, "hard", 0.0)
+    channel = Channel.read(channel)
     moved = 0.0
     for coarse, fine in pairwise(orders):
-        (rough, *_), found = _alpha_init(loss, coarse), _alpha_init(loss, fine)
+        (rough, *_), found = (_alpha_init(loss, channel, order) for order in (coarse, fine))
         # Two orders may agree by chance, three hardly.
         before, moved = moved, abs(found[0] - rough)
         if moved < ENOUGH * found[0]:
@@ -77,14 +83,31 @@ def alpha_init(loss: Loss, *, orders: tuple[int, ...] = ORDERS) -> InitialTransi
 
 
 @lru_cache(maxsize=1024)
-def _alpha_init(loss: Loss, order: int) -> tuple[float, float, Literal["soft", "hard"]]:
+def _alpha_init(
+    loss: Loss, channel: Channel, order: int
+) -> tuple[float, float, Literal["soft", "hard"]]:
     if loss.curvature_floor >= 0:
         raise ParameterError(
             f"{loss}: its curvature is nowhere negative; alpha_init needs a loss with negative "
             "curvature somewhere"
         )
-    measure = initial(loss, 1.0, order=order)
-    chi_max = -1 / loss.curvature_floor
+    return transition(initial(loss, 1.0, channel, order=order))
+
+
+def transition(measure: LabelMeasure) -> tuple[float, float, Literal["soft", "hard"]]:
+    """Find the alpha at which laws that do not depend on it have their transition.
+
+    Parameters
+    ----------
+    measure : LabelMeasure
+        The law at alpha = 1, with negative curvature, bounded below.
+
+    Returns
+    -------
+    alpha, chi, edge_kind
+        As in `InitialTransition`.
+    """
+    chi_max = -1 / measure.floor
 
     def gap(chi: float) -> float:
         return softness(measure, chi) - bbp(measure, chi)
@@ -117,6 +140,8 @@ class Spectrum:
         Eigenvalue that leaves the bulk toward the signal; ``None`` if there is none.
     overlap2 : float
         Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
+    channel : str
+        Id of what is measured.
     """
 
     loss: str
@@ -127,11 +152,17 @@ class Spectrum:
     edge_kind: Literal["soft", "hard"]
     outlier: float | None
     overlap2: float
+    channel: str = NOISELESS.id
 
 
 @takes_loss
-def spectrum(loss: Loss, alpha: float) -> Spectrum:
+def spectrum(loss: Loss, alpha: float, *, channel: str | Channel = NOISELESS) -> Spectrum:
     """Describe the spectrum of the Hessian of a random start, at infinite size.
+
+    Parameters
+    ----------
+    channel : Channel or str
+        What is measured, or its id.
 
     Raises
     ------
@@ -144,7 +175,8 @@ def spectrum(loss: Loss, alpha: float) -> Spectrum:
     >>> state.edge_kind, state.outlier < state.left_edge
     ('soft', True)
     """
-    measure = initial(loss, alpha)
+    channel = Channel.read(channel)
+    measure = initial(loss, alpha, channel)
     edge = left_edge(measure)
     found = outlier(measure, edge)
     return Spectrum(
@@ -155,4 +187,5 @@ def spectrum(loss: Loss, alpha: float) -> Spectrum:
         edge_kind=edge.kind,
         outlier=None if found is None else found.position,
         overlap2=0.0 if found is None else found.overlap2,
+        channel=channel.id,
     )

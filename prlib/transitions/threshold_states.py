@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
 from prlib.measures.threshold_states import (
     BranchEndError,
@@ -46,11 +47,20 @@ class ThresholdTransition:
 
 
 @takes_loss
-def alpha_threshold(loss: Loss, *, orders: tuple[int, int] = ORDERS) -> ThresholdTransition:
+def alpha_threshold(
+    loss: Loss, *, channel: str | Channel = NOISELESS, orders: tuple[int, int] = ORDERS
+) -> ThresholdTransition:
     r"""Transition of Baik, Ben Arous and Péché in the Hessian of threshold states.
 
     The saddle point, marginality and the condition of the transition are all linear in alpha:
     two ratios give :math:`(\chi, x)`, and marginality then gives alpha.
+
+    Parameters
+    ----------
+    channel : Channel or str
+        What is measured, or its id.
+    orders : tuple of int
+        Orders of quadrature.
 
     Raises
     ------
@@ -66,13 +76,13 @@ def alpha_threshold(loss: Loss, *, orders: tuple[int, int] = ORDERS) -> Threshol
     >>> round(alpha_threshold(None).alpha, 2)
     13.8
     """
-    return _alpha_threshold(loss, orders)
+    return _alpha_threshold(loss, Channel.read(channel), orders)
 
 
 @lru_cache(maxsize=1024)
-def _alpha_threshold(loss: Loss, orders: tuple[int, int]) -> ThresholdTransition:
+def _alpha_threshold(loss: Loss, channel: Channel, orders: tuple[int, int]) -> ThresholdTransition:
     try:
-        coarse, fine = branch_of(loss).laws(lambda law: law.stability, orders)
+        coarse, fine = branch_of(loss, channel).laws(lambda law: law.stability, orders)
     except NeverMetError:
         return ThresholdTransition(math.inf, 0.0, 0.0, 0.0, 0.0, 0.0)
     except BranchEndError as end:
@@ -105,6 +115,8 @@ class ThresholdSpectrum:
         one-step replica symmetry breaking where a proximal map jumps.
     chi, x, energy, mu, complexity, mixing
         See `prlib.measures.threshold_states.ThresholdState`.
+    channel : str
+        Id of what is measured.
     """
 
     loss: str
@@ -125,11 +137,19 @@ class ThresholdSpectrum:
     mu_error: float
     outlier_error: float
     overlap2_error: float
+    channel: str = NOISELESS.id
 
 
 @takes_loss
-def threshold_state(loss: Loss, alpha: float) -> ThresholdSpectrum:
+def threshold_state(
+    loss: Loss, alpha: float, *, channel: str | Channel = NOISELESS
+) -> ThresholdSpectrum:
     """Describe the threshold states of a loss, at infinite size.
+
+    Parameters
+    ----------
+    channel : Channel or str
+        What is measured, or its id.
 
     Raises
     ------
@@ -149,7 +169,8 @@ def threshold_state(loss: Loss, alpha: float) -> ThresholdSpectrum:
     prlib.parameters.ParameterError: alpha = 1.5: threshold states of the normalised intensity loss
     with a = 0.01 end at alpha = 1.618, where two kinds of them merge; must be larger
     """
-    state = solve_threshold_state(loss, alpha)
+    channel = Channel.read(channel)
+    state = solve_threshold_state(loss, alpha, channel)
     edge = Edge(state.gap, state.chi, "soft")
     found, rough = outlier(state.measure, edge), outlier(state.coarse, edge)
     return ThresholdSpectrum(
@@ -160,6 +181,7 @@ def threshold_state(loss: Loss, alpha: float) -> ThresholdSpectrum:
         overlap2=_overlap2(found),
         outlier_error=_moved(found.position, rough.position) if found and rough else 0.0,
         overlap2_error=_moved(_overlap2(found), _overlap2(rough)),
+        channel=channel.id,
     )
 
 

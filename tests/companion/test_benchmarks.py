@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from companion.sphinx.benchmark_tables import _processors
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 machine = pytest.importorskip("machine")
 
@@ -17,6 +19,27 @@ def test_a_limit_that_is_beaten_is_measured_again():
 def test_a_limit_that_stays_beaten_is_refused():
     with pytest.raises(SystemExit, match="run this on a quiet machine"):
         machine.limit("reading X", lambda: 0.1, reached=50.0)
+
+
+def test_a_run_begins_again_without_another_processors_kernels(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    begun = []
+    monkeypatch.setattr(machine.os, "execve", lambda *arguments: begun.append(arguments))
+    machine.without_overrides()
+    ((program, _, environment),) = begun
+    assert program == sys.executable
+    assert "OPENBLAS_CORETYPE" not in environment
+
+
+def test_the_page_shows_the_ratios_of_every_processor():
+    step = {"count": 1, "times_best_peer": 1.25, "times_numpy": 1.8, "share_of_bandwidth": 0.41}
+    runs = [
+        {"machine": {"processor": name}, "steps": [{"n": n, **step} for n in (1024, 4096)]}
+        for name in ("AMD EPYC", "Intel Xeon")
+    ]
+    lines = _processors(runs).splitlines()[2:]
+    assert [line.split(" | ")[0] for line in lines] == ["| AMD EPYC"] * 2 + ["| Intel Xeon"] * 2
+    assert lines[0].endswith("| 1.2 | 1.8 | 41% |")
 
 
 def test_results_lie_in_the_folder_of_their_processor(tmp_path):

@@ -20,7 +20,10 @@ def held(verdict):
     return Held("one", "a claim", 1.0, 0.0, None, "01-one", verdict, "its number")
 
 
-@pytest.mark.parametrize(("verdict", "status"), [("PASS", 0), ("OPEN", 0), ("FAIL", 1)])
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [("PASS", 0), ("OPEN", 0), ("UNDERPOWERED", 0), ("REFUTED", 0), ("FAIL", 1)],
+)
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_verify_exits_with_one_exactly_if_a_claim_fails(
     monkeypatch, capsys, verdict, status, options
@@ -31,8 +34,11 @@ def test_verify_exits_with_one_exactly_if_a_claim_fails(
     assert main(["verify", *options]) == status
     told = capsys.readouterr()
     lines = told.out.splitlines()
-    verdicts = [json.loads(line)["verdict"] if options else line.split()[0] for line in lines]
+    verdicts = [json.loads(line)["verdict"] if options else line.split()[0] for line in lines[:2]]
     assert verdicts == ["PASS", verdict]
+    counted = "claims of physics: 2 PASS" if verdict == "PASS" else f"1 PASS, 1 {verdict}"
+    assert options or any(counted in line for line in lines[2:])
+    assert not options or len(lines) == 2
     assert ("1 of 2 claims fail: one" in told.err) == (verdict == "FAIL")
 
 

@@ -57,6 +57,9 @@ def test_the_record_of_a_claim_is_the_claim():
             "verdict": "PASS",
             "quantity": "value",
             "kind": "physics",
+            "ends": [1.0, 1.0],
+            "effect": None,
+            "members": [],
         }
     ]
 

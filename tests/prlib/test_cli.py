@@ -46,7 +46,8 @@ def test_spectrum_gives_its_fields_and_null_for_no_outlier(capsys):
     _, out, _ = run(capsys, "spectrum", "--a", 0.01, "--alpha", 2, "--json")
     found = json.loads(out)
     assert list(found) == [
-        *("loss", "a", "alpha", "mu", "left_edge", "edge_kind", "outlier", "overlap2", "edge")
+        *("loss", "a", "alpha", "mu", "left_edge", "edge_kind", "outlier", "overlap2"),
+        *("channel", "edge"),
     ]
     assert found["outlier"] is None
     assert found["overlap2"] == 0
@@ -68,6 +69,33 @@ def test_landscape_gives_the_minima_and_their_band(capsys):
     assert "no minima" in refused(capsys, *arguments, "--energy", 1e-6)
 
 
+def test_noise_is_short_for_a_channel(capsys):
+    for command in (("thresholds",), ("spectrum", "--alpha", 6), ("threshold-state", "--alpha", 6)):
+        answers = [
+            run(capsys, *command, "--a", 0.01, *words, "--json")
+            for words in (("--noise", 0.3), ("--channel", "additive(sigma=0.3)"))
+        ]
+        assert answers[0] == answers[1]
+        assert json.loads(answers[0][1])["channel"] == "additive(sigma=0.3)"
+    found = json.loads(run(capsys, "thresholds", "--a", 0.01, "--noise", 0.3, "--json")[1])
+    assert found["alpha_init"] == pytest.approx(3.7208, abs=5e-5)
+    assert found["alpha_minima"] is None
+    assert "sigma = -1: must be" in refused(capsys, "thresholds", "--a", 1, "--noise", -1)
+    both = ("--noise", 0.3, "--channel", "noiseless")
+    assert "not allowed with" in refused(capsys, "thresholds", "--a", 1, *both)
+
+
+def test_thresholds_of_a_wide_student(capsys):
+    for width, alpha in ((2, 1.43999), ("inf", 0.505)):
+        found = json.loads(run(capsys, "thresholds", "--a", 0.01, "--width", width, "--json")[1])
+        assert found["alpha_init"] == pytest.approx(alpha, abs=5e-6)
+        assert "alpha_threshold" not in found
+    assert found["width"] is None
+    assert "width = 0: must be a whole number" in refused(
+        capsys, "thresholds", "--a", 1, "--width", 0
+    )
+
+
 DESCEND = {
     "--loss": ("normalized(a=0.5)", {"loss": "normalized(a=0.5)"}),
     "--a": (0.5, {"loss": "normalized(a=0.5)"}),
@@ -80,6 +108,9 @@ DESCEND = {
     "--hold": (0.05, {"hold": 0.05}),
     "--scheme": ("descent(step=0.01)", {"scheme": "descent(step=0.01)"}),
     "--dtype": ("float64", {"dtype": "float64"}),
+    "--channel": ("outliers(fraction=0.3)", {"channel": "outliers(fraction=0.3)"}),
+    "--noise": (0.3, {"channel": "additive(sigma=0.3)"}),
+    "--sensing": ("rademacher", {"sensing": "rademacher"}),
 }
 
 
@@ -208,6 +239,8 @@ def test_options_of_a_sweep_reach_it_whatever_its_kind(capsys, tmp_path, paths, 
         (("thresholds", "--a", "nan"), "a = 'nan': must be"),
         (("thresholds", "--a", "inf"), "a = 'inf': must be"),
         (("thresholds", "--a", "1e999"), "a = inf: must be"),
+        (("thresholds", "--a", "-1e-3"), "a = -0.001: must be a finite number > 0"),
+        (("thresholds", "--a", "1or 2"), "a = '1or 2': must be"),
         (("thresholds", "--a", "[1, 2]"), "a = [1, 2]: must be"),
         (("thresholds", "--a", "1", "--unnormalized"), "not allowed with"),
         (("spectrum", "--a", 1, "--alpha", -2), "alpha = -2: must be a finite number > 0"),
@@ -217,6 +250,8 @@ def test_options_of_a_sweep_reach_it_whatever_its_kind(capsys, tmp_path, paths, 
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--scheme", "x"), "scheme = 'x': must be"),
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--hold", 0), "hold = 0: must be"),
         (("descend", "--a", 1, "--alpha", 3, "--n", 100000), "GiB of memory; must fit into"),
+        (("descend", "--a", 1, "--alpha", 3, "--n", "9" * 400), "and < 2**63"),
+        (("descend", "--a", 1e300, "--alpha", 3, "--n", 10), "is beyond the range of float32"),
         (("descend", "--a", 1, "--alpha", 2, "--n", 10, "--seed", -1), "seed = -1: must be"),
         (("nothing",), "invalid choice"),
         (("rerun", "no-such"), "must be the name of one"),

@@ -70,3 +70,10 @@ def test_measurements_are_the_nearest_whole_number():
     with pytest.raises(ParameterError, match="n >= 6 at this alpha"):
         check_measurements(5, 0.1)
     assert check_measurements(6, 0.1) == 1
+
+
+def test_a_whole_number_that_nothing_holds_is_refused_in_words():
+    with pytest.raises(ParameterError, match=r"n = 9+\.\.\.: must be .* and < 2\*\*63"):
+        check("n", int("9" * 400))
+    with pytest.raises(ParameterError, match=r"n = 2, alpha = 1e\+308: give .* measurements"):
+        check_measurements(2, 1e308)

@@ -14,7 +14,7 @@ Sommeijer, Shampine & Verwer, RKC: an explicit solver for parabolic PDEs, J. Com
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -190,9 +190,30 @@ def flow_step(solver: Solver, step: float, least: int = 2) -> int:
     """
     start = solver.t
     stages = max(least, stages_for(MARGIN * step * largest_curvature(solver)))
-    for stage in scheme(stages):
+    for made_of in stage_terms(start, step, stages):
+        solver.advance(made_of, on_sphere=solver.t + 1 == start + stages)
+    return stages
+
+
+def stage_terms(start: int, step: float, stages: int) -> Iterator[list[tuple[int, float, float]]]:
+    """Give what each stage of a step is made of.
+
+    Parameters
+    ----------
+    start : int
+        Time at which the step starts; each stage is one more.
+    step : float
+        Step in flow time.
+    stages : int
+        Stages s >= 2.
+
+    Yields
+    ------
+    list of (int, float, float)
+        Times, with coefficients of their weights and velocities: see `Solver.advance`.
+    """
+    for last, stage in enumerate(scheme(stages), start):
         terms = {start: (stage.start, step * stage.velocity_start)}
-        last = solver.t
         for time, weight, velocity in (
             (last, stage.last, step * stage.velocity_last),
             (last - 1, stage.before, 0.0),
@@ -200,9 +221,7 @@ def flow_step(solver: Solver, step: float, least: int = 2) -> int:
             if weight or velocity:
                 known = terms.get(time, (0.0, 0.0))
                 terms[time] = (known[0] + weight, known[1] + velocity)
-        made_of = [(time, *coefficients) for time, coefficients in terms.items()]
-        solver.advance(made_of, on_sphere=last + 1 == start + stages)
-    return stages
+        yield [(time, *coefficients) for time, coefficients in terms.items()]
 
 
 # Its matrices are small: threads of linear algebra would wait for each other more than they do.

@@ -339,9 +339,10 @@ def _refuse_if_diverged(solver: Solver, index: int, step: float) -> None:
     energy = solver.energy[:, solver.t]
     if np.all(energy < 10 * solver.energy[:, 0]):
         return
+    paths = solver.yhat.shape[-1]
     raise FloatingPointError(
         f"step {index} of {step:.3g} is too large for the curvature at alpha = {solver.alpha:g}: "
-        "the descent diverges; smaller steps are needed up to there"
+        f"the descent diverges; take more paths ({paths} are in a batch) or smaller steps"
     )
 
 

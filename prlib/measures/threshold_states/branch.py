@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import BarycentricInterpolator
 from scipy.optimize import brentq, minimize_scalar, newton, root
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.measures.computable import HIGHEST_ALPHA
 from prlib.measures.quadrature import UnresolvedError
@@ -75,7 +76,7 @@ Condition = Callable[[Place | TiltedLaw], float]
 
 
 class Branch:
-    """The threshold states of one loss; use `branch_of`, which remembers them.
+    """The threshold states of one loss and channel; use `branch_of`, which remembers them.
 
     Attributes
     ----------
@@ -83,10 +84,10 @@ class Branch:
         Why it is not followed further; None as long as it has not been followed to its end.
     """
 
-    def __init__(self, loss: Loss) -> None:
-        self.loss = loss
+    def __init__(self, loss: Loss, channel: Channel) -> None:
+        self.loss, self.channel = loss, channel
         self.end: Literal["turn", "needle", "low"] | None = None
-        start = _place(_settled(loss, _first_log_chi(loss), 0.0, SEARCH, 1e-4))
+        start = _place(self._settled(_first_log_chi(loss, channel), 0.0, SEARCH, 1e-4))
         self._places = [start]
         self._after: float | None = None
         self._stride_up = self._finest = _STRIDE
@@ -154,7 +155,7 @@ class Branch:
     def _extend_up(self) -> None:
         log_chi = self._places[0].log_chi - self._stride_up
         guess = _extrapolated(self._places[2::-1], log_chi)
-        law = _settled(self.loss, log_chi, guess, SEARCH, 1e-4)
+        law = self._settled(log_chi, guess, SEARCH, 1e-4)
         self._places.insert(0, _place(law))
         self._stride_up *= _GROWTH
 
@@ -199,7 +200,7 @@ class Branch:
     def _followed(self, log_chi: float) -> Place:
         last = self._places[-1]
         guess = _extrapolated(self._places[-3:], log_chi)
-        here = _place(_settled(self.loss, log_chi, guess, SEARCH, 1e-4))
+        here = _place(self._settled(log_chi, guess, SEARCH, 1e-4))
         # x/chi falls sevenfold in a step only if a needle was passed in between.
         if here.log_ratio < last.log_ratio - 2:
             raise UnresolvedError(f"{self.loss}: a needle before chi = {math.exp(log_chi):.6g}")
@@ -212,7 +213,7 @@ class Branch:
 
         def alpha(log_chi: float) -> float:
             guess = _extrapolated(near, log_chi)
-            laws.append(_settled(self.loss, log_chi, guess, order, ACCURACY))
+            laws.append(self._settled(log_chi, guess, order, ACCURACY))
             return laws[-1].alpha
 
         bounds = near[0].log_chi, self._after
@@ -228,7 +229,7 @@ class Branch:
         guess = point = _crossing(self._places, index, condition)
 
         def residuals(point: NDArray, order: int) -> NDArray:
-            law = _law_at(self.loss, *point, order)
+            law = self._law_at(*point, order)
             return np.array([law.saddle, condition(law)])
 
         found = []
@@ -241,7 +242,7 @@ class Branch:
                 return None
             for order in orders:
                 point = root(residuals, point, order, jac=lambda *_: slopes, tol=1e-13).x
-                found.append(_law_at(self.loss, *point, order))
+                found.append(self._law_at(*point, order))
                 left = max(abs(found[-1].saddle), abs(condition(found[-1])))
                 if left > ACCURACY or abs(point[0] - guess[0]) > _NEAR:
                     return None
@@ -259,7 +260,7 @@ class Branch:
         ratio = _interpolant(nearby, "log_ratio")
 
         def along(log_chi: float) -> TiltedLaw:
-            return _settled(self.loss, log_chi, float(ratio(log_chi)), order, ACCURACY)
+            return self._settled(log_chi, float(ratio(log_chi)), order, ACCURACY)
 
         if before_turn or condition(along(high + margin)) < 0:
             self.lowest_alpha()
@@ -270,43 +271,43 @@ class Branch:
         bounds = low - margin, high + margin
         return along(brentq(lambda at: condition(along(at)), *bounds, xtol=1e-14, rtol=1e-13))
 
+    def _law_at(self, log_chi: float, log_ratio: float, order: int) -> TiltedLaw:
+        chi = math.exp(log_chi)
+        return tilted_law(self.loss, chi, chi * math.exp(log_ratio), self.channel, order=order)
+
+    def _settled(self, log_chi: float, guess: float, order: int, accuracy: float) -> TiltedLaw:
+        """Law on the branch at this chi, from a guess of log x/chi."""
+        seen: dict[float, TiltedLaw] = {}
+
+        def law(log_ratio: float) -> TiltedLaw:
+            if not _FLATTEST <= log_ratio <= _SHARPEST:
+                raise UnresolvedError(
+                    f"{self.loss}: no x solves the saddle at chi = {math.exp(log_chi):g}"
+                )
+            if log_ratio not in seen:
+                seen[log_ratio] = self._law_at(log_chi, log_ratio, order)
+            return seen[log_ratio]
+
+        def saddle(log_ratio: float) -> float:
+            return law(log_ratio).saddle
+
+        # The saddle rises with x at its root; a step too long may leave what is followed, or find
+        # a root at which it falls, near the end of a branch.
+        with suppress(UnresolvedError, RuntimeError):
+            place = newton(saddle, guess, x1=guess + 1e-3, tol=accuracy, maxiter=12)
+            if abs(saddle(place)) < accuracy and (place - guess) * saddle(guess) <= 0:
+                return law(place)
+        return law(brentq(saddle, *_enclosed(saddle, guess), xtol=accuracy / 4, rtol=1e-14))
+
 
 @lru_cache(maxsize=256)
-def branch_of(loss: Loss) -> Branch:
-    """Return the branch of a loss, the same one every time."""
-    return Branch(loss)
+def branch_of(loss: Loss, channel: Channel = NOISELESS) -> Branch:
+    """Return the branch of a loss and channel, the same one every time."""
+    return Branch(loss, channel)
 
 
 def _place(law: TiltedLaw) -> Place:
     return Place(math.log(law.chi), math.log(law.x / law.chi), law.alpha, law.stability)
-
-
-def _law_at(loss: Loss, log_chi: float, log_ratio: float, order: int) -> TiltedLaw:
-    chi = math.exp(log_chi)
-    return tilted_law(loss, chi, chi * math.exp(log_ratio), order=order)
-
-
-def _settled(loss: Loss, log_chi: float, guess: float, order: int, accuracy: float) -> TiltedLaw:
-    """Law on the branch at this chi, from a guess of log x/chi."""
-    seen: dict[float, TiltedLaw] = {}
-
-    def law(log_ratio: float) -> TiltedLaw:
-        if not _FLATTEST <= log_ratio <= _SHARPEST:
-            raise UnresolvedError(f"{loss}: no x solves the saddle at chi = {math.exp(log_chi):g}")
-        if log_ratio not in seen:
-            seen[log_ratio] = _law_at(loss, log_chi, log_ratio, order)
-        return seen[log_ratio]
-
-    def saddle(log_ratio: float) -> float:
-        return law(log_ratio).saddle
-
-    # The saddle rises with x at its root; a step too long may leave what is followed, or find a
-    # root at which it falls, near the end of a branch.
-    with suppress(UnresolvedError, RuntimeError):
-        place = newton(saddle, guess, x1=guess + 1e-3, tol=accuracy, maxiter=12)
-        if abs(saddle(place)) < accuracy and (place - guess) * saddle(guess) <= 0:
-            return law(place)
-    return law(brentq(saddle, *_enclosed(saddle, guess), xtol=accuracy / 4, rtol=1e-14))
 
 
 def _enclosed(rising: Callable[[float], float], guess: float) -> tuple[float, float]:
@@ -350,9 +351,9 @@ def _crossing(places: list[Place], index: int, condition: Condition) -> NDArray:
     return np.array([log_chi, _interpolant(nearby, "log_ratio")(log_chi)])
 
 
-def _first_log_chi(loss: Loss) -> float:
+def _first_log_chi(loss: Loss, channel: Channel) -> float:
     """Return a log chi before anything turns: marginality at a random start lies close."""
-    start = initial(loss, 1.0, order=SEARCH)
+    start = initial(loss, 1.0, channel, order=SEARCH)
     size = np.abs(start.curvature)
 
     def excess(log_chi: float) -> float:

@@ -38,15 +38,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.measures.label_measure import LabelMeasure
-from prlib.measures.quadrature import (
-    ORDER,
-    UnresolvedError,
-    half_normal_with_kinks,
-    legendre,
-    sign_changes,
-)
+from prlib.measures.labels import label_nodes
+from prlib.measures.quadrature import CUTOFF, ORDER, UnresolvedError, legendre, sign_changes
 from prlib.spectra.bulk import softness
 from prlib.spectra.outlier import bbp
 
@@ -73,7 +69,7 @@ class TiltedLaw:
     ----------
     chi, x : float
         Response and breaking.
-    y, yhat : ndarray, shape (R, C)
+    z, y, yhat : ndarray, shape (R, C)
         Nodes: a row for each label, over positive fields.
     weights : ndarray, shape (R, C)
         Probabilities of the nodes; they sum to one.
@@ -89,6 +85,7 @@ class TiltedLaw:
     loss: Loss
     chi: float
     x: float
+    z: NDArray[np.float64]
     y: NDArray[np.float64]
     yhat: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -107,8 +104,8 @@ class TiltedLaw:
 
     def measure(self, alpha: float) -> LabelMeasure:
         """Return the law as a measure at some alpha."""
-        y, yhat, weights = (each.ravel() for each in (self.y, self.yhat, self.weights))
-        return LabelMeasure(self.loss, alpha, y, y, yhat, weights, 0.0, self.floor)
+        nodes = (each.ravel() for each in (self.z, self.y, self.yhat, self.weights))
+        return LabelMeasure(self.loss, alpha, *nodes, 0.0, self.floor)
 
     @cached_property
     def _at_one(self) -> LabelMeasure:
@@ -131,7 +128,9 @@ class TiltedLaw:
         return math.log(self.alpha * square * (1 + self.x / self.chi))
 
 
-def tilted_law(loss: Loss, chi: float, x: float, *, order: int = ORDER) -> TiltedLaw:
+def tilted_law(
+    loss: Loss, chi: float, x: float, channel: Channel = NOISELESS, *, order: int = ORDER
+) -> TiltedLaw:
     r"""Law of labels and fields tilted by :math:`e^{-xV}`, by quadrature.
 
     Parameters
@@ -140,6 +139,8 @@ def tilted_law(loss: Loss, chi: float, x: float, *, order: int = ORDER) -> Tilte
         Its proximal map may jump at h = 0 and nowhere else.
     chi, x : float
         Response and breaking, > 0.
+    channel : Channel
+        What is measured: at zero overlap fields know of it only through the law of labels.
     order : int
         Nodes a panel; the error of every mean falls exponentially with it.
 
@@ -157,7 +158,8 @@ def tilted_law(loss: Loss, chi: float, x: float, *, order: int = ORDER) -> Tilte
     >>> round(law.mean((law.yhat + law.chi * law.force) ** 2), 6)
     1.0
     """
-    labels, label_weights = half_normal_with_kinks(loss.scale, _kinks(loss, chi), order)
+    kinks = _kinks(loss, chi, CUTOFF * channel.width)
+    z, labels, label_weights = label_nodes(loss.scale, channel, kinks=kinks, order=order)
     start = loss.jump(labels, chi)
     y = labels[:, None]
     edges = _panels(loss, chi, x, y, start)
@@ -175,6 +177,7 @@ def tilted_law(loss: Loss, chi: float, x: float, *, order: int = ORDER) -> Tilte
         loss=loss,
         chi=chi,
         x=x,
+        z=np.broadcast_to(z[:, None], yhat.shape),
         y=np.broadcast_to(y, yhat.shape),
         yhat=yhat,
         weights=density * (label_weights / half)[:, None],
@@ -192,13 +195,13 @@ def _exponent(
     return -((yhat + chi * force) ** 2) / 2 - x * potential
 
 
-def _kinks(loss: Loss, chi: float) -> list[float]:
+def _kinks(loss: Loss, chi: float, last: float) -> list[float]:
     """Labels at which the jump of the minimiser starts or ends: chi f(y, 0) = -1."""
 
     def step(y: NDArray | float) -> NDArray:
         return 1 + chi * loss.curvature(y, np.zeros_like(y))
 
-    return [kink for kink, _ in sign_changes(step, loss.scale)]
+    return [kink for kink, _ in sign_changes(step, loss.scale, last)]
 
 
 def _floor(loss: Loss, chi: float, y: NDArray, start: NDArray) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.measures.computable import computable
 from prlib.measures.label_measure import LabelMeasure
@@ -66,7 +67,7 @@ class ThresholdState:
     mu_error: float
 
 
-def threshold_state(loss: Loss, alpha: float) -> LabelMeasure:
+def threshold_state(loss: Loss, alpha: float, channel: Channel = NOISELESS) -> LabelMeasure:
     """Law of labels and fields at the threshold states of a loss.
 
     Raises
@@ -81,16 +82,22 @@ def threshold_state(loss: Loss, alpha: float) -> LabelMeasure:
     >>> round(float(law.mean(law.y**2)), 9)
     1.0
     """
-    return solve_threshold_state(loss, alpha).measure
+    return solve_threshold_state(loss, alpha, channel).measure
 
 
 def solve_threshold_state(
-    loss: Loss, alpha: float, *, orders: tuple[int, int] = (COARSE, FINE)
+    loss: Loss,
+    alpha: float,
+    channel: Channel = NOISELESS,
+    *,
+    orders: tuple[int, int] = (COARSE, FINE),
 ) -> ThresholdState:
     """Find order parameters and law of the threshold states of a loss.
 
     Parameters
     ----------
+    channel : Channel
+        What is measured.
     orders : pair of int
         Orders of quadrature; the better one is reported, their difference is the error.
 
@@ -109,7 +116,7 @@ def solve_threshold_state(
     (0.3239, 0.7547)
     """
     alpha = computable(loss, alpha)
-    branch = branch_of(loss)
+    branch = branch_of(loss, channel)
     try:
         coarse, fine = branch.laws(lambda law: math.log(alpha / law.alpha), orders)
     except BranchEndError as end:

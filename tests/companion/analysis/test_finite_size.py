@@ -10,7 +10,9 @@ from scipy.stats import norm
 from companion.analysis.finite_size import (
     Growth,
     by_time,
+    constants,
     fit_constant,
+    fitted_constant,
     half_point_at,
     predicted_halves,
     predicted_rate,
@@ -64,6 +66,18 @@ def test_runs_that_say_nothing_about_the_constant_are_refused_in_one_line():
         with pytest.raises(ValueError, match="time = 2: by then half of the runs") as told:
             fit_constant(runs, growth)
         assert "\n" not in str(told.value)
+
+
+def test_without_a_half_point_nothing_is_predicted(growth):
+    runs = pd.DataFrame({"n": 64, "alpha": 1.5, "start": "random", "recovered": [False]})
+    constant = fitted_constant(runs, growth, [64])
+    assert np.isnan(constant).all()
+    assert constants(runs, growth).empty
+    assert np.isnan(predicted_rate(growth, constant, 64, 1.5)).all()
+    assert predicted_halves(growth, constant, [64])["half"].isna().all()
+    alone = Growth(1.0, *np.array([[1.0], [2.0], [0.1]]))
+    assert alone.variance([1.0, 2.0]) == pytest.approx([np.exp(2.0), np.nan], nan_ok=True)
+    assert np.isnan(half_point_at([64], alone, 1.0)).all()
 
 
 def test_growth_is_read_off_runs_at_a_time():

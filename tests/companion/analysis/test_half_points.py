@@ -31,6 +31,14 @@ def test_runs_that_do_not_pass_one_half_have_no_half_point():
     assert half_points(near_half(runs({64: 9.0})), ["random"]).empty
 
 
+def test_one_run_an_alpha_gives_a_half_point_without_an_error():
+    table = runs({64: 2.7, 256: 3.2}).query("replica == 0")
+    steps = table.assign(recovered=table["alpha"] > 3)
+    found = half_points(near_half(steps), ["random"])
+    assert found["half"].tolist() == [3.25, 3.25]
+    assert found["error"].isna().all()
+
+
 def test_a_shift_is_found_with_an_interval_that_holds_it():
     base, changed = runs({64: 3.0, 256: 3.0}), runs({64: 3.5, 256: 4.0}, seed=1)
     shifts = half_point_shifts(base, changed, 0)

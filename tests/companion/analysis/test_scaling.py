@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from companion.analysis.scaling import fit_scaling, held_out, predictions
+from companion.analysis.scaling import (
+    FORMS,
+    all_fits,
+    fit_scaling,
+    held_out,
+    predictions,
+    unseen_scores,
+)
 
 
 def runs(halves):
@@ -42,6 +49,16 @@ def test_the_score_is_the_likelihood_under_the_fit_to_the_other_sizes():
     expected = np.log(np.where(left["recovered"], p, 1 - p)).sum()
     found = held_out(table).set_index(["form", "n"])["score"]["straight"][128]
     assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_two_sizes_are_too_few_for_a_fit():
+    table = runs({n: straight(n) for n in (64, 128)})
+    for found in (table, table.iloc[:0]):
+        assert all_fits(found, ["random"]) == {"random": []}
+        assert predictions(found, ["random"], 1024, 0).empty
+        scores = unseen_scores(found, ["random"])
+        assert scores.isna().all(axis=None)
+        assert set(scores.columns) == set(FORMS)
 
 
 @pytest.mark.slow

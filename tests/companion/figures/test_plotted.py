@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.figures.plotted import as_csv, plotted
-from companion.figures.style import panels, points
+from companion.figures.plotted import as_csv, ends_in_words, plotted
+from companion.figures.style import heading, panels, points
 
 
 @pytest.fixture
@@ -24,6 +24,15 @@ def figure():
         right.pcolormesh([0.0, 1.0], [2.0, 3.0], [[1, 2], [3, 4]], shading="gouraud")
         right.fill_betweenx([0, 1], [5, 6], [7, 8])
     return figure
+
+
+def test_a_point_without_an_interval_leaves_that_of_the_others():
+    with panels() as (figure, (axis,)):
+        some = pd.DataFrame({"mean": [0.2, 0.6], "low": [np.nan, 0.5], "high": [np.nan, 0.9]})
+        points(axis, [1.0, 2.0], some)
+        points(axis, [3.0], some.iloc[:1])
+    low = plotted(figure)["low"]
+    assert low.to_numpy() == pytest.approx([np.nan, 0.5, np.nan], nan_ok=True)
 
 
 def one(table, panel, kind):
@@ -56,6 +65,26 @@ def test_lines_bands_references_histograms_and_maps_are_there(figure):
         [1, 2, 5],
     ]
     assert one(table, "b", "map")["value"].tolist() == [1, 2, 3, 4]
+
+
+def test_a_table_names_panels_axes_and_units():
+    with panels(1, 2, sharey=True) as (figure, (left, right)):
+        for axis in (left, right):
+            axis.plot([0, 1], [2, 3], label=r"$\\alpha$ = 3")
+        heading(right, "late")
+        left.set_ylabel("energy")
+        right.set_xlabel("time t")
+    named = plotted(figure)[["panel", "heading", "label", "x_axis", "y_axis"]].drop_duplicates()
+    assert named.to_numpy().tolist() == [
+        ["a", "", "alpha = 3", "", "energy [1]"],
+        ["b", "late", "alpha = 3", "time t [flow time]", "energy [1]"],
+    ]
+
+
+def test_words_say_where_what_the_legend_names_begins_and_ends(figure):
+    told = ends_in_words(figure)
+    assert "simulation from 0.2 at 1 to 0.6 at 2" in told
+    assert "theory from 0 at 0 to 0.7 at 2" in told
 
 
 def test_the_file_reads_back_and_is_the_same_each_time(figure):

@@ -78,6 +78,13 @@ def table_of(both, only_one, only_other, neither):
     return pd.concat(sides).assign(n=8, alpha=2.0, recovered=lambda t: t["recovered"].astype(bool))
 
 
+def test_without_a_pair_there_is_a_table_without_rows():
+    row = {"n": 8, "alpha": 2.0, "replica": 0, "start": "x", "recovered": True}
+    found = paired(pd.DataFrame([row]), "x", "y")
+    assert found.empty
+    assert {"n", "alpha", "pairs", "difference", "p"} <= set(found.columns)
+
+
 def test_a_paired_interval_covers_what_it_says_and_no_more():
     """Coverage over all outcomes of 30 pairs, of which 15 % and 5 % are discordant each way."""
     pairs, p, q = 30, 0.15, 0.05

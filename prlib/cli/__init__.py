@@ -13,16 +13,18 @@ import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from importlib.metadata import entry_points, version
-from pathlib import Path
 from typing import Any
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, as_loss
 from prlib.parameters import PARAMETERS, ParameterError
 from prlib.schemes import as_scheme
+from prlib.sensing import GAUSSIAN, Sensing
 
 LONG_SECONDS = 10.0
 """A run that takes longer says so before it starts."""
@@ -132,6 +134,10 @@ def harmless(text: str) -> str:
 
 
 def _parser() -> _Parser:
+    # These need what is here.
+    from prlib.cli.recover import add as add_recover  # noqa: PLC0415
+    from prlib.cli.sweep import add as add_sweep  # noqa: PLC0415
+
     parser = _Parser(prog="prlib", description="The Hessian of phase retrieval.")
     parser.add_argument("--version", action="version", version=f"prlib {version('prlib')}")
     commands = parser.add_subparsers(
@@ -142,7 +148,8 @@ def _parser() -> _Parser:
     _add_landscape(commands)
     _add_dynamics(commands)
     _add_descend(commands)
-    _add_sweep(commands)
+    add_sweep(commands)
+    add_recover(commands)
     for more in entry_points(group="prlib.commands"):
         more.load()(commands)
     return parser
@@ -156,7 +163,7 @@ def command(commands: Any, name: str, run: Callable, summary: str) -> argparse.A
     return parser
 
 
-def _told(convert: Callable[[Any], Any], value: object) -> Any:
+def told(convert: Callable[[Any], Any], value: object) -> Any:
     """Convert an option's value; what is wrong with it is said as argparse wants it."""
     try:
         return convert(value)
@@ -164,11 +171,12 @@ def _told(convert: Callable[[Any], Any], value: object) -> Any:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _option(parser: Any, name: str, **kwargs: Any) -> None:
+def add_option(parser: Any, name: str, **kwargs: Any) -> None:
+    """Add the option of a parameter of the registry."""
     parameter = PARAMETERS[name]
     parser.add_argument(
         f"--{name}",
-        type=lambda text: _told(parameter.check, literal(text)),
+        type=lambda text: told(parameter.check, literal(text)),
         help=f"{parameter.help}; {parameter.accepts}",
         metavar=name.upper(),
         **kwargs,
@@ -178,17 +186,18 @@ def _option(parser: Any, name: str, **kwargs: Any) -> None:
 def literal(text: str) -> Any:
     """Read a Python literal; anything else is text, which the registry then judges."""
     try:
-        return ast.literal_eval(text)
+        with warnings.catch_warnings(action="ignore", category=SyntaxWarning):
+            return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
 def _add_loss(parser: argparse.ArgumentParser, **kwargs: Any) -> None:
     losses = parser.add_mutually_exclusive_group(required=True)
-    _option(losses, "a", **kwargs)
+    add_option(losses, "a", **kwargs)
     losses.add_argument(
         "--loss",
-        type=lambda text: _told(as_loss, text),
+        type=lambda text: told(as_loss, text),
         help="any loss by its id, as 'amplitude(smoothing=0.3)'",
         metavar="LOSS",
         **kwargs,
@@ -202,17 +211,36 @@ def _loss(arguments: argparse.Namespace) -> Loss:
     return as_loss(arguments.a) if arguments.loss is None else arguments.loss
 
 
+def _add_channel(parser: argparse.ArgumentParser) -> None:
+    channels = parser.add_mutually_exclusive_group()
+    channels.add_argument(
+        "--channel",
+        type=lambda text: told(Channel.read, text),
+        default=NOISELESS,
+        help=f"what is measured: {', '.join(Channel.members)}; as 'outliers(fraction=0.05)'",
+        metavar="CHANNEL",
+    )
+    channels.add_argument(
+        "--noise",
+        type=lambda text: told(lambda sigma: Channel.read(f"additive({sigma})"), text),
+        dest="channel",
+        help="short for --channel 'additive(sigma=SIGMA)': noise before the modulus",
+        metavar="SIGMA",
+    )
+
+
 def _add_scheme(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheme",
-        type=lambda text: _told(as_scheme, text),
+        type=lambda text: told(as_scheme, text),
         default=as_scheme("flow"),
         help="flow (default): the gradient flow; or as descent(step=0.01): equal steps",
         metavar="SCHEME",
     )
 
 
-def _print_record(*records: Any, as_json: bool) -> None:
+def print_record(*records: Any, as_json: bool) -> None:
+    """Print the fields of results, as JSON or as a list in which errors limit the digits."""
     # Fields that a dataclass hides from its repr, as a whole trajectory, are not for the command.
     values = {f.name: getattr(one, f.name) for one in records for f in fields(one) if f.repr}
     if as_json:
@@ -259,15 +287,32 @@ def _add_thresholds(commands: Any) -> None:
         commands, "thresholds", _thresholds, "the thresholds in alpha of one loss, or of several"
     )
     _add_loss(parser, action="append")
+    _add_channel(parser)
+    parser.add_argument(
+        "--width",
+        type=lambda text: told(_width, literal(text)),
+        help="of a student with so many hidden units, or inf: at a random start",
+        metavar="P",
+    )
+
+
+def _width(value: object) -> float:
+    from prlib.models.wide import as_width  # noqa: PLC0415
+
+    return as_width(value)
 
 
 def _thresholds(arguments: argparse.Namespace) -> None:
-    from prlib import thresholds  # noqa: PLC0415 - each command imports what it needs
+    from prlib import thresholds, wide_thresholds  # noqa: PLC0415 - each imports what it needs
 
     for position, loss in enumerate(arguments.loss or arguments.a or [None]):
         if position and not arguments.json:
             print()
-        _print_record(thresholds(loss), as_json=arguments.json)
+        if arguments.width is None:
+            found = thresholds(loss, channel=arguments.channel)
+        else:
+            found = wide_thresholds(loss, arguments.width, channel=arguments.channel)
+        print_record(found, as_json=arguments.json)
 
 
 def _add_records(commands: Any) -> None:
@@ -277,14 +322,16 @@ def _add_records(commands: Any) -> None:
     ):
         parser = command(commands, name, _record, summary)
         _add_loss(parser)
-        _option(parser, "alpha", required=True)
+        add_option(parser, "alpha", required=True)
+        _add_channel(parser)
 
 
 def _record(arguments: argparse.Namespace) -> None:
     import prlib  # noqa: PLC0415
 
     describe = getattr(prlib, arguments.command.replace("-", "_"))
-    _print_record(describe(_loss(arguments), arguments.alpha), as_json=arguments.json)
+    found = describe(_loss(arguments), arguments.alpha, channel=arguments.channel)
+    print_record(found, as_json=arguments.json)
 
 
 def _add_landscape(commands: Any) -> None:
@@ -292,9 +339,9 @@ def _add_landscape(commands: Any) -> None:
         commands, "landscape", _landscape, "the minima of one overlap: how many, and what they are"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
-    _option(parser, "overlap", default=0.0)
-    _option(parser, "energy")
+    add_option(parser, "alpha", required=True)
+    add_option(parser, "overlap", default=0.0)
+    add_option(parser, "energy")
     parser.add_argument(
         "--labels",
         choices=("held", "annealed"),
@@ -309,7 +356,7 @@ def _landscape(arguments: argparse.Namespace) -> None:
     loss, alpha, overlap = _loss(arguments), arguments.alpha, arguments.overlap
     found = landscape(loss, alpha, overlap, arguments.energy, arguments.labels)
     ends = band(loss, alpha, overlap, arguments.labels)
-    _print_record(found, ends, as_json=arguments.json)
+    print_record(found, ends, as_json=arguments.json)
 
 
 def _add_dynamics(commands: Any) -> None:
@@ -317,9 +364,9 @@ def _add_dynamics(commands: Any) -> None:
         commands, "dynamics", _dynamics, "the descent and its Hessian against time, infinite size"
     )
     _add_loss(parser)
-    _option(parser, "alpha", required=True)
-    _option(parser, "time", required=True)
-    _option(parser, "seed", default=0)
+    add_option(parser, "alpha", required=True)
+    add_option(parser, "time", required=True)
+    add_option(parser, "seed", default=0)
     _add_scheme(parser)
 
 
@@ -375,58 +422,6 @@ def _announce(times: int) -> None:
         )
 
 
-def _add_sweep(commands: Any) -> None:
-    parser = command(
-        commands, "sweep", _sweep, "many descents, as a TOML file says; goes on where it stopped"
-    )
-    parser.add_argument(
-        "spec", help="TOML file of grids in loss or a, alpha, n, start, replicas, time"
-    )
-    parser.add_argument("--out", help="folder of the results; by default the spec's name, here")
-    parser.add_argument(
-        "--executor", default="processes", help="processes (default), dask, or serial: no workers"
-    )
-    parser.add_argument("--scheduler", help="address of a Dask scheduler, as tcp://host:8786")
-    parser.add_argument("--jobs", type=int, help="worker processes; all cores by default")
-    parser.add_argument(
-        "--reuse",
-        "--known",
-        action="append",
-        default=[],
-        metavar="TABLE",
-        help=(
-            "table of a finished sweep, whose runs are taken and not computed again; may be given "
-            "more than once"
-        ),
-    )
-
-
-def _sweep(arguments: argparse.Namespace) -> None:
-    from prlib.sweeps import Sweep, rates  # noqa: PLC0415
-
-    sweep = Sweep.load(arguments.spec)
-    result = sweep.run(
-        arguments.out or Path(arguments.spec).stem,
-        executor=arguments.executor,
-        jobs=arguments.jobs,
-        scheduler=arguments.scheduler,
-        reuse=arguments.reuse,
-    )
-    found = {"runs": sweep.runs, "computed": result.computed}
-    found |= {"table": str(result.path), "record": str(result.record)}
-    table = None if sweep.kind == "theory" else rates(result.table)
-    if arguments.json:
-        if table is not None:
-            found["rates"] = json.loads(table.to_json(orient="records"))
-            for row in found["rates"]:  # the paper's family by its number, too
-                row["a"] = as_loss(row["loss"]).names["a"]
-        print(json.dumps(found))
-        return
-    if table is not None:
-        print(table.to_string(index=False, float_format="{:.3g}".format) + "\n")
-    print(f"{sweep.runs} runs, {result.computed} computed now: {result.path}")
-
-
 def _add_descend(commands: Any) -> None:
     parser = command(commands, "descend", _descend, "one descent of one random instance")
     _add_loss(parser)
@@ -437,8 +432,16 @@ def _add_descend(commands: Any) -> None:
         ("seed", 0),
         ("hold", 20.0),
     ):
-        _option(parser, name, default=default, required=default is None)
+        add_option(parser, name, default=default, required=default is None)
     _add_scheme(parser)
+    _add_channel(parser)
+    parser.add_argument(
+        "--sensing",
+        type=lambda text: told(Sensing.read, text),
+        default=GAUSSIAN,
+        help=f"law of the measurement vectors: {', '.join(Sensing.members)}",
+        metavar="SENSING",
+    )
     parser.add_argument(
         "--dtype",
         choices=("float32", "float64"),
@@ -453,7 +456,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument(
         "--start",
-        type=lambda text: _told(as_start, text).name,
+        type=lambda text: told(as_start, text).name,
         default="random",
         help=f"where the descent starts: {', '.join(STARTS)}",
         metavar="START",
@@ -464,5 +467,6 @@ def _descend(arguments: argparse.Namespace) -> None:
     from prlib import descend  # noqa: PLC0415
 
     names = ("alpha", "n", "start", "time", "seed", "hold", "scheme", "dtype")
+    names += ("channel", "sensing")
     options = {name: getattr(arguments, name) for name in names}
-    _print_record(descend(_loss(arguments), **options), as_json=arguments.json)
+    print_record(descend(_loss(arguments), **options), as_json=arguments.json)

@@ -1,0 +1,1 @@
+"""Problems beside phase retrieval with one field, one a file."""
