@@ -19,8 +19,8 @@ from companion.figures.style import (
     of,
     panels,
     points,
-    start_overlaps,
 )
+from companion.figures.theory import start_overlaps
 from prlib.losses import Loss, takes_loss
 from prlib.transitions import Thresholds, alpha_init
 from prlib.transitions.landscape import LandscapeMap

@@ -20,8 +20,8 @@ from companion.figures.style import (
     panels,
     points,
     sequence,
-    start_overlaps,
 )
+from companion.figures.theory import start_overlaps
 from prlib.losses import as_loss
 from prlib.transitions import Thresholds, alpha_init, thresholds
 

@@ -24,9 +24,8 @@ from companion.figures.style import (
     points,
     says_nothing,
     sequence,
-    start_overlaps,
-    transitions,
 )
+from companion.figures.theory import start_overlaps, transitions
 from prlib.descent.instance import HOLD
 from prlib.descent.starts import STARTS, as_start
 from prlib.losses import Loss, takes_loss

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from string import ascii_lowercase
 
@@ -17,9 +17,6 @@ from matplotlib.figure import Figure
 
 from prlib.descent.starts import as_start
 from prlib.losses import Loss, NormalizedIntensity
-from prlib.measures import initial
-from prlib.spectra.outlier import outlier
-from prlib.transitions import alpha_init, alpha_threshold
 
 COLUMN = 3.4
 """Width of a journal's column, in inches."""
@@ -180,18 +177,6 @@ def counted(rows: pd.DataFrame) -> str:
     """Say in a caption how many instances there are of each size."""
     counts = rows.groupby("n")["replica"].nunique()
     return ", ".join(f"{count} at N = {n}" for n, count in counts.items())
-
-
-def transitions(axis: Axes, loss: Loss) -> None:
-    """Mark the transitions of infinite size: at the start (dotted) and at threshold states."""
-    for place, style in ((alpha_init(loss).alpha, ":"), (alpha_threshold(loss).alpha, "--")):
-        axis.axvline(place, color=THEORY, linestyle=style, linewidth=1)
-
-
-def start_overlaps(loss: Loss, alphas: Iterable[float]) -> list[float]:
-    """Return the squared overlap of the lowest eigenvector at a random start, infinite size."""
-    laws = (outlier(initial(loss, float(alpha))) for alpha in alphas)
-    return [0.0 if law is None else law.overlap2 for law in laws]
 
 
 def says_nothing(axes: Sequence[Axes], why: str) -> None:
