@@ -42,8 +42,8 @@ slow: .venv/.ready  ## the slow tests
 nbval: .venv/.ready  ## run every notebook and compare its verdicts with the committed ones
 	@echo 'test: notebooks'; $(if $(NOTEBOOKS),$(BIN)/pytest -q -m '' --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -o filterwarnings=default $(TWO) $(NOTEBOOKS),echo 'no notebooks yet')
 
-notebooks: .venv/.ready  ## execute every notebook in place at its default parameters
-	@for f in $(NOTEBOOKS:notebooks/%.ipynb=%); do $(BIN)/prlib rerun $$f -o notebooks/$$f.ipynb --overwrite || exit 1; done; $(BIN)/python tools/story.py
+notebooks: .venv/.ready  ## execute every notebook in place at its default parameters, and time its first look
+	@for f in $(NOTEBOOKS:notebooks/%.ipynb=%); do $(BIN)/prlib rerun $$f -o notebooks/$$f.ipynb --overwrite || exit 1; done; $(BIN)/python tools/quick.py && $(BIN)/python tools/story.py
 
 data: .venv/.ready  ## compute every table of data/ that is not there, from its spec; goes on where it was stopped
 	@for f in data/specs/*.toml; do $(BIN)/prlib sweep $$f --out data || exit 1; done

@@ -16,14 +16,14 @@ from typing import Any
 
 import nbformat
 
-from companion.figures.export import MIME, source_line, title_of
+from companion.figures.export import COLUMN_PDF, MIME, source_line, title_of
 from companion.reexecution import FOLDER, figure_of, notebooks
 from prlib.parameters import ParameterError
 from prlib.sweeps.store import write_whole
 
-FORMATS = ("svg", "pdf", "png", "csv", "bib")
-"""The files of a figure: vectors for the web and for print, pixels at 300 dpi, its data, and its
-citation as BibTeX."""
+FORMATS = ("svg", "pdf", COLUMN_PDF, "png", "csv", "bib")
+"""The files of a figure: vectors for the web, for print as wide as a page and as a column, pixels
+at 300 dpi, its data, and its citation as BibTeX."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Published:
         What it shows, for those who see it and for those who do not.
     sources : tuple of dict
         The tables of ``data/`` that it draws; see `prlib.sweeps.sources`.
+    formats : tuple of str
+        Its files' kinds: a notebook that was executed before there was one lacks it.
     """
 
     id: str
@@ -51,11 +53,12 @@ class Published:
     caption: str
     alt: str
     sources: tuple[Mapping[str, str], ...]
+    formats: tuple[str, ...] = FORMATS
 
     @property
     def files(self) -> tuple[str, ...]:
         """Names of its files."""
-        return tuple(f"{self.id}.{kind}" for kind in FORMATS)
+        return tuple(f"{self.id}.{kind}" for kind in self.formats)
 
     @property
     def url(self) -> str:
@@ -63,9 +66,9 @@ class Published:
         return f"{_address('Documentation')}/notebooks/{self.notebook}.html#{self.id}"
 
     def file(self, kind: str, folder: Path = FOLDER) -> bytes:
-        """Return one of its files, whose kind is one of `FORMATS`."""
-        if kind not in FORMATS:
-            raise ParameterError(f"format = {kind!r}: must be one of {', '.join(FORMATS)}")
+        """Return one of its files, whose kind is one of its formats."""
+        if kind not in self.formats:
+            raise ParameterError(f"format = {kind!r}: must be one of {', '.join(self.formats)}")
         if kind == "bib":
             return f"{bibtex(self)}\n".encode()
         path = folder / f"{self.notebook}.ipynb"
@@ -94,6 +97,7 @@ def figures(folder: Path = FOLDER) -> tuple[Published, ...]:
             record["caption"],
             record["alt"],
             tuple(record["sources"]),
+            tuple(kind for kind in FORMATS if kind != COLUMN_PDF or kind in record),
         )
         for notebook in notebooks(folder)
         for record in _records(folder / f"{notebook.name}.ipynb")

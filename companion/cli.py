@@ -130,7 +130,9 @@ def _add_figures(commands: Any) -> None:
     command(commands, "figures", _figures, "the figures of the book, their ids and files")
     parser = command(commands, "figure", _figure, "write a figure of the book, and its citation")
     parser.add_argument("id", help="id of the figure; `prlib figures` lists them")
-    parser.add_argument("--format", default="pdf", help="svg, pdf (default), png, csv or bib")
+    parser.add_argument(
+        "--format", default="pdf", help="svg, pdf (default), column.pdf, png, csv or bib"
+    )
     parser.add_argument("--out", default=".", help="folder of the files; this one by default")
     parser = command(commands, "cite", _cite, "a BibTeX entry for a figure of the book")
     parser.add_argument("id", help="id of the figure; `prlib figures` lists them")

@@ -96,6 +96,7 @@ def find(name: str, folder: Path = FOLDER) -> Notebook:
 def expected_time(notebook: Notebook, values: Mapping[str, Any], *, quick: bool = False) -> str:
     """Say how long a run takes, from how long the last one took; empty if that is not known."""
     kind = _kind(notebook, quick=quick)
+    kind = kind if kind in notebook.seconds else "book"
     if kind not in notebook.seconds:
         return ""
     told = f"{notebook.name}: took about {_told(notebook.seconds[kind])} on two cores"

@@ -187,6 +187,10 @@ def check(name: str, value: object) -> Any:
     return PARAMETERS[name].check(value)
 
 
+def _told(number: int) -> str:
+    return f"{number}" if number < 10**9 else f"{float(number):.2g}"
+
+
 def check_measurements(n: int, alpha: float) -> int:
     """Return the number of measurements, the whole number nearest to ``alpha n``, at least one.
 
@@ -201,6 +205,6 @@ def check_measurements(n: int, alpha: float) -> int:
     if measurements < 1:
         raise ParameterError(
             f"n = {n}, alpha = {alpha:g}: give M = {measurements} measurements; must be at least "
-            f"one, so n >= {math.floor(0.5 / alpha) + 1} at this alpha"
+            f"one, so n >= {_told(math.floor(0.5 / alpha) + 1)} at this alpha"
         )
     return measurements

@@ -22,6 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import companion.figures
 from companion.ensembles import data_folder
+from companion.figures.column import in_one_column
 from companion.figures.plotted import as_csv
 from companion.figures.style import PAGE, own_style, panels, says_nothing
 from prlib.sweeps import sources
@@ -29,6 +30,9 @@ from prlib.sweeps.data import SOURCE
 
 MIME = "application/vnd.prlib.figure+json"
 """Under which a notebook keeps a figure's files, for `companion.catalogue`."""
+
+COLUMN_PDF = "column.pdf"
+"""The file of a figure that is as wide as a journal's column, 86 mm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +67,12 @@ class BookFigure:
 
     def pdf(self) -> bytes:
         """Render as PDF: vectors, fonts embedded, at the width of the figure in a paper."""
-        metadata = {"CreationDate": None, "Title": self.id, "Subject": self._source}
-        return self._saved("pdf", metadata)
+        return self._pdf(self.figure)
+
+    def column_pdf(self) -> bytes:
+        """Render as PDF at the width of a journal's column, its panels below each other."""
+        with own_style():
+            return self._pdf(in_one_column(self.figure))
 
     def png(self) -> bytes:
         """Render as PNG at 300 dots an inch, in 256 colours."""
@@ -85,10 +93,16 @@ class BookFigure:
     def _source(self) -> str:
         return source_line(self.sources)
 
-    def _saved(self, kind: str, metadata: dict[str, Any], **options: Any) -> bytes:
+    def _pdf(self, figure: Figure) -> bytes:
+        metadata = {"CreationDate": None, "Title": self.id, "Subject": self._source}
+        return self._saved("pdf", metadata, figure=figure)
+
+    def _saved(
+        self, kind: str, metadata: dict[str, Any], figure: Figure | None = None, **options: Any
+    ) -> bytes:
         buffer = io.BytesIO()
         with own_style():
-            self.figure.savefig(buffer, format=kind, metadata=metadata, **options)
+            (figure or self.figure).savefig(buffer, format=kind, metadata=metadata, **options)
         return buffer.getvalue()
 
     def _html(self) -> str:
@@ -112,6 +126,7 @@ class BookFigure:
             "sources": list(self.sources),
             "csv": self.csv(),
             "pdf": base64.b64encode(self.pdf()).decode(),
+            COLUMN_PDF: base64.b64encode(self.column_pdf()).decode(),
             "png": base64.b64encode(self.png()).decode(),
         }
         return {"text/html": self._html(), "text/plain": repr(self), MIME: record}

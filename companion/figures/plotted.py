@@ -99,15 +99,20 @@ def _end(row: pd.Series) -> str:
     return f"{row['y']:.2g} at {row['x']:.3g}"
 
 
-def _names(axis: Axes) -> dict[str, str]:
+def label_of(axis: Axes, which: str) -> str:
+    """Return the label of a panel's x or y axis, if it has none, that of its neighbours."""
     # Of panels in a row or column, or of shared axes, only the outermost is labelled.
+    span = "colspan" if which == "x" else "rowspan"
+    shared = getattr(axis, f"get_shared_{which}_axes")().get_siblings(axis)
+    beside = [one for one in axis.figure.axes if _span(one, span) == _span(axis, span)]
+    labels = (getattr(one, f"get_{which}label")() for one in [axis, *shared, *beside])
+    return next((label for label in labels if label), "")
+
+
+def _names(axis: Axes) -> dict[str, str]:
     names = {"heading": re.sub(r"^\([a-z]\)\s*", "", axis.get_title(loc="left"))}
-    for name, shared in (("x", axis.get_shared_x_axes()), ("y", axis.get_shared_y_axes())):
-        span = "colspan" if name == "x" else "rowspan"
-        beside = [one for one in axis.figure.axes if _span(one, span) == _span(axis, span)]
-        likely = [axis, *shared.get_siblings(axis), *beside]
-        labels = (getattr(one, f"get_{name}label")() for one in likely)
-        label = next((label for label in labels if label), "")
+    for name in "xy":
+        label = label_of(axis, name)
         unit = next((unit for word, unit in UNITS if word in label), "1")
         names[f"{name}_axis"] = label and f"{label} [{unit}]"
     return {name: _plain(text) for name, text in names.items()}

@@ -16,11 +16,15 @@ from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from companion.catalogue import FORMATS, Published, bibtex, figures
+from companion.catalogue import Published, bibtex, figures
+from companion.figures.export import COLUMN_PDF
 from companion.reexecution import notebooks
 
 FOLDER = "figures"
 """Folder of the files in the built book."""
+
+LABELS = {COLUMN_PDF: "PDF, 86 mm"}
+"""What the links to files are called, if not by their kind."""
 
 THUMBNAIL = 480
 """Width of a picture of the gallery, in pixels."""
@@ -81,8 +85,9 @@ def files(figure: Published, link: Any) -> str:
     name = html.escape(plain(figure.title))
     return "".join(
         f'<a href="{link(f"{FOLDER}/{figure.id}.{kind}")}" download '
-        f'aria-label="{kind.upper()} of figure: {name}">{kind.upper()}</a>'
-        for kind in FORMATS
+        f'aria-label="{label} of figure: {name}">{label}</a>'
+        for kind in figure.formats
+        for label in [LABELS.get(kind, kind.upper())]
     )
 
 
@@ -152,7 +157,7 @@ def write(app: Sphinx, exception: Exception | None) -> None:
     out = Path(app.outdir) / FOLDER
     out.mkdir(exist_ok=True)
     for figure in published():
-        for kind in FORMATS:
+        for kind in figure.formats:
             (out / f"{figure.id}.{kind}").write_bytes(figure.file(kind))
         picture = Image.open(io.BytesIO(figure.file("png"))).convert("RGB")
         picture.thumbnail((THUMBNAIL, THUMBNAIL))

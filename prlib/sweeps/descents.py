@@ -134,8 +134,10 @@ class Task(Addressed):
 
     def warm_up(self) -> None:
         """Compile what it needs: in one process, before many would do it at the same time."""
+        # A step of the scheme may be longer than a moment.
+        time = 1e-3 if self.scheme.stops(1e-3) > 0 else self.time
         start = (as_start("random"),)
-        descend_starts(self.loss, 2.0, 8, start, 1e-3, 0, dtype=self.dtype, scheme=self.scheme)
+        descend_starts(self.loss, 2.0, 8, start, time, 0, dtype=self.dtype, scheme=self.scheme)
 
     @one_blas_thread()
     def rows(self, until: float | None = None) -> list[dict[str, Any]]:
@@ -280,6 +282,10 @@ class Grid(Settings):
         for name in ("replicas", "time", "hold"):
             put[name] = check(name, getattr(self, name))
         put["scheme"] = as_scheme(self.scheme)
+        if not put["scheme"].stops(put["time"]) > 0:
+            raise ParameterError(
+                f"time = {put['time']:g}: must be one step of {self.scheme} at least"
+            )
         put |= {"channel": Channel.read(self.channel), "sensing": Sensing.read(self.sensing)}
         number = isinstance(self.success, (int, float)) and not isinstance(self.success, bool)
         if not (number and 0 < self.success <= 1):

@@ -116,6 +116,8 @@ class Sweep:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not a text file"
             raise ParameterError(f"spec = {str(path)!r}: cannot be read: {reason}") from None
+        except RecursionError:
+            raise ParameterError(f"spec = {str(path)!r}: is nested too deeply") from None
         except tomllib.TOMLDecodeError as error:
             raise ParameterError(f"spec = {str(path)!r}: is not TOML: {error}") from None
         return cls.from_table({"name": path.stem, **table})

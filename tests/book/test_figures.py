@@ -12,14 +12,16 @@ from lxml import etree
 from PIL import Image
 from playwright.sync_api import expect
 
-from companion.catalogue import FORMATS, bibtex, figures
+from companion.catalogue import bibtex, figures
+from companion.sphinx.figure_files import LABELS
 
 FOUND = figures()
 
 
 @pytest.mark.parametrize("figure", FOUND, ids=lambda figure: figure.id)
 def test_a_figure_has_its_files(html, root, figure) -> None:
-    contents = {kind: (html / "figures" / f"{figure.id}.{kind}").read_bytes() for kind in FORMATS}
+    folder = html / "figures"
+    contents = {kind: (folder / f"{figure.id}.{kind}").read_bytes() for kind in figure.formats}
     svg = etree.fromstring(contents["svg"])
     assert svg.tag.endswith("svg")
     assert figure.id.encode() in contents["svg"]
@@ -57,7 +59,8 @@ def test_under_each_figure_are_its_files_its_citation_and_the_way_to_remake_it(v
             for figure in mine:
                 box = seen.page.locator(f"#{figure.id}")
                 links = box.locator(".prlib-files a")
-                assert links.all_inner_texts() == [*(k.upper() for k in FORMATS), "Link"]
+                names = [LABELS.get(kind, kind.upper()) for kind in figure.formats]
+                assert links.all_inner_texts() == [*names, "Link"]
                 assert bibtex(figure) in box.locator("pre").text_content()
                 assert f"prlib rerun {notebook}" in box.locator("p").last.inner_text()
                 assert box.locator("img").first.evaluate("e => e.naturalWidth") > 0

@@ -8,11 +8,13 @@ import json
 import nbformat
 import pandas as pd
 import pytest
+from pypdf import PdfReader
 
 from companion.catalogue import FORMATS, bibtex, figures, find_figure, save
 from companion.ensembles import data_folder
-from companion.figures.export import BookFigure, sourced
-from companion.figures.style import panels
+from companion.figures.column import in_one_column
+from companion.figures.export import COLUMN_PDF, BookFigure, sourced
+from companion.figures.style import COLUMN, PAGE, legend_below, panels
 from prlib.cli import main
 from prlib.parameters import ParameterError
 from prlib.sweeps import Sweep, results
@@ -52,9 +54,29 @@ def test_files_are_what_the_notebook_shows(folder, tmp_path):
     found = {kind: save("fig-one", kind, out, folder)[0] for kind in FORMATS}
     assert found["svg"].read_bytes().startswith(b"<?xml")
     assert found["pdf"].read_bytes().startswith(b"%PDF")
+    wide, narrow = (PdfReader(found[kind]).pages[0].mediabox.width for kind in ("pdf", COLUMN_PDF))
+    assert (wide / 72, narrow / 72 * 25.4) == pytest.approx((PAGE, 86), abs=0.5)
     assert found["png"].read_bytes().startswith(b"\x89PNG")
     table = pd.read_csv(io.BytesIO(found["csv"].read_bytes()), skiprows=2)
     assert table[["x", "y", "label"]].to_numpy().tolist() == [[0, 1, "a line"], [1, 2, "a line"]]
+
+
+def test_in_a_column_panels_lie_below_each_other_with_their_own_labels():
+    with panels(2, 2, sharex=True, sharey="row") as (drawing, axes):
+        for axis in axes:
+            axis.plot([0, 1], [1, 2], label="a line")
+        axes[0].set_ylabel("energy")
+        axes[3].set_xlabel("time t")
+        legend_below(drawing, axes[0])
+    narrow = in_one_column(drawing)
+    narrow.canvas.draw()
+    boxes = [axis.get_tightbbox().bounds for axis in narrow.axes]
+    tops = [y + height for _, y, _, height in boxes]
+    assert tops == sorted(tops, reverse=True)
+    assert all(y >= top for (_, y, _, _), top in zip(boxes, tops[1:], strict=False))
+    assert [axis.get_ylabel() for axis in narrow.axes[:2]] == ["energy", "energy"]
+    assert drawing.get_figwidth() == PAGE
+    assert narrow.get_figwidth() == COLUMN
 
 
 def test_the_same_figure_gives_the_same_bytes():
@@ -103,7 +125,9 @@ def test_an_unknown_figure_is_refused(folder, tmp_path, name):
 
 
 def test_an_unknown_format_is_refused(folder, tmp_path):
-    with pytest.raises(ParameterError, match="format = 'exe': must be one of svg, pdf, png, csv"):
+    with pytest.raises(
+        ParameterError, match=r"format = 'exe': must be one of svg, pdf, column\.pdf"
+    ):
         save("fig-one", "exe", tmp_path, folder)
 
 
@@ -111,7 +135,8 @@ def test_the_command_line_gives_all_three(tmp_path, capsys):
     assert main(["figures", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["figures"]
     name = found[0]["id"]
-    assert found[0]["files"] == [f"{name}.{kind}" for kind in FORMATS]
+    kinds = {file.removeprefix(f"{name}.") for file in found[0]["files"]}
+    assert set(FORMATS) - {COLUMN_PDF} <= kinds <= set(FORMATS)
     assert main(["cite", name]) == 0
     assert f"prlib-{name}" in capsys.readouterr().out
     assert main(["figure", name, "--format", "csv", "--out", str(tmp_path)]) == 0

@@ -116,7 +116,7 @@ def lines(draw):
         if action.dest == "help" or not (needed or draw(st.integers(0, often)) == 0):
             continue
         line += [draw(st.sampled_from(action.option_strings))] if action.option_strings else []
-        many = {None: 1}.get(action.nargs, action.nargs)
+        many = action.nargs if isinstance(action.nargs, int) else 1
         known = ACCEPTED.get(action.dest, ())
         good = st.sampled_from(known) if known and draw(st.integers(0, 9)) else values
         line += draw(st.lists(good, min_size=many, max_size=many))

@@ -196,6 +196,18 @@ def test_a_sweep_runs_prints_rates_and_finds_its_rows_again(capsys, tmp_path, mo
     assert "4 runs, 1 computed now" in out
 
 
+def test_a_scheme_of_long_steps_is_swept(capsys, tmp_path):
+    spec = tmp_path / "steps.toml"
+    spec.write_text(
+        "a = 1.0\nalpha = 3.0\nn = 8\nstart = 'random'\nreplicas = 1\ntime = 0.1\n"
+        "scheme = 'descent(step=0.05)'\n"
+    )
+    status, _, err = run(
+        capsys, "sweep", spec, "--out", tmp_path / "out", "--executor", "serial", "--json"
+    )
+    assert status == 0, err
+
+
 def test_a_rate_is_of_runs_of_one_setting(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     top = "a = 1.0\nalpha = 6.0\nn = 16\nstart = 'random'\nreplicas = 2\ntime = 2.0\n"

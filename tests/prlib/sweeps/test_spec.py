@@ -56,6 +56,7 @@ def test_a_replica_has_the_same_seed_at_every_size(spec):
         ({"n": 1}, r"n = 1: must be a whole number >= 2"),
         ({"start": "rndom"}, r"start = 'rndom': must be one of random, spectral, constrained"),
         ({"replicas": 0}, r"replicas = 0: must be a whole number >= 1"),
+        ({"scheme": "descent(step=1e9)"}, r"time = .*: must be one step of descent"),
         ({"replicas": 10**12}, r"grid: gives .* runs; must be at most"),
         ({"success": 1.5}, r"success = 1.5: must be a number in \(0, 1\]"),
         ({"dtype": "float16"}, r"dtype = 'float16': must be 'float32' or 'float64'"),
