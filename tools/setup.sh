@@ -61,6 +61,12 @@ venv)
     ;;
 project)
     pip_install --no-deps --no-build-isolation --editable .
+    # pip writes where the checkout is in letters that an ASCII locale cannot read; this is found from
+    # where the environment is, when it lies in the checkout.
+    if [ "$venv" = .venv ]; then
+        packages="$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+        echo 'import os, sys; sys.path.append(os.path.dirname(sys.prefix))' >"$packages/checkout.pth"
+    fi
     say "setup: $venv is ready"
     ;;
 *) stop "say 'venv' or 'project'." ;;

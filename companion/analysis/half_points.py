@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
 
 from companion.analysis.intervals import error_of
 from prlib.sweeps import half_point
@@ -13,6 +17,12 @@ from prlib.sweeps import half_point
 REACH = 0.5
 """Distance in alpha from the half point within which runs are fitted: a logistic curve describes
 the middle of a rise and not its tails."""
+
+FIXED, GROWING = "the same at every N", "growing like log N"
+"""Time limits of `under_limits`."""
+
+PRIOR = 1e-4
+"""Weight of a prior on slopes, in runs."""
 
 BOOTSTRAP = 400
 """Resamplings of a half point for its interval."""
@@ -67,6 +77,127 @@ def half_points(table: pd.DataFrame, starts: Sequence[str], seed: int = 0) -> pd
             rows.append((start, n, len(found), fit.alpha, fit.low, fit.high, error, fit.slope))
     columns = ["start", "n", "runs", "half", "low", "high", "error", "slope"]
     return pd.DataFrame(rows, columns=columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """Half points with copies from resampled instances, which keep what the points share.
+
+    Attributes
+    ----------
+    best : pandas.Series
+        Half points, by the names of their groups; n is the last.
+    draws : pandas.DataFrame
+        A copy a row, in the same columns.
+    """
+
+    best: pd.Series
+    draws: pd.DataFrame
+
+    def group(self, *names: str) -> Halves:
+        """Return those of one group, by n; none if it has none."""
+        kept = [name for name in self.best.index if name[:-1] == names]
+        sizes = [name[-1] for name in kept]
+        return Halves(self.best[kept].set_axis(sizes), self.draws[kept].set_axis(sizes, axis=1))
+
+    def of(self, function: Callable[[pd.Series], float]) -> tuple[float, float]:
+        """Return a function of the half points, with its standard error."""
+        copies = np.array([function(draw) for _, draw in self.draws.iterrows()])
+        spread = copies[np.isfinite(copies)]
+        error = float(spread.std(ddof=1)) if len(spread) > len(copies) / 2 else math.nan
+        return float(function(self.best)), error
+
+
+def resampled_halves(table: pd.DataFrame, by: Sequence[str], seed: int = 0) -> Halves:
+    """Find the half point of each group, and copies from instances drawn with replacement.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Runs near the half points of their groups.
+    by : sequence of str
+        Columns that tell the groups apart, n among them. An instance is a replica of one n: the
+        runs of all its alphas and groups are drawn together.
+    seed : int
+        Seed of the draws.
+    """
+    best, draws = {}, {}
+    for n, found in table.groupby("n"):
+        replicas = found["replica"].unique()
+        rng = np.random.default_rng([seed, n])
+        weights = rng.multinomial(len(replicas), [1 / len(replicas)] * len(replicas), BOOTSTRAP)
+        weights = np.vstack([np.ones(len(replicas), dtype=int), weights])
+        for name, runs in found.groupby(list(by)):
+            grid = runs.pivot_table(index="replica", columns="alpha", values="recovered")
+            grid = grid.reindex(replicas)
+            alphas = grid.columns.to_numpy(dtype=float)
+            counts = weights @ grid.notna().to_numpy(dtype=float)
+            successes = weights @ grid.fillna(0.0).to_numpy(dtype=float)
+            best[name], *draws[name] = _logistic_places(alphas, counts, successes)
+    return Halves(pd.Series(best), pd.DataFrame(draws))
+
+
+def rise_weights(halves: Halves) -> pd.Series:
+    """Return the weights with which half points, by n, sum to their rise per decade of N.
+
+    That of the straight line in log N through them, by their errors.
+    """
+    log_n = np.log10(halves.best.index.to_numpy(dtype=float))
+    weight = 1 / halves.draws.var().to_numpy()
+    centred = log_n - np.average(log_n, weights=weight)
+    return pd.Series(weight * centred / (weight @ centred**2), halves.best.index)
+
+
+def rise(halves: Halves) -> tuple[float, float]:
+    """Return the rise of half points per decade of N, with its error; NaN of a single size."""
+    if len(halves.best) < 2:
+        return math.nan, math.nan
+    return halves.of(rise_weights(halves).dot)
+
+
+def under_limits(table: pd.DataFrame, time: float) -> pd.DataFrame:
+    """Count as recovered only what was by a limit: a fixed one, and one that grows like log N.
+
+    Both are `time` at the smallest size. Returns the runs near their half points under either,
+    with a column ``limit``: `FIXED` or `GROWING`.
+    """
+    growing = time * np.log(table["n"]) / np.log(table["n"].min())
+    found = [
+        near_half(table.assign(limit=name, recovered=table["recovered"] & (table["time"] <= limit)))
+        for name, limit in ((FIXED, time), (GROWING, growing))
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
+def steepened(limited: Halves, start: str) -> tuple[float, float]:
+    """Return by how much the rise per decade is larger under a fixed limit than a growing one."""
+    fixed, growing = (limited.group(limit, start) for limit in (FIXED, GROWING))
+    sizes = fixed.best.index.intersection(growing.best.index)
+    if len(sizes) < 2:
+        return math.nan, math.nan
+    weights = rise_weights(Halves(fixed.best[sizes], fixed.draws[sizes]))
+    apart = Halves(fixed.best - growing.best, fixed.draws - growing.draws)
+    return apart.of(lambda x: weights @ x[sizes])
+
+
+def _logistic_places(alphas: NDArray, counts: NDArray, successes: NDArray) -> NDArray:
+    # `half_point` of many draws at once: Newton steps, with a prior so weak that it moves no place
+    # by a hundredth of its error and keeps slopes finite where one alpha separates all runs.
+    centre, width = alphas.mean(), np.ptp(alphas) or 1.0
+    x = np.vstack([np.ones_like(alphas), (alphas - centre) / width])
+    p = np.tile([0.0, 4.0], (len(counts), 1))
+    for _ in range(40):
+        rate = expit(np.clip(p @ x, -30, 30))
+        pull = (counts * rate - successes) @ x.T + PRIOR * p * [0, 1]
+        bend = np.einsum("da,ia,ja->dij", counts * rate * (1 - rate), x, x) + PRIOR * np.eye(2)
+        step = np.linalg.solve(bend, pull[..., None])[..., 0]
+        p -= np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-10:
+            break
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = centre - width * p[:, 0] / p[:, 1]
+    outside = (places < alphas.min() - width) | (places > alphas.max() + width)
+    return np.where(outside | (p[:, 1] <= 0), np.nan, places)
 
 
 def half_point_shifts(base: pd.DataFrame, changed: pd.DataFrame, seed: int) -> pd.DataFrame:

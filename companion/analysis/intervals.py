@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -70,20 +72,32 @@ def weighted_mean(means: pd.Series, errors: pd.Series) -> tuple[float, float]:
     return float(weight @ means / weight.sum()), float(weight.sum() ** -0.5)
 
 
-def most_different(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
-    """Find the alpha at which two starts differ most, size by size.
+def power_of_size(rows: pd.DataFrame, column: str, by: str = "alpha") -> tuple[float, float, int]:
+    """Fit the power of N as which a positive quantity falls, with a factor for each group.
 
     Returns
     -------
-    pandas.DataFrame
-        By n: alpha, difference, and p, McNemar's times the number of alphas.
+    power, error : float
+        By least squares in logarithms, which what scatters over decades asks for.
+    count : int
+        Instances, less the factors.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"n": [10, 10, 100, 100], "alpha": 1.0, "x": [1.1, 0.9, 0.11, 0.09]})
+    >>> power, error, count = power_of_size(rows, "x")
+    >>> round(power, 6), error < 0.2, count
+    (1.0, True, 3)
     """
-    rows = {}
-    for n, found in paired(table, one, other).groupby("n"):
-        best = found.loc[found["difference"].abs().idxmax()]
-        p = min(1.0, best["p"] * len(found))
-        rows[n] = {"alpha": best["alpha"], "difference": best["difference"], "p": p}
-    return pd.DataFrame.from_dict(rows, "index", columns=["alpha", "difference", "p"])
+    logs = pd.DataFrame({"n": np.log(rows["n"]), "x": np.log(rows[column]), by: rows[by]})
+    groups = logs.groupby(by)
+    n, x = (logs[name] - groups[name].transform("mean") for name in ("n", "x"))
+    count = len(logs) - groups.ngroups
+    if count < 2 or not (n**2).sum():
+        return math.nan, math.nan, 1
+    slope = float(n @ x / (n @ n))
+    error = float(np.sqrt(((x - slope * n) ** 2).sum() / (count - 1) / (n @ n)))
+    return -slope, error, count
 
 
 def settings_compared(base: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:

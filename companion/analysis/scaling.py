@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.special import expit
+from scipy.stats import chi2
+
+
+def _box_cox(n: NDArray, power: float) -> NDArray:
+    log_n = np.log(n)
+    return np.expm1(power * log_n) / power if abs(power) > 1e-9 else log_n
+
 
 FORMS: dict[str, tuple[str, Callable[[NDArray, float], NDArray], bool]] = {
     "log": (r"c + b / log N", lambda n, _: 1 / np.log(n), False),
-    "log-power": (r"c + b log N / Nᵖ", lambda n, p: np.log(n) / n**p, True),
-    "power": (r"c + b / Nᵖ", lambda n, p: n**-p, True),
     "straight": (r"c + b log N", lambda n, _: np.log(n), False),
+    "square": (r"c + b log² N", lambda n, _: np.log(n) ** 2, False),
+    "power": (r"c + b Nᵖ", _box_cox, True),
 }
 """Forms of the half point against N: its formula, the term that b multiplies, whether p is free.
-The last has no limit at infinite N: it is what the others are held against."""
+The power, taken as (Nᵖ - 1)/p, is a logarithm at p = 0, has a limit below it and outruns any power
+of the logarithm above it: its p says how fast the half point rises."""
 
 LEAST_SIZES = 3
 """Sizes with a half point that a fit needs: two leave no third to hold it against."""
@@ -26,8 +35,8 @@ LEAST_SIZES = 3
 _NEAR = 1e-5
 """Step of the derivative in the power."""
 
-POWERS = (0.05, 2.0)
-"""Range of the power p: below, a power law is a logarithm; above, it is gone at the second size."""
+POWERS = (-2.0, 1.5)
+"""Range of the power p: below, the rise ends at the second size; above, it is all in the last."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +50,8 @@ class Scaling:
     ----------
     form : str
         A name in `FORMS`.
-    limit : float
-        c: the half point of infinite size, if the form has one.
-    amplitude : float
-        b.
+    constant, amplitude : float
+        c and b.
     power : float
         p; NaN where the form has none.
     slope : tuple of float
@@ -56,7 +63,7 @@ class Scaling:
     """
 
     form: str
-    limit: float
+    constant: float
     amplitude: float
     power: float
     slope: tuple[float, float]
@@ -66,7 +73,14 @@ class Scaling:
     def half_point(self, n: ArrayLike) -> NDArray[np.float64]:
         """Return the alpha at which half the runs recover, at given dimensions."""
         term = FORMS[self.form][1](np.asarray(n, dtype=float), self.power)
-        return self.limit + self.amplitude * term
+        return self.constant + self.amplitude * term
+
+    @property
+    def limit(self) -> float:
+        """The half point of infinite size; infinite where the form has none."""
+        if self.form == "log":
+            return self.constant
+        return self.constant - self.amplitude / self.power if self.power < 0 else math.inf
 
     def probability(self, n: ArrayLike, alpha: ArrayLike) -> NDArray[np.float64]:
         """Return the probability that a run recovers."""
@@ -127,6 +141,33 @@ def predict(
     tail = (1 - confidence) / 2
     low, high = np.quantile(found, [tail, 1 - tail])
     return float(best.half_point(n)), float(low), float(high)
+
+
+def growth_power(table: pd.DataFrame, confidence: float) -> tuple[float, float, float]:
+    """Estimate the power p of N as which the half point rises: 0 is a logarithm.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        See `fit_scaling`.
+    confidence : float
+        Coverage of the interval, from the profile of the likelihood.
+
+    Returns
+    -------
+    power, low, high : float
+        An end is infinite where the likelihood has not fallen enough within `POWERS`.
+    """
+    cells = _cells(table)
+    best, fall = _fit(cells, "power"), chi2.ppf(confidence, 1) / 2
+
+    def above(power: float) -> float:
+        return _fit(cells, "power", power=power).log_likelihood - best.log_likelihood + fall
+
+    def end(limit: float, beyond: float) -> float:
+        return float(brentq(above, best.power, limit, xtol=1e-4)) if above(limit) < 0 else beyond
+
+    return best.power, end(POWERS[0], -math.inf), end(POWERS[1], math.inf)
 
 
 def held_out(table: pd.DataFrame) -> pd.DataFrame:
@@ -203,8 +244,10 @@ def _log_likelihood(cells: pd.DataFrame, probability: NDArray) -> float:
     return float(np.sum(k * np.log(p) + (n - k) * np.log1p(-p)))
 
 
-def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling:
-    free = FORMS[form][2]
+def _fit(
+    cells: pd.DataFrame, form: str, near: Scaling | None = None, power: float | None = None
+) -> Scaling:
+    free, given = FORMS[form][2] and power is None, power or 0.0
     n, alpha, runs, recovered = (
         cells[name].to_numpy(dtype=float) for name in ("n", "alpha", "runs", "recovered")
     )
@@ -218,7 +261,7 @@ def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling
         return (values - middle) / spread, float(middle), float(spread)
 
     def loss(x: NDArray) -> tuple[float, NDArray]:
-        power = float(x[4]) if free else 0.0
+        power = float(x[4]) if free else given
         values, _, _ = term(power)
         steepness = np.exp(x[2] + x[3] * centred)
         logit = steepness * (alpha - x[0] - x[1] * values)
@@ -234,25 +277,25 @@ def _fit(cells: pd.DataFrame, form: str, near: Scaling | None = None) -> Scaling
     centre = float(np.average(alpha, weights=runs))
     if near is None:
         # Where the power is free the likelihood may have more than one maximum.
-        powers = (0.1, 0.8) if free else (0.0,)
+        powers = (-0.6, 0.3) if free else (0.0 if power is None else power,)
         starts = [[centre, 0.0, 1.2, 0.0, power] for power in powers]
     else:
         _, middle, spread = term(near.power)
         steepness = near.slope[0] + near.slope[1] * log_n.mean()
-        place, rise = near.limit + near.amplitude * middle, near.amplitude * spread
+        place, rise = near.constant + near.amplitude * middle, near.amplitude * spread
         starts = [[place, rise, steepness, near.slope[1], near.power]]
     starts = [start[: len(bounds)] for start in starts]
     fits = [minimize(loss, x, jac=True, bounds=bounds, method="L-BFGS-B") for x in starts]
     best = min(fits, key=lambda found: found.fun)
-    power = float(best.x[4]) if free else float("nan")
-    _, middle, spread = term(power)
+    found = float(best.x[4]) if free else given
+    _, middle, spread = term(found)
     amplitude = float(best.x[1]) / spread
     steepness = float(best.x[3])
     return Scaling(
         form=form,
-        limit=float(best.x[0]) - amplitude * middle,
+        constant=float(best.x[0]) - amplitude * middle,
         amplitude=amplitude,
-        power=power,
+        power=found if FORMS[form][2] else math.nan,
         slope=(float(best.x[2]) - steepness * float(log_n.mean()), steepness),
         log_likelihood=-float(best.fun) * total,
         runs=int(total),

@@ -2,106 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pandas as pd
-from scipy.stats import norm
 
-from companion.analysis.intervals import mean_interval, weighted_mean
-from companion.analysis.runs import EQUATOR, lost_alignment
-from companion.claims.claim import Row
-from companion.claims.verdicts import Finding, rises, within
-from prlib.losses import Loss
-from prlib.measures import initial
-from prlib.spectra.outlier import outlier
-from prlib.transitions import alpha_threshold
+from companion.analysis.intervals import mean_interval
+from companion.analysis.prediction import auc_difference
+from companion.claims.claim import Refuted, Row
+from companion.claims.verdicts import Finding, rises
 
-Found = Iterator[tuple[dict, Finding]]
-
-ALIGNED = 0.15
-"""Squared overlap of the start's outlier from which there is something to lose."""
+WHICH = "difference of areas under the curve"
 
 
-def _kept(rows: pd.DataFrame) -> tuple[dict, Finding]:
-    early = rows[rows["time"] == rows.loc[rows["time"] > 0, "time"].min()]
-    kept = early["start_overlap2"]
-    return {"t": early["time"].iloc[0]}, rises(float(kept.mean()) - 0.5, float(kept.sem()))
+def _first(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["time"] == 0].assign(chance=0.0)
 
 
-def _fades(loss: Loss, rows: pd.DataFrame) -> Found:
-    # Beyond it the outlier stays, and its alignment fades for another reason.
-    last = alpha_threshold(loss).alpha
-    for alpha, found in rows.groupby("alpha"):
-        law = outlier(initial(loss, float(alpha)))
-        if law is not None and law.overlap2 >= ALIGNED and alpha <= last:
-            lost = lost_alignment(found)
-            yield {"alpha": alpha, "equator": EQUATOR}, rises(lost.mean(), lost.sem())
+def _more(rows: pd.DataFrame) -> Finding:
+    return rises(*auc_difference(_first(rows), "abs_overlap", "overlap2"), quantity=WHICH)
 
 
-def _tells(predictor: str) -> Callable[[pd.DataFrame], Found]:
-    def estimator(curve: pd.DataFrame) -> Found:
-        for alpha, found in _at_start(curve, predictor).iterrows():
-            yield {"alpha": alpha}, rises(found["mean"] - 0.5, found["error"])
-
-    return estimator
+def _less(rows: pd.DataFrame) -> Finding:
+    return rises(*auc_difference(_first(rows), "overlap2", "abs_overlap"), quantity=WHICH)
 
 
-def _at_start(curve: pd.DataFrame, predictor: str) -> pd.DataFrame:
-    return curve[curve["predictor"] == predictor].sort_values("time").groupby("alpha").first()
-
-
-def _little(curve: pd.DataFrame) -> Finding | None:
-    if curve.empty:
-        return None
-    at = _at_start(curve, "overlap2")
-    mean, error = weighted_mean(at["mean"], at["error"])
-    return within(mean + norm.ppf(0.975) * error, 0.0, 2 / 3, "share of pairs")
-
-
-def _early(curve: pd.DataFrame) -> tuple[dict, Finding] | None:
-    if curve.empty:
-        return None
-    alpha = curve.groupby("alpha")[["recovering", "failing"]].first().min(axis=1).idxmax()
-    at = curve[(curve["alpha"] == alpha) & (curve["predictor"] == "overlap2")]
-    late = at[at["time"] <= 1.0].sort_values("time").iloc[-1]
-    finding = within(late["high"], 0.0, 0.75, "share of pairs")
-    return {"alpha": alpha, "t": late["time"]}, finding
+def _tells(rows: pd.DataFrame) -> Finding:
+    found = auc_difference(_first(rows), "abs_overlap", "chance")
+    return rises(*found, quantity="area under the curve, less one half")
 
 
 CLAIMS = (
     Row(
-        "alignment-start-kept",
-        "the lowest eigenvector of the start is still the lowest at t = {t:g}: its squared overlap "
-        "is above one half",
-        _kept,
+        "overlap-tells",
+        "at one alpha and N the overlap |m| of the start, which is chance, tells who recovers, "
+        "better than a coin",
+        _tells,
+        effect=0.15,
     ),
     Row(
-        "alignment-fades-{alpha:g}",
-        "at alpha = {alpha:g} the alignment of v1 with the signal fades while |m| < {equator:g}",
-        _fades,
+        "overlap-tells-more",
+        "it tells more than the alignment of v1 with the signal at the start does",
+        _more,
+        effect=0.15,
     ),
     Row(
-        "alignment-tells-{alpha:g}",
-        "at alpha = {alpha:g} the alignment of v1 at t = 0 tells who recovers, better than chance",
-        _tells("overlap2"),
-    ),
-    Row(
-        "overlap-tells-{alpha:g}",
-        "at alpha = {alpha:g} the overlap |m| at t = 0, which is chance, tells who recovers, "
-        "better than chance",
-        _tells("abs_overlap"),
-    ),
-    Row(
-        "alignment-tells-little",
-        "the alignment of v1 at t = 0 orders two runs of one alpha and different fate rightly in "
-        "fewer than two cases of three, over all alphas: upper end of the interval",
-        _little,
-    ),
-    Row(
-        "alignment-early",
-        "at alpha = {alpha:g} the alignment of v1 at t = {t:g} orders two runs of different fate "
-        "rightly in fewer than three cases of four: upper end of the interval",
-        _early,
+        "alignment-tells",
+        "the alignment of v1 at the start tells which runs will recover, and more than the "
+        "overlap |m|",
+        _less,
+        effect=0.15,
+        refuted=Refuted("2026-11-24", "the overlap tells more"),
     ),
 )
 """Evaluated on ``loss``, ``rows`` of `companion.ensembles.observations`, of random starts and one

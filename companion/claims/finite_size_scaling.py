@@ -2,82 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-import numpy as np
 import pandas as pd
 
-from companion.analysis.scaling import FORMS, Scaling
+from companion.analysis.half_points import FIXED, GROWING, Halves, rise, steepened
+from companion.analysis.scaling import FORMS, LEAST_SIZES, Scaling, growth_power
 from companion.claims.claim import Row
-from companion.claims.verdicts import Finding, outweighs, rate_agrees, rises, too_few
+from companion.claims.verdicts import LEVEL, Finding, jointly, rises, too_few
+from prlib.descent.starts import as_start
 
-ENOUGH = 2.0
-"""Log-likelihood of unseen runs by which one form must beat another to be told from it."""
-
-Found = Iterator[tuple[dict, Finding]]
+SLOPE = "rise in alpha per decade of N"
 
 
-def _rises(found: pd.DataFrame, fits: Mapping[str, Sequence[Scaling]]) -> Found:
-    for start in fits:
-        rows = found[found["start"] == start]
-        if len(rows) < 2:
-            yield {"start": start, "span": "with N"}, too_few()
-            continue
-        first, last = rows.iloc[0], rows.iloc[-1]
-        error = float(np.hypot(first["error"], last["error"]))
-        fields = {"start": start, "span": f"from N = {first['n']} to {last['n']}"}
-        yield fields, rises(last["half"] - first["half"], error)
+def _rise_of(halves: Halves, starts: Sequence[str]) -> Finding:
+    members = {}
+    for start in starts:
+        found = rise(halves.group(start))
+        members[as_start(start).label] = rises(*found, quantity=SLOPE, tests=len(starts))
+    return jointly(members)
 
 
-def _limit(scores: pd.DataFrame) -> Found:
-    for start, score in scores.iterrows():
-        gain = float(score.drop("straight").max() - score["straight"])
-        # In between, a limit beyond the sizes of the data would look like a straight line.
-        finding = outweighs(gain, ENOUGH, "difference of log-likelihoods")
-        yield {"start": start, "enough": ENOUGH}, too_few() if np.isnan(gain) else finding
+def _rises(halves: Halves, free: Sequence[str]) -> Finding:
+    return _rise_of(halves, free)
 
 
-def _prediction(
-    predicted: pd.DataFrame, check: pd.DataFrame, fits: Mapping[str, Sequence[Scaling]]
-) -> Found:
-    for (start, n, alpha), runs in check.groupby(["start", "n", "alpha"]):
-        fields = {"start": start, "n": n, "alpha": float(alpha)}
-        if not fits[start]:
-            yield fields, too_few()
-            continue
-        places = predicted[predicted["start"] == start].set_index("form")[["low", "high"]]
-        # The rate at this alpha, were the half point at either end of the predicted interval.
-        rates = [
-            float(fit.probability(n, alpha - (end - fit.half_point(n))))
-            for fit in fits[start]
-            for end in places.loc[fit.form]
-        ]
-        finding = rate_agrees(int(runs["recovered"].sum()), len(runs), min(rates), max(rates))
-        yield fields, finding
+def _rises_held(halves: Halves) -> Finding:
+    return _rise_of(halves, ["constrained"])
+
+
+def powers(near: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
+    """Estimate the power of N as which half points rise, with its interval: a row a start."""
+    runs = {start: near[near["start"] == start] for start in starts}
+    found = {
+        start: (*growth_power(table, LEVEL), math.sqrt(table["n"].min() * table["n"].max()))
+        for start, table in runs.items()
+        if table["n"].nunique() >= LEAST_SIZES
+    }
+    return pd.DataFrame.from_dict(found, "index", columns=["power", "low", "high", "middle"])
+
+
+def _no_faster(rising: pd.DataFrame) -> Finding:
+    if "random" not in rising.index:
+        return too_few()
+    power, low, high = rising.loc["random", ["power", "low", "high"]]
+    return Finding(power, (low, high), (-math.inf, 0.0), "power of N", tolerant=True)
+
+
+def _limit_matters(limited: Halves, free: Sequence[str]) -> Finding:
+    members = {}
+    for start in free:
+        steeper, error = steepened(limited, start)
+        estimate = rises(steeper, error, quantity=SLOPE, tests=len(free))
+        members[as_start(start).label] = estimate
+    return jointly(members)
 
 
 CLAIMS = (
     Row(
-        "scaling-rises-{start}",
-        "the half point of the {start} start rises {span}",
+        "scaling-rises",
+        "the half points of random and of spectral starts rise with N",
         _rises,
+        effect=0.1,
     ),
     Row(
-        "scaling-limit-{start}",
-        "for the {start} start a form with a limit predicts unseen sizes better than a straight "
-        "line in log N, by {enough:g} units of log-likelihood",
-        _limit,
+        "scaling-rises-constrained",
+        "the half point of the constrained start rises with N",
+        _rises_held,
+        effect=0.1,
     ),
     Row(
-        "scaling-prediction-{start}-{n}-{alpha:g}",
-        "at N = {n}, alpha = {alpha:g}, in no fit, the {start} start recovers at the predicted "
-        "rate of one of the forms",
-        _prediction,
+        "scaling-no-faster",
+        "the half point of the random start rises no faster than log N: as a power of N that is "
+        "not above zero",
+        _no_faster,
+        effect=0.2,
+    ),
+    Row(
+        "scaling-time-limit",
+        "a time limit that is the same at every N makes half points rise faster than one that "
+        "grows like log N",
+        _limit_matters,
+        effect=0.1,
     ),
 )
-"""Evaluated on ``found`` (`companion.analysis.half_points.half_points`), ``scores``, ``fits`` and
-``predicted`` (`companion.analysis.scaling`), and ``check``: runs of the predicted size, of which
-none has served the fits."""
+"""Evaluated on `powers`, as ``rising``, the ``halves`` of ``free`` and constrained starts
+(`companion.analysis.half_points.Halves`), and those under two time limits, ``limited``."""
 
 
 def forms_table(
@@ -95,8 +107,8 @@ def forms_table(
                 {
                     "start": start,
                     "form": FORMS[fit.form][0],
-                    "at infinite N": "no limit" if fit.form == "straight" else f"{fit.limit:.2f}",
-                    "p": "" if np.isnan(fit.power) else f"{fit.power:.2f}",
+                    "at infinite N": "no limit" if math.isinf(fit.limit) else f"{fit.limit:.2f}",
+                    "p": "" if math.isnan(fit.power) else f"{fit.power:.2f}",
                     "log-likelihood of unseen sizes, less the best": (
                         f"{score[fit.form] - score.max():.1f}"
                     ),
@@ -106,3 +118,51 @@ def forms_table(
                 }
             )
     return pd.DataFrame(rows, columns=None if rows else columns).set_index(["start", "form"])
+
+
+def slopes_table(halves: Halves, starts: Sequence[str]) -> pd.DataFrame:
+    """Tabulate the rise of half points per decade of N, from each size to the next and over all."""
+    columns = {}
+    for start in starts:
+        group = halves.group(start)
+        found = {
+            f"{low} to {high}": rise(Halves(group.best[[low, high]], group.draws[[low, high]]))
+            for low, high in pairwise(group.best.index)
+        }
+        columns[start] = {
+            name: f"{slope:.2f} ± {error:.2f}"
+            for name, (slope, error) in (found | {"all sizes": rise(group)}).items()
+        }
+    order = sorted({low for group in columns.values() for low in group}, key=_first_size)
+    return pd.DataFrame(columns).reindex(order).fillna("").rename_axis("N")
+
+
+def _first_size(name: str) -> float:
+    first, _, rest = name.partition(" to ")
+    return float(first) if rest else math.inf
+
+
+def limits_table(limited: Halves, starts: Sequence[str]) -> pd.DataFrame:
+    """Tabulate half points and their rise under a fixed time limit and one like log N."""
+    rows = {}
+    for start in starts:
+        for limit in (FIXED, GROWING):
+            group = limited.group(limit, start)
+            slope, error = rise(group)
+            halves = {f"N = {n}": f"{half:.2f}" for n, half in group.best.items()}
+            rows[start, limit] = halves | {"rise per decade": f"{slope:.3f} ± {error:.3f}"}
+    return pd.DataFrame(rows).T.fillna("").rename_axis(["start", "time limit"])
+
+
+def power_table(rising: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate these powers, and which one log² N looks like in the middle of the sizes."""
+    return pd.DataFrame(
+        {
+            "power p": rising["power"].map("{:.2f}".format),
+            f"{LEVEL:.0%} interval": [
+                f"{row.low:.2f} to {row.high:.2f}" for row in rising.itertuples()
+            ],
+            "log² N would be": [f"{1 / math.log(middle):.2f}" for middle in rising["middle"]],
+        },
+        rising.index,
+    ).rename_axis("start")

@@ -81,10 +81,9 @@ class Finding:
         if self.members:
             found = {member.judged(effect) for _, member in self.members}
             return next(one for one in ("FAIL", "UNDERPOWERED", "OPEN", "PASS") if one in found)
-        (low, high), (first, last) = self.ends, self.claimed
-        inside = [
-            min(x - first, last - x) for x in (low, np.clip((first + last) / 2, low, high), high)
-        ]
+        low, high = self.ends
+        middle = float(np.clip(sum(self.claimed) / 2, low, high))
+        inside = [self.depth(x) for x in (low, middle, high)]
         matters = math.inf if effect is None else effect
         if self.tolerant:
             if min(inside) >= -(effect or 0.0):
@@ -94,6 +93,12 @@ class Finding:
             return "PASS" if high - low < 2 * matters else "UNDERPOWERED"
         nothing = effect is not None and max(inside) < effect
         return "FAIL" if max(inside) < 0 or nothing else "UNDERPOWERED"
+
+    def depth(self, x: float) -> float:
+        """Return how far inside of what is claimed a value lies; negative outside."""
+        first, last = self.claimed
+        below = math.inf if first == -math.inf else x - first
+        return min(below, math.inf if last == math.inf else last - x)
 
     def opened(self) -> Finding:
         """Return the same without a verdict."""
@@ -253,9 +258,7 @@ def jointly(members: Mapping[str, Finding]) -> Finding:
     known = [one for one in members.values() if one.decided != "OPEN"]
     if not known:
         return too_few()
-    worst = min(
-        known, key=lambda one: min(one.ends[0] - one.claimed[0], one.claimed[1] - one.ends[1])
-    )
+    worst = min(known, key=lambda one: min(one.depth(x) for x in one.ends))
     return replace(worst, members=tuple(members.items()))
 
 

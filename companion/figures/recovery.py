@@ -19,18 +19,20 @@ from companion.figures.style import (
     heading,
     legend_below,
     look,
+    mark_late,
     of,
     panels,
     points,
     says_nothing,
     sequence,
 )
-from companion.figures.theory import start_overlaps, transitions
+from companion.figures.theory import start_overlaps
+from companion.thresholds import dynamical_threshold
 from prlib.descent.instance import HOLD
 from prlib.descent.starts import STARTS, as_start
 from prlib.losses import Loss, takes_loss
 from prlib.sweeps import half_point, paired, rates
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 
 @book_figure("fig-constrained-overlap", data=("alignment",))
@@ -118,7 +120,7 @@ def recovery_figure(
             if start not in set(table["start"]):
                 says_nothing([axis], f"no runs from\n{as_start(start).phrase}")
                 continue
-            transitions(axis, loss)
+            _thresholds(axis, loss)
             for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
                 points(axis, found["alpha"], found, color=colour, label=f"N = {n}")
@@ -135,8 +137,7 @@ def recovery_figure(
         f"{_fits(table)}. "
         r"Vertical lines: \(\alpha_\mathrm{BBP}\) at the start (dotted, "
         f"{alpha_init(loss).alpha:.3f}) "
-        rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "
-        "size.",
+        rf"and at threshold states (dashed, {dynamical_threshold(loss)}), both at infinite size.",
         f"Recovered fractions against alpha, one curve a size. {_halves(table, starts)}",
         figure,
     )
@@ -170,6 +171,11 @@ def _halves(table: pd.DataFrame, starts: Sequence[str]) -> str:
 def _place(found: pd.DataFrame) -> float:
     near = near_half(found)
     return half_point(near["alpha"], near["recovered"]).alpha if len(near) else np.nan
+
+
+def _thresholds(axis: Axes, loss: Loss) -> None:
+    axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
+    mark_late(axis.axvspan, axis.axvline, dynamical_threshold(loss), linestyle="--")
 
 
 def _fitted(axis: Axes, table: pd.DataFrame, colour) -> None:
@@ -217,7 +223,7 @@ def paired_difference_figure(
         return nothing_drawn(name, f"no instance was run from {both}")
     sizes = sorted(differences["n"].unique())
     with panels(height=3.0, width=5.4) as (figure, (axis,)):
-        transitions(axis, loss)
+        _thresholds(axis, loss)
         axis.axhline(0, color="0.7", linewidth=0.8)
         for i, (n, colour) in enumerate(zip(sizes, sequence(len(sizes)), strict=True)):
             found = differences[differences["n"] == n]
@@ -384,7 +390,7 @@ def half_points_figure(
         f"bars, side by side: their predictions for N = {predicted['n'].iloc[0]}, 95 % bootstrap "
         "intervals. "
         rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
-        f"{alpha_threshold(loss).alpha:.3f} at threshold states.",
+        f"{dynamical_threshold(loss)} at threshold states.",
         f"Half points against N, and the four forms fitted to them. {_ends_of(half_points)}",
         figure,
     )

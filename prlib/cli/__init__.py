@@ -368,6 +368,7 @@ def _add_dynamics(commands: Any) -> None:
     add_option(parser, "time", required=True)
     add_option(parser, "seed", default=0)
     _add_scheme(parser)
+    _add_channel(parser)
 
 
 def _dynamics(arguments: argparse.Namespace) -> None:
@@ -377,7 +378,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
     from prlib.transitions.time_dependent import TOLERANCE, schedule  # noqa: PLC0415
 
     loss, scheme = _loss(arguments), arguments.scheme
-    options = {"tolerance": TOLERANCE, "announce": _announce}
+    options = {"tolerance": TOLERANCE, "announce": _announce, "channel": arguments.channel}
     steps = schedule(loss, arguments.alpha, arguments.time, scheme, **options)
     with tqdm(unit="step", file=sys.stderr, leave=False) as bar:
 
@@ -393,6 +394,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
                 steps=steps,
                 seed=arguments.seed,
                 progress=progress,
+                channel=arguments.channel,
             )
         except FloatingPointError as error:
             raise RuntimeError(str(error)) from None

@@ -76,7 +76,7 @@ class Addressed:
 class Task(Addressed):
     """Descents over one instance, from several starts: the settings of `Grid`, one value each.
 
-    `formulas` stands for those of a reader's own loss, which may change under its id.
+    `formulas` stands for those of what is a reader's own, which may change under its id.
 
     What has a default here may be absent from tables that are older than it, and never enters an
     address unless it differs; see `prlib.sweeps.addresses`.
@@ -317,7 +317,7 @@ class Grid(Settings):
         """Unfold the grid of a sweep with that seed, in the order of n, loss, alpha and replica."""
         names = ("time", "hold", "scheme", "success", "dtype", "observe", "channel", "sensing")
         shared = {name: getattr(self, name) for name in names}
-        own = {loss: formulas_of(loss) for loss in self.loss}
+        own = {loss: formulas_of(loss, self.channel, self.sensing) for loss in self.loss}
         for n, loss, alpha in product(self.n, self.loss, self.alpha):
             for replica in range(self.replicas):
                 instance_seed = replica_seed(seed, replica)
@@ -333,21 +333,28 @@ def replica_seed(seed: int, replica: int) -> int:
     return int(np.random.SeedSequence([seed, replica]).generate_state(1, np.uint64)[0] >> 11)
 
 
-def formulas_of(loss: Loss) -> str:
-    """Return a digest of the formulas of a reader's own loss; of the library's, nothing.
+def formulas_of(*parts: Loss | Channel | Sensing) -> str:
+    """Return a digest of the formulas of what is a reader's own; of the library's, nothing.
 
     Raises
     ------
     ParameterError
         If they refer to something whose contents cannot be told: their rows might be stale.
     """
-    if type(loss).__module__.startswith("prlib.losses."):
+    return " ".join(filter(None, map(_formulas_of, parts)))
+
+
+def _formulas_of(part: Loss | Channel | Sensing) -> str:
+    rules = {"channel": ("draw",), "sensing": ("draw", "rows")}
+    names = rules.get(getattr(part, "family", None))
+    if type(part).__module__.startswith("prlib."):
         return ""
-    found = digest_of_formulas(type(loss))
+    found = digest_of_formulas(type(part), *([names] if names else []))
     if found is None:
+        family = getattr(part, "family", "loss")
         raise ParameterError(
-            f"loss = {loss.id}: its formulas refer to an object whose contents cannot be told, so "
-            "that rows could outlive them; they may refer to functions, numbers and arrays"
+            f"{family} = {part.id}: its formulas refer to an object whose contents cannot be told, "
+            "so that rows could outlive them; they may refer to functions, numbers and arrays"
         )
     return found
 

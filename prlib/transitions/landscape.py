@@ -233,11 +233,13 @@ class Band:
     ----------
     energy_low, energy_high : float or None
         Energies per dimension: of the lowest minima, whose complexity vanishes, and of the most
-        numerous; ``None`` where there are none, or they are too sharp to be found.
+        numerous. ``None`` where there are no minima, NaN where their law is too sharp to resolve,
+        as at small alpha, where they nearly fit every label.
     bbp_low, bbp_high : float or None
         Left side of the condition of Baik, Ben Arous and Péché for each.
     overlap_max : float or None
-        Overlap beyond which no minimum is left; ``None`` if none is found.
+        Overlap beyond which no minimum is left; ``None`` if there are minima at every overlap, NaN
+        where their law is too sharp.
     """
 
     energy_low: float | None
@@ -279,12 +281,12 @@ def band(
     search = search_of(loss, labels)
     most = _most_numerous(search, alpha, overlap)
 
-    def better(find: Callable[[], Solution | None]) -> Minima | None:
+    def better(find: Callable[[], Solution | None]) -> Minima | Literal["sharp"] | None:
         try:
             found = find()
             return found and search.minima(found, orders)
         except UnresolvedError:
-            return None
+            return "sharp"
 
     exist = most.law.complexity > 0
     kinds = {
@@ -293,14 +295,20 @@ def band(
     }
     numbers: dict[str, float | None] = {}
     for end, kind in kinds.items():
-        described = kind and _described(kind, labels)
+        described = _described(kind, labels) if isinstance(kind, Minima) else None
         for name in ("energy", "bbp"):
-            numbers[f"{name}_{end}"] = described and getattr(described, name)
             error = f"{name}_error"
+            numbers[f"{name}_{end}"] = getattr(described, name) if described else _absent(kind)
             numbers[f"{name}_{end}_error"] = getattr(described, error) if described else 0.0
     last = better(lambda: search.last(_equator(search, most.point.alpha)))
-    moved = abs(last.point.overlap - last.coarse.point.overlap) + ROUNDING if last else 0.0
-    return Band(overlap_max=last and last.point.overlap, overlap_max_error=moved, **numbers)
+    if not isinstance(last, Minima):
+        return Band(overlap_max=_absent(last), overlap_max_error=0.0, **numbers)
+    moved = abs(last.point.overlap - last.coarse.point.overlap) + ROUNDING
+    return Band(overlap_max=last.point.overlap, overlap_max_error=moved, **numbers)
+
+
+def _absent(why: Literal["sharp"] | None) -> float | None:
+    return None if why is None else math.nan
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
 from prlib.measures.computable import computable
 from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
@@ -100,6 +101,7 @@ def dynamics(
     tolerance: float = TOLERANCE,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    channel: str | Channel = NOISELESS,
 ) -> tuple[DynamicState, ...]:
     """Describe gradient descent from a random start, and its Hessian, at infinite size.
 
@@ -120,6 +122,8 @@ def dynamics(
         Seed; the same seed gives the same digits.
     progress : callable, optional
         Called with the steps done and the steps in all.
+    channel : Channel or str
+        What is measured, or its id; its labels must have a density.
 
     Raises
     ------
@@ -135,10 +139,11 @@ def dynamics(
     (0.0, 1.0, True)
     """
     alpha = computable(loss, alpha)
+    channel = Channel.read(channel)
     if steps is None:
-        steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance)
-    run = dynamical(loss, alpha, steps, paths=paths, batches=batches, seed=seed, progress=progress)
-    return describe(run)
+        steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance, channel=channel)
+    options = {"paths": paths, "batches": batches, "seed": seed}
+    return describe(dynamical(loss, alpha, steps, progress=progress, channel=channel, **options))
 
 
 def schedule(
@@ -149,10 +154,13 @@ def schedule(
     *,
     tolerance: float = TOLERANCE,
     announce: Callable[[int], None] | None = None,
+    channel: Channel = NOISELESS,
 ) -> Flow | NDArray[np.float64]:
     """Return the steps of a scheme up to a time, after announcing about how many there are."""
     if isinstance(scheme, GradientFlow):
-        return choose_flow(loss, alpha, time, tolerance=tolerance, announce=announce)
+        return choose_flow(
+            loss, alpha, time, tolerance=tolerance, announce=announce, channel=channel
+        )
     if not isinstance(scheme, GradientDescent):
         raise ParameterError(f"scheme = {scheme.id!r}: theory follows flow or descent(step=NUMBER)")
     count = max(1, round(check("time", time) / scheme.step))

@@ -33,11 +33,11 @@ HOSTILE = (
 
 ACCEPTED = {
     "a": ("0.01", "1", "0.3", "1e-3", "1e3", "1e-12", "1e12"),
-    "loss": ("normalized(a=0.01)", "amplitude(smoothing=0.3)", "poisson(background=0.1)"),
+    "loss": ("normalized(a=0.01)", "normalized(a=1)", "amplitude(smoothing=0.3)"),
     "alpha": ("3", "2.0", "0.5", "1.63", "12", "1e-6", "1e6"),
     "overlap": ("0", "0.5", "-0.3", "0.999999"),
     "energy": ("0.01", "1", "1e-9", "1e9"),
-    "labels": ("held", "annealed"),
+    "labels": ("held",),
     "n": ("2", "3", "24"),
     "time": ("0.01", "0.1", "1e-9"),
     "hold": ("0.01", "1", "1e9"),

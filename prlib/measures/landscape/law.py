@@ -115,6 +115,11 @@ def _terms(loss: Loss, point: Point, y: NDArray, yhat: NDArray):
     return value, force, curvature, safe, np.where(inside, exponent, -np.inf)
 
 
+def log_density(loss: Loss, point: Point, y: NDArray, yhat: NDArray) -> NDArray[np.float64]:
+    """Logarithm of the density in the field, given the label, up to a constant for each label."""
+    return _terms(loss, point, y, yhat)[-1]
+
+
 def laid_out(loss: Loss, point: Point, order: int) -> Nodes:
     """Lay out nodes that resolve the law at a point.
 

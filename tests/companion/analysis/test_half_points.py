@@ -5,7 +5,17 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from companion.analysis.half_points import half_point_shifts, half_points, near_half
+from companion.analysis.half_points import (
+    FIXED,
+    GROWING,
+    half_point_shifts,
+    half_points,
+    near_half,
+    resampled_halves,
+    rise,
+    steepened,
+    under_limits,
+)
 
 
 def runs(halves, *, seed=0):
@@ -44,3 +54,31 @@ def test_a_shift_is_found_with_an_interval_that_holds_it():
     shifts = half_point_shifts(base, changed, 0)
     assert shifts["shift"].tolist() == pytest.approx([0.5, 1.0], abs=0.15)
     assert ((shifts["low"] < shifts["shift"]) & (shifts["shift"] < shifts["high"])).all()
+
+
+def test_resampled_half_points_are_those_of_the_fits_with_their_errors():
+    table = near_half(runs({64: 2.7, 256: 3.2}))
+    fitted = half_points(table, ["random"]).set_index("n")
+    halves = resampled_halves(table, ["start", "n"])
+    for n, row in fitted.iterrows():
+        place, error = halves.of(lambda x, n=n: x["random", n])
+        assert place == pytest.approx(row["half"], abs=0.02 * row["error"])
+        assert error == pytest.approx(row["error"], rel=0.25)
+
+
+def test_a_rise_per_decade_is_found_within_its_error():
+    halves = resampled_halves(near_half(runs({64: 2.7, 128: 2.85, 256: 3.0})), ["start", "n"])
+    slope, error = rise(halves.group("random"))
+    assert abs(slope - 0.3 / np.log10(4)) < 3 * error < 0.5
+
+
+def test_what_two_limits_share_is_not_in_the_error_of_their_difference():
+    rng = np.random.default_rng(1)
+    table = runs({64: 2.7, 256: 3.0})
+    late = 100 * rng.random(len(table)) * (table["n"] / 64) ** 0.3
+    limited = resampled_halves(
+        under_limits(table.assign(time=late), 100.0), ["limit", "start", "n"]
+    )
+    steeper, error = steepened(limited, "random")
+    assert steeper > error
+    assert error < 0.8 * np.hypot(*(rise(limited.group(x, "random"))[1] for x in (FIXED, GROWING)))

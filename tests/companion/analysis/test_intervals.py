@@ -1,9 +1,10 @@
 """Means and their intervals; the largest change of a rate."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.intervals import largest_change, mean_interval, most_different
+from companion.analysis.intervals import largest_change, mean_interval, power_of_size
 
 
 def test_the_interval_of_a_mean_is_students():
@@ -31,6 +32,10 @@ def test_without_a_common_cell_there_is_no_change_to_speak_of():
     assert pd.isna(largest_change(runs(a=50), runs(b=50)))
 
 
-def test_the_largest_difference_of_two_starts_has_its_sign():
-    assert most_different(runs(a=70, b=20), "a", "b").loc[64, "difference"] == pytest.approx(0.5)
-    assert most_different(runs(a=20, b=70), "a", "b").loc[64, "difference"] == pytest.approx(-0.5)
+def test_the_power_of_n_is_found_within_its_error_whatever_the_factors():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"n": [64, 128, 256] * 100, "alpha": [1.0, 2.0] * 150})
+    rows["x"] = rows["alpha"] ** 3 * rows["n"] ** -0.7 * rng.lognormal(size=300)
+    power, error, count = power_of_size(rows, "x")
+    assert abs(power - 0.7) < 3 * error < 0.4
+    assert count == 298

@@ -9,6 +9,7 @@ from companion.analysis.scaling import (
     FORMS,
     all_fits,
     fit_scaling,
+    growth_power,
     held_out,
     predictions,
     unseen_scores,
@@ -49,6 +50,24 @@ def test_the_score_is_the_likelihood_under_the_fit_to_the_other_sizes():
     expected = np.log(np.where(left["recovered"], p, 1 - p)).sum()
     found = held_out(table).set_index(["form", "n"])["score"]["straight"][128]
     assert found == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(("power", "half"), [(0.0, straight), (1.0, lambda n: 2 + n / 400)])
+def test_the_power_of_the_rise_is_found_and_tells_a_line_from_a_logarithm(power, half):
+    table = runs({n: half(n) for n in (64, 128, 256, 512)})
+    found, low, high = growth_power(table, 0.99)
+    assert low < power < high
+    assert low < found < high
+    assert high - low < 1.5
+
+
+def test_a_power_below_zero_has_a_limit_and_a_logarithm_has_none():
+    table = runs({n: 3 - 8 / n**0.5 for n in (64, 128, 256, 512, 1024)})
+    fit = fit_scaling(table, "power")
+    assert fit.power < 0
+    assert fit.limit == pytest.approx(3, abs=0.3)
+    assert fit.half_point(1e12) == pytest.approx(fit.limit, abs=1e-2)
+    assert np.isinf(fit_scaling(table, "straight").limit)
 
 
 def test_two_sizes_are_too_few_for_a_fit():

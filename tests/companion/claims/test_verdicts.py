@@ -7,6 +7,7 @@ import pytest
 from companion.claims.claim import Refuted, Row, evaluate, evidence
 from companion.claims.verdicts import (
     TOO_FEW,
+    Finding,
     agrees,
     errors_of,
     exceeds,
@@ -68,6 +69,15 @@ def test_an_equality_passes_if_no_difference_that_matters_is_left(error, off, ve
 )
 def test_an_order_passes_if_its_interval_is_narrow_and_above_zero(difference, error, verdict):
     assert rises(difference, error).judged(0.1) == verdict
+
+
+def test_an_interval_without_an_end_can_hold_and_fail():
+    def claim(*ends):
+        return Finding(0.0, ends, (-math.inf, 0.0), "power", tolerant=True).judged(0.2)
+
+    found = [claim(-math.inf, end) for end in (0.1, 0.3, math.inf)]
+    assert found == ["PASS", "UNDERPOWERED", "UNDERPOWERED"]
+    assert claim(0.1, math.inf) == "FAIL"
 
 
 def test_few_replicas_are_given_students_interval():
