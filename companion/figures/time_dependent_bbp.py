@@ -13,6 +13,7 @@ from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
     COLOURS,
     THEORY,
+    counted,
     heading,
     legend_below,
     mark_late,
@@ -59,8 +60,6 @@ def hessian_evolution_figure(
         axes[0].set_ylabel("lowest eigenvalue of H")
         axes[len(alphas)].set_ylabel("squared overlap\nwith the signal")
         legend_below(figure, axes[0])
-    counts = simulated.groupby("n")["replica"].nunique()
-    runs = ", ".join(f"{count} at N = {n}" for n, count in counts.items())
     return BookFigure(
         "fig-hessian-evolution",
         "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
@@ -68,7 +67,7 @@ def hessian_evolution_figure(
         "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the "
         f"bulk (solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. "
         "Points: means of simulated descents with 95 % intervals "
-        f"({runs} for each \\(\\alpha\\)).",
+        f"({counted(simulated)} for each \\(\\alpha\\)).",
         "One column an alpha: above, the lowest eigenvalue against time, below, the squared "
         f"overlap of its eigenvector; theory and simulation. {ends_in_words(figure)}",
         figure,
