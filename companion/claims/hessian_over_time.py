@@ -8,11 +8,12 @@ import pandas as pd
 from companion.analysis.runs import EQUATOR, lost_alignment, median_time
 from companion.claims.claim import Row
 from companion.claims.verdicts import Finding, agrees, jointly, rises, within
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import wilson
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 
 def monotone(rows: pd.DataFrame) -> Finding:
@@ -33,7 +34,8 @@ def _start(loss: Loss, rows: pd.DataFrame) -> Finding | None:
 
 def _lost(loss: Loss, rows: pd.DataFrame) -> tuple[dict, Finding] | None:
     # Above the transition of threshold states the outlier stays, and fades for another reason.
-    between = rows[rows["alpha"].between(alpha_init(loss).alpha, alpha_threshold(loss).alpha)]
+    ends = alpha_init(loss).alpha, dynamical_threshold(loss).alpha
+    between = rows[rows["alpha"].between(*ends)]
     members = {}
     for alpha, found in between.groupby("alpha"):
         lost = lost_alignment(found)

@@ -13,11 +13,12 @@ from companion.analysis.runs import LATE, fit_power_law
 from companion.claims.claim import Row
 from companion.claims.typeset import rounded
 from companion.claims.verdicts import Finding, Z, agrees, rises, too_few, within
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.measures.threshold_states import solve_threshold_state
 from prlib.spectra.bulk import left_edge
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 LEAST_ALPHAS = 3
 """Alphas below the transition that are enough to say that at none of them it comes later."""
@@ -58,7 +59,7 @@ def _simulated(
 def _lost(loss: Loss, theory: pd.DataFrame) -> Finding:
     times = transition_times(theory)
     lost = times[times["event"] == "disappears"]
-    early, late = alpha_init(loss).alpha, alpha_threshold(loss).alpha
+    early, late = alpha_init(loss).alpha, dynamical_threshold(loss).alpha
     return rises(*log_slope(lost[(lost["alpha"] > early) & (lost["alpha"] < late)]))
 
 

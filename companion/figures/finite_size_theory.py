@@ -19,13 +19,15 @@ from companion.figures.style import (
     THEORY,
     heading,
     legend_below,
+    mark_late,
     of,
     panels,
     points,
     sequence,
 )
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 MOST_LINES = 8
 """Alphas that one panel can show."""
@@ -154,18 +156,20 @@ def predicted_half_points_figure(
                 linestyle=style,
                 label=f"{FORMS[fit.form][0]}, t = {growths[-1].time:g}",
             )
-        for place, style, name, x, side in (
-            (alpha_init(loss).alpha, ":", r"$\alpha_\mathrm{BBP}^\mathrm{init}$", 0.99, "right"),
-            (alpha_threshold(loss).alpha, "--", r"$\alpha_\mathrm{BBP}^\mathrm{TS}$", 0.01, "left"),
+        early, late = alpha_init(loss).alpha, dynamical_threshold(loss)
+        axis.axhline(early, color=THEORY, linestyle=":", linewidth=0.8)
+        mark_late(axis.axhspan, axis.axhline, late, linestyle="--")
+        for place, name, x, side in (
+            (early, r"$\alpha_\mathrm{BBP}^\mathrm{init}$", 0.99, "right"),
+            (late.alpha, r"$\alpha_\mathrm{BBP}^\mathrm{TS}$", 0.01, "left"),
         ):
-            axis.axhline(place, color=THEORY, linestyle=style, linewidth=0.8)
             where = axis.get_yaxis_transform()
             beside = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 8}
             axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", **beside)
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
         lowest = np.nanmin([found["half"].min() for found in simulated])
-        axis.set_ylim(lowest - 0.4, 1.05 * alpha_threshold(loss).alpha)
+        axis.set_ylim(lowest - 0.4, 1.1 * late.alpha)
         _name_forms(axis, fits, sizes)
     return BookFigure(
         "fig-predicted-half-points",
@@ -175,7 +179,7 @@ def predicted_half_points_figure(
         "95 % bootstrap intervals. Grey: forms fitted to the runs of the longest time, each with "
         "its formula at the end. "
         r"Horizontal: \(\alpha_\mathrm{BBP}\) at the start (dotted) and at threshold states "
-        "(dashed).",
+        f"(dashed, {late}).",
         "Half points against N: lines of theory, points of simulation, and the fitted forms. "
         f"{ends_in_words(figure)}",
         figure,

@@ -14,7 +14,7 @@ from prlib.losses import Loss
 from prlib.parameters import ParameterError, check
 from prlib.schemes import Scheme, as_scheme
 from prlib.sweeps.addresses import address
-from prlib.sweeps.descents import FLOW, formulas_of, listed, losses, plain, settings_of, shown
+from prlib.sweeps.descents import FLOW, Addressed, Settings, formulas_of, listed, losses, shown
 from prlib.transitions.time_dependent import TOLERANCE, DynamicState, dynamics
 
 SCHEMA = pa.schema(
@@ -36,7 +36,7 @@ NEWER = {field.name for field in fields(DynamicState) if field.default is not MI
 
 
 @dataclass(frozen=True)
-class TheoryTask:
+class TheoryTask(Addressed):
     """One run of `prlib.dynamics`; its attributes are the arguments."""
 
     KIND: ClassVar[str] = "theory"
@@ -50,11 +50,6 @@ class TheoryTask:
     seed: int = 0
     scheme: Scheme = FLOW
     formulas: str = ""
-
-    @classmethod
-    def defaults(cls) -> dict[str, Any]:
-        """Return the settings that have a default, as columns show them."""
-        return {f.name: shown(f.default) for f in fields(cls) if f.default is not MISSING}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -92,22 +87,15 @@ class TheoryTask:
         until : float, optional
             Flow time after which nothing is needed: the steps are the same, and fewer.
         """
-        states = dynamics(
-            self.loss,
-            self.alpha,
-            self.time if until is None else until,
-            paths=self.paths,
-            batches=self.batches,
-            tolerance=self.tolerance,
-            seed=self.seed,
-            scheme=self.scheme,
-        )
+        names = ("paths", "batches", "tolerance", "seed", "scheme")
+        options = {name: getattr(self, name) for name in names}
+        states = dynamics(self.loss, self.alpha, self.time if until is None else until, **options)
         shared = self.settings | {"run": self.run_ids[0]}
         return [shared | asdict(state) for state in states]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TheoryGrid:
+class TheoryGrid(Settings):
     """Runs of the dynamical theory for every combination of losses and alphas.
 
     Attributes
@@ -146,13 +134,7 @@ class TheoryGrid:
         number = isinstance(self.tolerance, (int, float)) and not isinstance(self.tolerance, bool)
         if not (number and 0 < self.tolerance < 1):
             raise ParameterError(f"tolerance = {self.tolerance!r}: must be a number in (0, 1)")
-        for name, value in put.items():
-            object.__setattr__(self, name, plain(value))
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """All of it, as a spec writes it."""
-        return settings_of(self)
+        self.put(**put)
 
     @property
     def runs(self) -> int:

@@ -16,6 +16,7 @@ from companion.analysis.finite_size import Growth, compared_rates
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.prediction import prediction_curve
 from companion.analysis.scaling import all_fits, fit_scaling, predictions
+from companion.analysis.threshold import by_loss
 from companion.figures.bbp_at_initialisation import start_spectra_figure, start_transition_figure
 from companion.figures.beyond import beyond_figure
 from companion.figures.export import registered
@@ -41,8 +42,10 @@ from companion.figures.recovery import (
 )
 from companion.figures.recovery import start_overlap_figure as spectral_overlap_figure
 from companion.figures.threshold_states import (
+    band_figure,
+    dynamics_figure,
+    edge_figure,
     law_figure,
-    relaxation_figure,
     threshold_spectrum_figure,
     threshold_transition_figure,
 )
@@ -52,6 +55,7 @@ from companion.figures.time_dependent_bbp import (
     t_bbp_figure,
 )
 from companion.reexecution import FOLDER
+from companion.thresholds import measured_thresholds
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.measures.dynamical import choose_flow, dynamical
@@ -212,14 +216,44 @@ def _(_name):
     return threshold_spectrum_figure(LOSS, 6.0, np.linspace(-3, 60, 200), initial(LOSS, 6.0), 10.0)
 
 
-@draws("fig-threshold-relaxation")
+def long_holds():
+    rows = pd.DataFrame(
+        {"alpha": alpha, "n": n, "replica": replica, "time": time}
+        for alpha in (3.75, 4.0, 4.25, 4.5)
+        for n in (50, 100)
+        for replica in range(4)
+        for time in (5.0, 10.0, 20.0, 40.0, 320.0)
+    )
+    own = 0.01 * rows["replica"]
+    return rows.assign(
+        a=0.01,
+        loss=LOSS.id,
+        bbp=1 + 0.25 * (rows["alpha"] - 4.1) + own,
+        energy=0.5 + own,
+        edge=-(rows["time"] ** -0.5) * (1 + own),
+        lowest=-0.1 + own,
+        overlap2=0.2 + own,
+    )
+
+
+@draws("fig-threshold-dynamics")
 def _(_name):
-    return relaxation_figure(LOSS, held(), 6.0)
+    return dynamics_figure(long_holds(), by_loss(long_holds()))
+
+
+@draws("fig-threshold-band")
+def _(_name):
+    return band_figure(long_holds(), traps().assign(a=0.01))
+
+
+@draws("fig-threshold-edge")
+def _(_name):
+    return edge_figure(long_holds())
 
 
 @draws("fig-threshold-transition")
 def _(_name):
-    return threshold_transition_figure(LOSS, held())
+    return threshold_transition_figure(LOSS, long_holds(), traps())
 
 
 @draws("fig-constrained-overlap")
@@ -257,7 +291,7 @@ def _(_name):
 
 @draws("fig-phase-diagram")
 def _(_name):
-    return phase_diagram_figure([thresholds(a) for a in (0.01, 1.0, 100.0)])
+    return phase_diagram_figure([thresholds(a) for a in (0.01, 1.0, 100.0)], measured_thresholds())
 
 
 @draws("fig-losses-start-overlap")
