@@ -355,7 +355,7 @@ def _over_alpha(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"mean": mean, "low": mean - reach, "high": mean + reach})
 
 
-@book_figure("fig-threshold-transition", data=("long-hold", "theory of infinite size"))
+@book_figure("fig-threshold-transition", data=("long-hold", "wide-hold", "theory of infinite size"))
 @takes_loss
 def threshold_transition_figure(loss: Loss, holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
     """Lowest eigenvalue and its squared overlap at the end of held descents of one loss."""
