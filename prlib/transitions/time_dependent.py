@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
 from prlib.measures.computable import computable
+from prlib.measures.curvatures import condensed
 from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
 from prlib.measures.dynamical.flow import MOST_TIMES
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
@@ -25,6 +26,9 @@ from prlib.spectra.outlier import bbp, outlier, squared_overlap
 
 TOLERANCE = 5e-4
 """Local error of a step of the flow: far below the sampling error of any default run."""
+
+SCATTERED = 2048
+"""Curvatures that are kept of a batch, which serves the errors alone."""
 
 
 @dataclass(frozen=True)
@@ -232,12 +236,12 @@ def _state(run: MeanField, index: int) -> DynamicState:
         (float(estimate.value[index]), float(estimate.error[index]))
         for estimate in (run.energy, run.mu, run.variance, run.amplification)
     )
-    measure = run.measure(index)
+    measure = condensed(run.measure(index))
     edge = left_edge(measure)
     position = condition = exit_ = gap = (None, None)
     overlap2 = (0.0, 0.0)
     if math.isfinite(edge.position):
-        batches = [run.measure(index, batch) for batch in range(len(run.y))]
+        batches = [condensed(run.measure(index, i), SCATTERED) for i in range(len(run.y))]
         edges, conditions = _scatter_of_edge(measure, batches, edge)
         position = (edge.position, _error(edges))
         condition = (bbp(measure, edge.chi), _error(conditions))
