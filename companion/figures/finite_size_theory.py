@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from companion.analysis.finite_size import Growth, predicted_halves, recovery_probability
-from companion.analysis.intervals import mean_interval
+from companion.analysis.intervals import mean_interval, weighted_mean
 from companion.analysis.scaling import FORMS, Scaling
 from companion.figures.export import BookFigure, book_figure, nothing_drawn
 from companion.figures.plotted import ends_in_words
@@ -39,7 +39,7 @@ DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2))
 """Line styles of the fitted forms."""
 
 
-@book_figure("fig-fluctuations", data=("theory/dynamics", "alignment"))
+@book_figure("fig-fluctuations", data=("theory/growth", "theory/border", "alignment"))
 @takes_loss
 def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
     """N times the variance of the overlap against time, theory under simulation."""
@@ -80,7 +80,7 @@ def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame
     )
 
 
-@book_figure("fig-predicted-recovery", data=("theory/dynamics", "recovery"))
+@book_figure("fig-predicted-recovery", data=("theory/growth", "theory/border", "recovery"))
 @takes_loss
 def predicted_recovery_figure(
     loss: Loss,
@@ -120,7 +120,7 @@ def predicted_recovery_figure(
     )
 
 
-@book_figure("fig-predicted-half-points", data=("theory/dynamics", "recovery"))
+@book_figure("fig-predicted-half-points", data=("theory/growth", "theory/border", "recovery"))
 @takes_loss
 def predicted_half_points_figure(
     loss: Loss,
@@ -191,6 +191,35 @@ def _no_constant(growth: Growth) -> str:
     return (
         f"by t = {growth.time:g} half of the runs recover at no alpha from {least:g} to {most:g}, "
         "where the theory was run"
+    )
+
+
+@book_figure("fig-escape", data=("theory/border", "escape", "recovery"))
+@takes_loss
+def escape_figure(loss: Loss, escapes: pd.DataFrame) -> BookFigure:
+    """Median time to recover against N above both transitions, with the rise of theory."""
+    alphas = sorted(escapes.index.unique("alpha"))
+    with panels(height=3.2, width=4.6) as (figure, (axis,)):
+        for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
+            rows = escapes.loc[alpha]
+            delay, _ = weighted_mean(rows["time"] - rows["expected"], rows["error"])
+            label = rf"$\alpha$ = {alpha:g}"
+            axis.plot(rows.index, rows["expected"] + delay, color=colour, label=label)
+            low, high = (rows["time"] + sign * 1.96 * rows["error"] for sign in (-1, 1))
+            estimate = pd.DataFrame({"mean": rows["time"], "low": low, "high": high})
+            points(axis, rows.index, estimate, color=colour, markersize=4)
+        axis.set(xscale="log", xlabel="N", ylabel="median time to recover")
+        legend_below(figure, axis)
+    return BookFigure(
+        "fig-escape",
+        "How long random starts take to recover the signal where the outlier is never lost, "
+        f"against the dimension, {of(loss)}. Points: medians of "
+        f"{escapes['runs'].min()} to {escapes['runs'].max()} descents, with 95 % intervals. Lines: "
+        "the time at which V of theory has grown in proportion to N, plus one delay for each "
+        r"\(\alpha\).",
+        "Median time against the logarithm of N. For each alpha the points rise along the line of "
+        "theory, nearly straight, the steeper the smaller alpha.",
+        figure,
     )
 
 

@@ -23,10 +23,9 @@ from companion.figures.style import (
     points,
     sequence,
 )
+from companion.figures.theory import start_overlaps
 from companion.thresholds import DynamicalThreshold
 from prlib.losses import as_loss
-from prlib.measures import initial
-from prlib.spectra.outlier import outlier
 from prlib.transitions import Thresholds, alpha_init, thresholds
 
 WEAK_RECOVERY = 0.5
@@ -136,10 +135,8 @@ def start_overlap_figure(rows: pd.DataFrame) -> BookFigure:
         for id_, colour in zip(values, sequence(len(values)), strict=True):
             loss, found = as_loss(id_), rows[rows["loss"] == id_]
             grid = np.linspace(found["alpha"].min(), found["alpha"].max(), 80)
-            laws = [outlier(initial(loss, float(alpha))) for alpha in grid]
             unit = alpha_init(loss).alpha
-            line = [0.0 if law is None else law.overlap2 for law in laws]
-            axis.plot(grid / unit, line, color=colour)
+            axis.plot(grid / unit, start_overlaps(loss, grid), color=colour)
             means = mean_interval(found, "alpha", "overlap2")
             points(axis, means.index / unit, means, color=colour, label=of(loss))
         axis.axvline(1, color="0.6", linewidth=1, linestyle=":")

@@ -26,12 +26,11 @@ from companion.figures.style import (
     says_nothing,
     sequence,
 )
+from companion.figures.theory import start_overlaps
 from companion.thresholds import dynamical_threshold
 from prlib.descent.instance import HOLD
 from prlib.descent.starts import STARTS, as_start
 from prlib.losses import Loss, takes_loss
-from prlib.measures import initial
-from prlib.spectra.outlier import outlier
 from prlib.sweeps import half_point, paired, rates
 from prlib.transitions import alpha_init
 
@@ -267,8 +266,7 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
     chosen = _spread(sorted(spectral["alpha"].unique()), 4)
     with panels(1, 2, height=3.0) as (figure, (left, right)):
         grid = np.linspace(spectral["alpha"].min(), spectral["alpha"].max(), 160)
-        laws = [outlier(initial(loss, float(alpha))) for alpha in grid]
-        left.plot(grid, [0.0 if law is None else law.overlap2 for law in laws], color=THEORY)
+        left.plot(grid, start_overlaps(loss, grid), color=THEORY)
         for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
             means = mean_interval(spectral[spectral["n"] == n], "alpha", "square")
             points(left, means.index, means, color=colour, label=f"N = {n}")
@@ -278,9 +276,8 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
         for alpha, colour in zip(chosen, sequence(len(chosen)), strict=True):
             means = mean_interval(spectral[spectral["alpha"] == alpha], "n", "square")
             points(right, means.index, means, color=colour, label=rf"$\alpha$ = {alpha:g}")
-            law = outlier(initial(loss, float(alpha)))
-            if law is not None:
-                right.axhline(law.overlap2, color=colour, linewidth=1)
+            if level := start_overlaps(loss, [alpha])[0]:
+                right.axhline(level, color=colour, linewidth=1)
         sizes_grid = np.array([min(sizes), max(sizes)])
         right.plot(sizes_grid, 1 / sizes_grid, color="0.5", linestyle=":", label="1/N: chance")
         right.set(xscale="log", yscale="log", xlabel="N", ylabel="squared overlap of $v_1$")

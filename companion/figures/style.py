@@ -189,6 +189,12 @@ def of(loss: Loss) -> str:
     return f"a = {loss.a:g}" if isinstance(loss, NormalizedIntensity) else str(loss)
 
 
+def counted(rows: pd.DataFrame) -> str:
+    """Say in a caption how many instances there are of each size."""
+    counts = rows.groupby("n")["replica"].nunique()
+    return ", ".join(f"{count} at N = {n}" for n, count in counts.items())
+
+
 def says_nothing(axes: Sequence[Axes], why: str) -> None:
     """Say in the first panel why there is nothing to draw, and leave the others out."""
     for axis in axes:

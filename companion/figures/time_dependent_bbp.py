@@ -13,6 +13,7 @@ from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
     COLOURS,
     THEORY,
+    counted,
     heading,
     legend_below,
     mark_late,
@@ -29,7 +30,9 @@ from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import alpha_init
 
 
-@book_figure("fig-hessian-evolution", data=("theory/dynamics", "approach"))
+@book_figure(
+    "fig-hessian-evolution", data=("theory/early", "theory/growth", "theory/border", "approach")
+)
 @takes_loss
 def hessian_evolution_figure(
     loss: Loss, theory: pd.DataFrame, simulated: pd.DataFrame
@@ -57,8 +60,6 @@ def hessian_evolution_figure(
         axes[0].set_ylabel("lowest eigenvalue of H")
         axes[len(alphas)].set_ylabel("squared overlap\nwith the signal")
         legend_below(figure, axes[0])
-    counts = simulated.groupby("n")["replica"].nunique()
-    runs = ", ".join(f"{count} at N = {n}" for n, count in counts.items())
     return BookFigure(
         "fig-hessian-evolution",
         "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
@@ -66,7 +67,7 @@ def hessian_evolution_figure(
         "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the "
         f"bulk (solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. "
         "Points: means of simulated descents with 95 % intervals "
-        f"({runs} for each \\(\\alpha\\)).",
+        f"({counted(simulated)} for each \\(\\alpha\\)).",
         "One column an alpha: above, the lowest eigenvalue against time, below, the squared "
         f"overlap of its eigenvector; theory and simulation. {ends_in_words(figure)}",
         figure,
@@ -85,7 +86,10 @@ def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
     )
 
 
-@book_figure("fig-t-bbp", data=("theory/dynamics",))
+@book_figure(
+    "fig-t-bbp",
+    data=("theory/early", "theory/growth", "theory/border"),
+)
 @takes_loss
 def t_bbp_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
     """Draw where an informative direction exists, in the plane of alpha and time."""
@@ -154,7 +158,52 @@ def _line_in_words(alphas: NDArray, times: NDArray) -> str:
     return ", ".join(f"at alpha = {alphas[i]:.2f} at t = {times[i]:.2g}" for i in places)
 
 
-@book_figure("fig-ageing", data=("theory/dynamics", "alignment", "observed descents"))
+@book_figure("fig-condition", data=("theory/early", "signal-free"))
+@takes_loss
+def condition_figure(
+    loss: Loss, theory: pd.DataFrame, conditions: pd.DataFrame, found: pd.DataFrame
+) -> BookFigure:
+    """Condition of the transition against time: theory, and descents without the signal.
+
+    Parameters
+    ----------
+    loss, theory
+        The loss and runs of the theory.
+    conditions, found
+        From `companion.analysis.signal_free`: at infinite size, and of each size.
+    """
+    alphas = sorted(conditions.index.unique("alpha"))
+    with panels(height=3.4, width=5.2) as (figure, (axis,)):
+        for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
+            run = theory[(theory["alpha"] == alpha) & (theory["t"] > 0)]
+            axis.plot(run["t"], run["bbp"], color=colour, label=rf"$\alpha$ = {alpha:g}")
+            reach = 1.96 * run["bbp_error"]
+            low, high = run["bbp"] - reach, run["bbp"] + reach
+            axis.fill_between(run["t"], low, high, color=colour, alpha=0.25, linewidth=0)
+            rows = conditions.loc[alpha]
+            low, high = (rows["mean"] + sign * 1.96 * rows["error"] for sign in (-1, 1))
+            points(axis, rows.index, rows.assign(low=low, high=high), color=colour, markersize=4)
+        axis.axhline(1, color=THEORY, linewidth=0.8, linestyle="--")
+        axis.annotate("no outlier below", (0.02, 1), xycoords=("axes fraction", "data"), va="top")
+        axis.set(xscale="log", xlabel="time t", ylabel="condition of the transition")
+        axis.set_xlim(0.3 * conditions.index.unique("time").min(), theory["t"].max())
+        legend_below(figure, axis)
+    counts = found.groupby("n")["count"].max()
+    runs = " and ".join(f"{count} at N = {n}" for n, count in counts.items())
+    return BookFigure(
+        "fig-condition",
+        f"Is there a direction that points to the signal? Above one there is, {of(loss)}. Lines: "
+        "theory at infinite size, with 95 % bands of its sampling error. Points: descents in which "
+        f"the signal is forbidden ({runs} for each \\(\\alpha\\)), by each state's own law of "
+        "labels and fields, extrapolated in 1/N, with 95 % intervals.",
+        "The condition of the transition against the logarithm of time. Each curve rises a little "
+        "above its start and then falls through one, the later the larger alpha, with points on "
+        "it.",
+        figure,
+    )
+
+
+@book_figure("fig-ageing", data=("theory/growth", "alignment", "observed descents"))
 def ageing_figure(
     run: MeanField, correlations: pd.DataFrame, theory: pd.DataFrame, constrained: pd.DataFrame
 ) -> BookFigure:

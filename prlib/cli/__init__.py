@@ -144,8 +144,7 @@ def _parser() -> _Parser:
         title="commands", dest="command", required=True, parser_class=_Parser
     )
     _add_thresholds(commands)
-    _add_spectrum(commands)
-    _add_threshold_state(commands)
+    _add_records(commands)
     _add_landscape(commands)
     _add_dynamics(commands)
     _add_descend(commands)
@@ -316,35 +315,22 @@ def _thresholds(arguments: argparse.Namespace) -> None:
         print_record(found, as_json=arguments.json)
 
 
-def _add_spectrum(commands: Any) -> None:
-    parser = command(
-        commands, "spectrum", _spectrum, "edge and outlier of the Hessian of a random start"
-    )
-    _add_loss(parser)
-    add_option(parser, "alpha", required=True)
-    _add_channel(parser)
+def _add_records(commands: Any) -> None:
+    for name, summary in (
+        ("spectrum", "edge and outlier of the Hessian of a random start"),
+        ("threshold-state", "the state in which descent is trapped"),
+    ):
+        parser = command(commands, name, _record, summary)
+        _add_loss(parser)
+        add_option(parser, "alpha", required=True)
+        _add_channel(parser)
 
 
-def _spectrum(arguments: argparse.Namespace) -> None:
-    from prlib import spectrum  # noqa: PLC0415
+def _record(arguments: argparse.Namespace) -> None:
+    import prlib  # noqa: PLC0415
 
-    found = spectrum(_loss(arguments), arguments.alpha, channel=arguments.channel)
-    print_record(found, as_json=arguments.json)
-
-
-def _add_threshold_state(commands: Any) -> None:
-    parser = command(
-        commands, "threshold-state", _threshold_state, "the state in which descent is trapped"
-    )
-    _add_loss(parser)
-    add_option(parser, "alpha", required=True)
-    _add_channel(parser)
-
-
-def _threshold_state(arguments: argparse.Namespace) -> None:
-    from prlib import threshold_state  # noqa: PLC0415
-
-    found = threshold_state(_loss(arguments), arguments.alpha, channel=arguments.channel)
+    describe = getattr(prlib, arguments.command.replace("-", "_"))
+    found = describe(_loss(arguments), arguments.alpha, channel=arguments.channel)
     print_record(found, as_json=arguments.json)
 
 
@@ -414,7 +400,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
             raise RuntimeError(str(error)) from None
     if arguments.json:
         for state in states:
-            print(_json({"loss": loss.id, "a": getattr(loss, "a", None)} | asdict(state)))
+            print(_json(loss.names | asdict(state)))
         return
     names = ("t", "energy", "mu", "left_edge", "outlier", "overlap2", "variance")
     print("  ".join(f"{name:>10}" for name in names))

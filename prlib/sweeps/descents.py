@@ -63,8 +63,17 @@ OBSERVED = pa.schema(
 stopped_by are those of the whole run."""
 
 
+class Addressed:
+    """Runs whose settings make their addresses."""
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the settings that have a default, as columns show them."""
+        return {f.name: shown(f.default) for f in fields(cls) if f.default is not MISSING}
+
+
 @dataclass(frozen=True)
-class Task:
+class Task(Addressed):
     """Descents over one instance, from several starts: the settings of `Grid`, one value each.
 
     `formulas` stands for those of what is a reader's own, which may change under its id.
@@ -90,11 +99,6 @@ class Task:
     formulas: str = ""
     channel: Channel = NOISELESS
     sensing: Sensing = GAUSSIAN
-
-    @classmethod
-    def defaults(cls) -> dict[str, Any]:
-        """Return the settings that have a default, as columns show them."""
-        return {f.name: shown(f.default) for f in fields(cls) if f.default is not MISSING}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -206,8 +210,23 @@ def _end(run: Descent) -> dict[str, Any]:
     }
 
 
+class Settings:
+    """Settings of several runs."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All of it, as a spec writes it, without an empty `observe`."""
+        found = {f.name: shown(getattr(self, f.name)) for f in fields(self)}
+        return {name: value for name, value in found.items() if name != "observe" or value}
+
+    def put(self, **values: Any) -> None:
+        """Set what was checked, rounded as addresses see it."""
+        for name, value in values.items():
+            object.__setattr__(self, name, plain(value))
+
+
 @dataclass(frozen=True, kw_only=True)
-class Grid:
+class Grid(Settings):
     """Descents for every combination of a few settings.
 
     Attributes
@@ -268,16 +287,14 @@ class Grid:
                 f"time = {put['time']:g}: must be one step of {self.scheme} at least"
             )
         put |= {"channel": Channel.read(self.channel), "sensing": Sensing.read(self.sensing)}
-        if isinstance(self.success, bool) or not isinstance(self.success, (int, float)):
+        number = isinstance(self.success, (int, float)) and not isinstance(self.success, bool)
+        if not (number and 0 < self.success <= 1):
             raise ParameterError(f"success = {self.success!r}: must be a number in (0, 1]")
         put["success"] = float(self.success)
-        if not 0 < self.success <= 1:
-            raise ParameterError(f"success = {self.success!r}: must be a number in (0, 1]")
         if self.dtype not in ("float32", "float64"):
             raise ParameterError(f"dtype = {self.dtype!r}: must be 'float32' or 'float64'")
         put["observe"] = _observed(self.observe, put["time"])
-        for name, value in put.items():
-            object.__setattr__(self, name, plain(value))
+        self.put(**put)
         for n, alpha in product(self.n, self.alpha):
             check_measurements(n, alpha)
 
@@ -290,11 +307,6 @@ class Grid:
     def schema(self) -> pa.Schema:
         """The columns of its rows."""
         return OBSERVED if self.observe else SCHEMA
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """All of it, as a spec writes it."""
-        return settings_of(self)
 
     @property
     def runs(self) -> int:
@@ -377,12 +389,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(plain(one) for one in value)
     return normalized(value)
-
-
-def settings_of(grid: Any) -> dict[str, Any]:
-    """Return the settings of a grid as a spec writes them, without an empty `observe`."""
-    found = {f.name: shown(getattr(grid, f.name)) for f in fields(grid)}
-    return {name: value for name, value in found.items() if name != "observe" or value}
 
 
 def shown(value: Any) -> Any:

@@ -14,14 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from prlib.losses import Loss, takes_loss
 from prlib.measures.label_measure import LabelMeasure
-from prlib.measures.landscape import (
-    ETA,
-    Minima,
-    Search,
-    Solution,
-    UnresolvedError,
-    label_measure,
-)
+from prlib.measures.landscape import ETA, Minima, Search, Solution, label_measure
+from prlib.measures.quadrature import UnresolvedError
 from prlib.parameters import ParameterError, check
 from prlib.spectra.bulk import Edge, left_edge, stieltjes_inverse
 from prlib.spectra.outlier import bbp, outlier
@@ -39,47 +33,31 @@ MINIMA_ORDERS = (6, 9)
 class Landscape:
     r"""Minima of one overlap and energy: how many, and what the typical one is like.
 
+    Each number has its estimated error: how far it moves when the quadrature is refined.
+
     Attributes
     ----------
-    loss : str
-        Id of the loss.
-    a : float or None
-        Its normalisation, if it has one.
-    alpha : float
-        Measurements per dimension.
-    overlap : float
-        Overlap of the minima with the signal.
+    loss, a, alpha, overlap
+        Where they are; see `prlib.losses.Loss.names`.
     labels : {"held", "annealed"}
         Whether the labels are given, hence normal, or counted over as well.
     complexity : float
         Logarithm of the number of these minima, per dimension; negative where there are typically
         none. They are minima but for one direction: `bbp` says whether the signal makes it fall.
-    energy : float
-        Energy per dimension.
-    mu : float
-        Multiplier of the sphere.
+    energy, mu
+        See `prlib.measures.LabelMeasure`.
     chi : float
         Stieltjes transform of the Hessian at zero.
     s, lagrange, x, eta : float
         Conjugate to the gradient's size, its direction toward the signal, the energy (so that x is
         the slope of the complexity in it) and stability (zero where the bulk has a gap).
-    left_edge : float
-        Left edge of the bulk: zero where minima are marginal.
-    edge_kind : {"soft", "hard"}
-        Kind of that edge.
+    left_edge, edge_kind, outlier, overlap2
+        See `prlib.transitions.Spectrum`; the edge is zero where minima are marginal.
     bbp : float
         Left side of the condition of Baik, Ben Arous and Péché: above 1 an eigenvalue leaves the
         bulk toward the signal, and a marginal minimum is a saddle.
-    outlier : float or None
-        That eigenvalue; ``None`` if there is none.
-    overlap2 : float
-        Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
     measure : LabelMeasure
         Law of labels and fields.
-    complexity_error, energy_error, mu_error, chi_error, s_error, lagrange_error : float
-        Estimated numerical errors: how far each moves when the quadrature is refined.
-    x_error, eta_error, bbp_error, outlier_error, overlap2_error : float
-        The same; ``outlier_error`` is 0 where there is none.
     """
 
     loss: str
@@ -128,10 +106,6 @@ def landscape(
 
     Parameters
     ----------
-    loss : Loss, str or float
-        The loss.
-    alpha : float
-        Measurements per dimension.
     overlap : float
         Overlap of the minima with the signal, in (-1, 1); its sign makes no difference.
     energy : float, optional
@@ -234,8 +208,7 @@ def _described(minima: Minima, labels: Labels) -> Landscape:
         fine["outlier"] = None
     loss, edge = minima.measure.loss, _edge(minima.fine, minima.measure)
     return Landscape(
-        loss=loss.id,
-        a=getattr(loss, "a", None),
+        **loss.names,
         alpha=minima.point.alpha,
         overlap=minima.point.overlap,
         labels=labels,
@@ -254,6 +227,8 @@ ROUNDING = 1e-10
 class Band:
     """The band of energies in which minima of one overlap exist, and the overlaps at which any do.
 
+    Each number has its estimated error.
+
     Attributes
     ----------
     energy_low, energy_high : float or None
@@ -265,8 +240,6 @@ class Band:
     overlap_max : float or None
         Overlap beyond which no minimum is left; ``None`` if there are minima at every overlap, NaN
         where their law is too sharp.
-    energy_low_error, energy_high_error, bbp_low_error, bbp_high_error, overlap_max_error : float
-        Estimated numerical errors.
     """
 
     energy_low: float | None
@@ -344,10 +317,8 @@ class LandscapeMap:
 
     Attributes
     ----------
-    alphas : ndarray, shape (A,)
-        Measurements per dimension.
-    overlaps : ndarray, shape (M,)
-        Overlaps with the signal.
+    alphas, overlaps : ndarray, shapes (A,) and (M,)
+        The axes of the plane.
     complexity, energy, bbp : ndarray, shape (A, M)
         As in `Landscape`; NaN where none are found, or they are rarer than exp(-N/2).
     overlap_max : ndarray, shape (A,)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
 from prlib.measures.computable import computable
+from prlib.measures.curvatures import condensed
 from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
 from prlib.measures.dynamical.flow import MOST_TIMES
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
@@ -26,34 +27,29 @@ from prlib.spectra.outlier import bbp, outlier, squared_overlap
 TOLERANCE = 5e-4
 """Local error of a step of the flow: far below the sampling error of any default run."""
 
+SCATTERED = 2048
+"""Curvatures that are kept of a batch, which serves the errors alone."""
+
 
 @dataclass(frozen=True)
 class DynamicState:
-    """What theory says of the descent and its Hessian at one time; errors are standard errors.
+    """What theory says of the descent and its Hessian at one time, with standard errors.
 
     Attributes
     ----------
     t : float
         Flow time.
-    energy, energy_error : float
+    energy : float
         Energy per dimension.
-    mu, mu_error : float
-        Multiplier of the sphere.
-    left_edge, left_edge_error : float or None
-        Left edge of the bulk, after the shift by mu; ``None`` if it extends to minus infinity.
-    edge_kind : {"soft", "hard"}
-        Kind of that edge.
-    outlier, outlier_error : float or None
-        Eigenvalue that leaves the bulk toward the signal; ``None`` if there is none.
-    overlap2, overlap2_error : float
-        Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
-    bbp, bbp_error : float or None
+    mu, left_edge, edge_kind, outlier, overlap2
+        See `prlib.transitions.Spectrum`.
+    bbp : float or None
         Left side of the condition of the transition: above 1 there is an outlier.
-    variance, variance_error : float
+    variance : float
         N times the variance of the overlap with the signal; 1 at the start.
-    amplification, amplification_error : float
+    amplification : float
         Mean overlap over the overlap at the start.
-    gap, gap_error : float or None
+    gap : float or None
         The outlier less the left edge, whose errors are nearly the same; ``None`` without one.
     """
 
@@ -113,10 +109,10 @@ def dynamics(
 ) -> tuple[DynamicState, ...]:
     """Describe gradient descent from a random start, and its Hessian, at infinite size.
 
+    There is one state a step, from time 0.
+
     Parameters
     ----------
-    loss, alpha, time
-        The loss, or its id, or ``a=``; measurements per dimension; flow time to reach.
     scheme : str or Scheme
         ``flow``, in the limit of small steps, or ``descent(step=0.01)``, step by step.
     steps : array_like or Flow, optional
@@ -132,11 +128,6 @@ def dynamics(
         Called with the steps done and the steps in all.
     channel : Channel or str
         What is measured, or its id; its labels must have a density.
-
-    Returns
-    -------
-    tuple of DynamicState
-        One a step, from time 0.
 
     Raises
     ------
@@ -196,19 +187,8 @@ def describe(run: MeanField) -> tuple[DynamicState, ...]:
 def t_bbp(loss: Loss, alpha: float, *, time: float = 10.0, **options: Any) -> tuple[Crossing, ...]:
     """Find the times at which the outlier toward the signal appears and disappears.
 
-    Parameters
-    ----------
-    loss, alpha
-        See `dynamics`.
-    time : float
-        Flow time up to which to look.
-    **options
-        See `dynamics`.
-
-    Returns
-    -------
-    tuple of Crossing
-        In order of time; empty if the outlier is there, or absent, all the time.
+    They come in order of time; there are none if the outlier is there, or absent, all the time.
+    The arguments are those of `dynamics`.
 
     Examples
     --------
@@ -256,12 +236,12 @@ def _state(run: MeanField, index: int) -> DynamicState:
         (float(estimate.value[index]), float(estimate.error[index]))
         for estimate in (run.energy, run.mu, run.variance, run.amplification)
     )
-    measure = run.measure(index)
+    measure = condensed(run.measure(index))
     edge = left_edge(measure)
     position = condition = exit_ = gap = (None, None)
     overlap2 = (0.0, 0.0)
     if math.isfinite(edge.position):
-        batches = [run.measure(index, batch) for batch in range(len(run.y))]
+        batches = [condensed(run.measure(index, i), SCATTERED) for i in range(len(run.y))]
         edges, conditions = _scatter_of_edge(measure, batches, edge)
         position = (edge.position, _error(edges))
         condition = (bbp(measure, edge.chi), _error(conditions))

@@ -208,23 +208,21 @@ def test_rows_of_a_channel_of_ones_own_do_not_outlive_its_formula():
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ALL[1:])
 def test_hessians_with_noise_meet_their_theory(text):
-    """Edge, outlier and overlap at N = 1500, ten draws, a = 0.3: q = .465 for additive(0.3)."""
-    loss, channel, n, alpha = NormalizedIntensity(0.3), Channel.read(text), 1500, 6.0
-    law = initial(loss, alpha, channel)
-    theory = outlier(law)
+    """Outlier and overlap at twice the transition, N = 800, eight draws, a = 0.3."""
+    loss, channel, n = NormalizedIntensity(0.3), Channel.read(text), 800
+    alpha = 2 * alpha_init(loss, channel=channel).alpha
+    theory = outlier(initial(loss, alpha, channel))
     rng, rows = np.random.default_rng(5), []
-    for _ in range(10):
+    for _ in range(8):
         problem = Problem.random(loss, n, alpha, rng, channel=channel)
         w = random_on_sphere(n, rng)
         own = empirical(problem, w)
+        found, depth = outlier(own), abs(left_edge(own).position + own.mu)
         values, vectors = np.linalg.eigh(problem.dense_hessian(w))
         overlap2 = (vectors[:, 0] @ problem.signal) ** 2 / n
-        if theory is None:
-            rows.append([values[0] - left_edge(own).position, overlap2])
-        else:
-            rows.append([values[0] - outlier(own).position, overlap2 - theory.overlap2])
-    mean, error = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1) / np.sqrt(10)
-    assert np.all(np.abs(mean) < 4 * error + [n ** (-2 / 3) * theory is None, 2 / n])
+        rows.append([(values[0] - found.position) / depth, overlap2 - theory.overlap2])
+    mean, error = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1) / np.sqrt(8)
+    assert np.all(np.abs(mean) < 4 * error + 2 / n)
 
 
 def test_noiseless_is_the_default():

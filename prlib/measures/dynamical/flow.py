@@ -326,5 +326,12 @@ def _error(solver: Solver, steps: list[float], reached: list[int]) -> float:
 
 
 def largest_curvature(solver: Solver) -> float:
-    """Bound on the largest curvature of the landscape now, over the paths sampled; at least 1."""
-    return max(right_edge_bound(solver.measure()) - float(solver.mu[:, solver.t].mean()), 1.0)
+    """Bound on the largest curvature of the landscapes now, over the paths sampled; at least 1.
+
+    Each batch is a landscape of its own, and one of few paths may be steeper than all together.
+    """
+    bounds = [
+        right_edge_bound(solver.measure(batch)) - float(solver.mu[batch, solver.t])
+        for batch in range(len(solver.y))
+    ]
+    return max(1.0, *bounds)

@@ -1,6 +1,6 @@
 """Minima of the landscape, counted by Kac and Rice over laws of labels and fields."""
 
-from prlib.measures.landscape.law import ETA, Point, UnresolvedError, X, log_density
+from prlib.measures.landscape.law import ETA, Point, X, log_density
 from prlib.measures.landscape.minima import Minima, Search, label_measure
 from prlib.measures.landscape.solve import Solution, no_complexity
 
@@ -10,7 +10,6 @@ __all__ = [
     "Point",
     "Search",
     "Solution",
-    "UnresolvedError",
     "X",
     "label_measure",
     "log_density",

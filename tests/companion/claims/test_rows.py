@@ -382,31 +382,19 @@ def _(row):
     theory = pd.concat(
         [
             run(2.0, [0.9, 0.9, 0.9, 0.8, 0.7]),
+            run(2.5, [0.9, 0.9, 0.9, 0.8, 0.7]),
             run(2.8, [0.99, 1.02, 1.03, 0.9, 0.8]),
             run(3.2, [1.05, 1.06, 1.02, 0.95, 0.9]),
             run(3.5, [1.1, 1.12, 1.08, 0.97, 0.9]),
             run(3.8, [1.2, 1.2, 1.2, 1.1, 0.98]),
         ]
     )
-    at = theory[(theory["alpha"] == 3.2) & (theory["t"] == 1.0)].iloc[0]
-    noise = 0.01 * np.linspace(-1, 1, 20)
-    simulated = pd.DataFrame(
-        {
-            "alpha": 3.2,
-            "n": 4000,
-            "time": 1.0,
-            "energy": at["energy"] + noise,
-            "edge": at["left_edge"] + noise,
-            "overlap2": at["overlap2"] + noise,
-        }
-    )
-    off = simulated.assign(**{c: simulated[c] + 1 for c in ("energy", "edge", "overlap2")})
-    checked = pd.DataFrame({"value": [1.0, 2.0], "error": 0.1, "error_more": 0.1})
-    near = checked.assign(value_finer=checked["value"] + 0.05, value_more=checked["value"] + 0.1)
-    far = checked.assign(value_finer=checked["value"] + 0.2, value_more=checked["value"] + 1.0)
-    once = pd.DataFrame({"alpha": [3.2], "variance": 20.0, "variance_error": 0.2})
-    shared = {"loss": SOFT, "theory": theory, "simulated": simulated, "compare": 1.0}
-    shared |= {"once": once, "ratio": 10}
+    theory = theory.assign(batches=16)
+    told = {(3.2, 0.01): 1.06, (3.2, 3.0): 0.9, (3.5, 3.0): 0.9}
+    index = pd.MultiIndex.from_tuples(told, names=["alpha", "time"])
+    conditions = pd.DataFrame({"mean": told.values(), "error": 0.005, "count": 40}, index)
+    checked = pd.DataFrame({"apart": [0.5, -1.0]})
+    shared = {"loss": SOFT, "theory": theory, "conditions": conditions, "alpha_slow": 3.2}
     wrong = {
         "evolution-start": pd.concat([theory, run(3.4, [1.3] * 5, edge=-50.0)]),
         "evolution-lost": pd.concat([theory, run(4.2, [1.05, 1.04, 0.9, 0.9, 0.9])]),
@@ -417,14 +405,13 @@ def _(row):
     if row in wrong:
         return either(shared, theory=(theory, wrong[row]))
     return {
-        "evolution-energy-{alpha:g}": either(shared, simulated=(simulated, off)),
-        "evolution-edge-{alpha:g}": either(shared, simulated=(simulated, off)),
-        "evolution-overlap2-{alpha:g}": either(shared, simulated=(simulated, off)),
-        "evolution-step": either(shared, checked=(near, far)),
-        "evolution-paths": either(shared, checked=(near, far)),
-        "evolution-batches": either(
-            shared, bias=(pd.DataFrame({"bias": [-0.05]}), pd.DataFrame({"bias": [-0.5]}))
+        "evolution-condition": either(
+            shared, conditions=(conditions, conditions.assign(mean=conditions["mean"] + 0.06))
         ),
+        "evolution-lost-simulated": either(
+            shared, conditions=(conditions, conditions.assign(mean=1.06))
+        ),
+        "evolution-again": either(shared, checked=(checked, pd.DataFrame({"apart": [5.0]}))),
     }[row]
 
 
@@ -465,22 +452,39 @@ def _(row):
     table = obeying(growth, {64: 0.7, 128: 0.7, 512: 0.7, 1024: 0.7})
     shared = {"theory": theory, "growth": growth, "table": table, "seen": [64, 128], "seed": 0}
     shared |= {"constant": (0.7, 0.02), "observed": observed}
-    unseen = obeying(growth, {2048: 0.7}, replicas=60, alphas=[2.75])
+    unseen = obeying(growth, {2048: 0.7}, replicas=200, alphas=[2.75])
     ended = theory.assign(variance=theory["variance"].where(theory["t"] < 40, 0.5))
+    logs = np.log([64.0, 128.0, 256.0, 512.0])
+    index = pd.MultiIndex.from_product([[5.0, 6.0], [64, 128, 256, 512]], names=["alpha", "n"])
+    escapes = pd.DataFrame({"expected": np.tile(logs, 2), "error": 0.02}, index)
+    escapes["expected_error"] = 0.0
+    escapes["time"] = 1 + escapes["expected"]
+    grown_ = pd.DataFrame({"error": 0.1, "again_error": 0.1}, index=[3.2])
+    grown_ = grown_.assign(again=0.05, batches=0.05, steps=0.05)
+    shared |= {"escapes": escapes, "grown": grown_}
+    if row.startswith("growth-"):
+        return either(shared, grown=(grown_, grown_.assign(again=0.5, batches=0.5, steps=0.5)))
     return {
-        "finite-size-constant-falls": either(
+        "finite-size-constant": either(
             shared,
-            table=tuple(obeying(growth, {64: 0.7, 128: 0.7, 1024: last}) for last in (0.5, 1.0)),
+            table=tuple(
+                obeying(growth, {64: 0.7, 128: 0.7, 1024: last}, replicas=1200)
+                for last in (0.5, 0.7)
+            ),
         ),
         "finite-size-goes-on": either(shared, theory=(theory, ended)),
-        "finite-size-variance-{alpha:g}": either(
+        "finite-size-variance": either(
             shared, observed=(observed, observed.assign(abs_overlap=2 * observed["abs_overlap"]))
         ),
-        "finite-size-half-{n}": either(
+        "finite-size-half": either(
             shared, table=(table, obeying(growth, {64: 0.7, 128: 0.7, 512: 1.6, 1024: 1.6}))
         ),
-        "finite-size-prediction-{n}-{alpha:g}": either(
-            shared, unseen=(unseen, unseen.assign(recovered=False))
+        "finite-size-prediction": either(shared, unseen=(unseen, unseen.assign(recovered=False))),
+        "escape-rate": either(
+            shared, escapes=(escapes.assign(time=2 * escapes["expected"]), escapes)
+        ),
+        "escape-logarithm": either(
+            shared, escapes=(escapes, escapes.assign(time=np.exp(0.8 * escapes["expected"])))
         ),
     }[row]
 
@@ -559,7 +563,7 @@ def _(row):
 
 
 ROWS = [(chapter, row) for chapter, rows in registered().items() for row in rows]
-UNSTATED = {"time_dependent_bbp", "finite_size_theory", "landscape_of_minima"}
+UNSTATED = {"landscape_of_minima"}
 """Chapters whose claims are yet to state the effects that matter: each takes itself out."""
 
 

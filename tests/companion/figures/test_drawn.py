@@ -16,11 +16,13 @@ from companion.analysis.finite_size import Growth, compared_rates
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.prediction import prediction_curve
 from companion.analysis.scaling import all_fits, fit_scaling, predictions
+from companion.analysis.signal_free import at_infinite_size
 from companion.analysis.threshold import by_loss
 from companion.figures.bbp_at_initialisation import start_spectra_figure, start_transition_figure
 from companion.figures.beyond import beyond_figure
 from companion.figures.export import registered
 from companion.figures.finite_size_theory import (
+    escape_figure,
     fluctuations_figure,
     predicted_half_points_figure,
     predicted_recovery_figure,
@@ -51,6 +53,7 @@ from companion.figures.threshold_states import (
 )
 from companion.figures.time_dependent_bbp import (
     ageing_figure,
+    condition_figure,
     hessian_evolution_figure,
     t_bbp_figure,
 )
@@ -319,6 +322,22 @@ def _(_name):
         for t in late
     )
     return ageing_figure(run, states, theory((3.0,)), observed("constrained", (3.0,)))
+
+
+@draws("fig-condition")
+def _(_name):
+    rows = [
+        (alpha, n, t, 1.0, 0.01, 40) for alpha in (2.0, 3.0) for n in (64, 128) for t in (0.1, 1)
+    ]
+    found = pd.DataFrame(rows, columns=["alpha", "n", "time", "mean", "error", "count"])
+    return condition_figure(LOSS, theory(), at_infinite_size(found), found)
+
+
+@draws("fig-escape")
+def _(_name):
+    index = pd.MultiIndex.from_product([[5.0, 6.0], [64, 128]], names=["alpha", "n"])
+    times = {"time": [2.0, 2.4, 1.8, 2.1], "expected": [1.5, 1.9, 1.2, 1.6]}
+    return escape_figure(LOSS, pd.DataFrame(times | {"error": 0.05, "runs": 200}, index))
 
 
 @draws("fig-fluctuations")
