@@ -179,10 +179,10 @@ def dynamics_figure(holds: pd.DataFrame, found: pd.DataFrame) -> BookFigure:
                 )
             late = _spread(row["alpha"], row["error"], row["count"])
             points(axis, [3 * end], late, marker="D", color=COLOURS[3], label="limit")
-            axis.set(xscale="log", xlabel="time t")
+            axis.set(xscale="log", xlabel="time t", ylim=_around_the_band(row))
             heading(axis, f"a = {row['a']:g}")
         axes[0].set_ylabel(r"$\alpha$ of the transition")
-        legend_below(figure, axes[0], 6)
+        legend_below(figure, _fullest(axes), 6)
     told = "; ".join(
         rf"a = {row.a:g}: {plus_minus(row.alpha, row.error)}, {row.alpha_minima:.3f} to "
         f"{row.alpha_minima_low:.3f}, {row.alpha_threshold:.3f}"
@@ -197,8 +197,8 @@ def dynamics_figure(holds: pd.DataFrame, found: pd.DataFrame) -> BookFigure:
         f"{POWERS[0]:g} and {POWERS[1]:g}, which its error includes. Band: between the most "
         "numerous (solid) and the lowest minima (dotted), by Kac and Rice. Dashed: one step of "
         f"replica symmetry breaking. Limit, band and 1RSB are, at {told}.",
-        "Crossings rise with time and level off inside the band of minima, at both sizes alike; "
-        "the line of 1RSB lies above the band.",
+        "Crossings rise with time and level off inside the band of minima; the line of 1RSB lies "
+        "above the band. Early crossings at large a lie below the picture.",
         figure,
     )
 
@@ -209,6 +209,17 @@ def _lines_of_theory(span: Callable, line: Callable, row: pd.Series) -> None:
     line(low, color=COLOURS[0], linewidth=1)
     line(high, color=COLOURS[0], linewidth=1.5, linestyle=":")
     line(row["alpha_threshold"], color=THEORY, linestyle="--", label="1RSB")
+
+
+def _around_the_band(row: pd.Series) -> tuple[float, float]:
+    """Limits of the picture: early crossings, far below their alphas, are hardly known."""
+    low, high = row["alpha_minima"], row["alpha_threshold"]
+    return low - 0.5 * (high - low), high + 0.1 * (high - low)
+
+
+def _fullest(axes: list[Axes]) -> Axes:
+    """Return the panel with the most entries for a legend."""
+    return max(axes, key=lambda axis: len({*axis.get_legend_handles_labels()[1]}))
 
 
 def _interval(at: Crossing) -> pd.DataFrame:
@@ -265,7 +276,7 @@ def band_figure(holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
             heading(axes[place], f"a = {a:g}")
         axes[0].set_ylabel("condition of the transition")
         axes[len(names)].set_ylabel("energy less band's middle")
-        legend_below(figure, axes[0], 5)
+        legend_below(figure, _fullest(axes), 5)
     return BookFigure(
         "fig-threshold-band",
         "Held descents among the minima at zero overlap. Above: the condition of the transition, "
@@ -344,7 +355,7 @@ def _over_alpha(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"mean": mean, "low": mean - reach, "high": mean + reach})
 
 
-@book_figure("fig-threshold-transition", data=("long-hold", "theory of infinite size"))
+@book_figure("fig-threshold-transition", data=("long-hold", "wide-hold", "theory of infinite size"))
 @takes_loss
 def threshold_transition_figure(loss: Loss, holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
     """Lowest eigenvalue and its squared overlap at the end of held descents of one loss."""

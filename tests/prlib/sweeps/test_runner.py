@@ -32,7 +32,7 @@ from prlib.sweeps.store import Store, table_bytes
 
 CONTRACT = (
     "loss alpha n start replica seed recovered abs_overlap energy time steps stopped_by "
-    "abs_start_overlap rises sharpness time_limit hold scheme success dtype run"
+    "abs_start_overlap rises sharpness time_limit hold scheme success dtype channel sensing run"
 ).split()
 
 
