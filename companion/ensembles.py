@@ -66,20 +66,12 @@ def recovery(
 
     Parameters
     ----------
-    loss : Loss, str or float
-        The loss, or what `prlib.losses.as_loss` reads.
-    alphas, sizes : sequence
-        Measurements per dimension; dimensions.
-    starts : sequence of str
-        Names in `prlib.descent.starts.STARTS`.
     replicas : int
         Instances of each alpha up to N = `MANY`. Beyond it there are fewer, as 1/N.
     time : float
         Flow time at which a run that has not recovered stops.
-    seed : int
-        The sweep's seed.
-    **settings
-        Other settings of `prlib.sweeps.Grid`.
+    loss, alphas, sizes, starts, seed, **settings
+        Those of `prlib.sweeps.Grid` and `prlib.sweeps.Sweep`.
 
     Returns
     -------
@@ -135,18 +127,9 @@ def _grid(loss: Loss, alphas: Sequence[float], n: int, starts: Sequence[str], **
 def theory_runs(
     loss: Loss, alphas: Sequence[float], time: float, paths: int, **settings: Any
 ) -> pd.DataFrame:
-    """Run the dynamical theory at several alphas; what ``data/`` holds is read, not run.
+    """Run the dynamical theory as `prlib.sweeps.TheoryGrid` says; what ``data/`` holds is read.
 
-    Parameters
-    ----------
-    loss, alphas, time, paths, **settings
-        See `prlib.sweeps.TheoryGrid`; few paths come in fewer batches, of `LEAST_BATCH`, where
-        they go beyond `EARLY`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a run and recorded time, with the columns of `prlib.sweeps.theory.SCHEMA`.
+    Few paths come in fewer batches, of `LEAST_BATCH`, where they go beyond `EARLY`.
     """
     batches = max(2, min(BATCHES, paths // LEAST_BATCH)) if time > EARLY else BATCHES
     settings = {"batches": batches, "time": time, "paths": paths, **settings}
@@ -384,21 +367,9 @@ def _tasks(
 
 
 def in_parallel(function: Callable, tasks: Sequence[Iterable[Any]], what: str) -> list[Any]:
-    """Run a function over tasks on all cores, one linear-algebra thread each.
+    """Call a function with the items of each task, on all cores, one linear-algebra thread each.
 
-    Parameters
-    ----------
-    function : callable
-        Called with the items of each task.
-    tasks : sequence of iterable
-        The arguments of each call.
-    what : str
-        What the progress bar, on standard error, counts.
-
-    Returns
-    -------
-    list
-        Results in the order of the tasks.
+    A bar on standard error counts what the tasks are.
     """
     calls = (joblib.delayed(_one_thread)(function, *task) for task in tasks)
     running = joblib.Parallel(n_jobs=-1, return_as="generator")(calls)

@@ -122,8 +122,6 @@ def rerun(
 
     Parameters
     ----------
-    name : str
-        Name of a notebook, as `notebooks` gives it.
     parameters : mapping of str to object, optional
         Values that replace the defaults.
     output : path, optional
@@ -133,13 +131,6 @@ def rerun(
         whatever `parameters` does not set.
     overwrite : bool
         Whether an existing output may be replaced.
-    folder : pathlib.Path
-        Where the notebooks lie.
-
-    Returns
-    -------
-    pathlib.Path
-        The written notebook.
 
     Raises
     ------

@@ -35,19 +35,7 @@ def _real(name: str, values: Any) -> Any:
 
 
 def random_on_sphere(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    r"""Draw a uniform point of the sphere :math:`|w|^2 = N`.
-
-    Parameters
-    ----------
-    n : int
-        Dimension N.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-        The point.
+    r"""Draw a uniform point of the sphere :math:`|w|^2 = N`, shape (N,).
 
     Examples
     --------
@@ -143,27 +131,8 @@ class Problem:
     ) -> Problem:
         """Draw an instance: measurement vectors, a uniform signal on the sphere, labels.
 
-        Parameters
-        ----------
-        loss : Loss
-            The loss of one measurement.
-        n : int
-            Dimension N >= 2.
-        alpha : float
-            Measurements per dimension; M is the whole number nearest to ``alpha n``.
-        rng : numpy.random.Generator
-            Source of randomness. X is drawn first, then the signal, then the noise.
-        dtype : dtype
-            Type of X.
-        channel : Channel
-            How labels come of the signal's fields; by default they are the fields.
-        sensing : Sensing
-            The law of the measurement vectors; by default they are standard normal.
-
-        Returns
-        -------
-        Problem
-            The instance.
+        X, of the given type, is drawn first, then the signal, then the noise of the channel. M is
+        the whole number nearest to ``alpha n``.
         """
         n, alpha = check("n", n), check("alpha", alpha)
         m = check_measurements(n, alpha)
@@ -226,18 +195,7 @@ class Problem:
         return float(self.loss.derivative(self.y, yhat) @ yhat) / self.n
 
     def hessian(self, w: NDArray) -> LinearOperator:
-        r"""Hessian on the sphere, :math:`X^T \mathrm{diag}(f) X - \mu I`, without forming it.
-
-        Parameters
-        ----------
-        w : ndarray, shape (N,)
-            Estimate.
-
-        Returns
-        -------
-        scipy.sparse.linalg.LinearOperator, shape (N, N)
-            The symmetric operator.
-        """
+        r"""Hessian on the sphere, :math:`X^T \mathrm{diag}(f) X - \mu I`, without forming it."""
         f = self.loss.curvature(self.y, self.fields(w))[:, None]
         mu = self.mu(w)
 

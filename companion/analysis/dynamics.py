@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -127,61 +129,108 @@ PRINTED = {
     "mu": "mu",
     "left_edge": "edge",
     "outlier": "outlier",
+    "gap": "outlier less edge",
     "overlap2": "squared overlap",
     "bbp": "condition of the transition",
     "variance": "variance of the overlap, times N",
     "amplification": "amplification of the overlap",
 }
-"""What `convergence` compares, by column of the theory's table."""
+"""What `repeated` compares, by column of the theory's table."""
 
 
-def convergence(base: pd.DataFrame, finer: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
-    """Compare the numbers at the end of a run with those of other steps and other paths.
+def repeated(base: pd.DataFrame, again: pd.DataFrame, time: float) -> pd.DataFrame:
+    """Compare the numbers of runs with those of the same alphas and other seeds.
 
     Parameters
     ----------
-    base, finer, more : pandas.DataFrame
-        Runs of the same alphas and times: one, the same with shorter steps, and one with more
-        sample paths of another seed.
+    base, again : pandas.DataFrame
+        Runs of the dynamical theory.
+    time : float
+        At which to compare; and when the outlier comes and goes until then.
 
     Returns
     -------
     pandas.DataFrame
         A row a number: alpha and quantity are the index; value and error are those of the base,
-        value_finer, value_more and error_more those of the others.
+        value_again and error_again those of the others, apart the difference in joint errors.
+        NaN where the others lack the number.
     """
-    table = _last_numbers(base)
-    for name, theory in (("finer", finer), ("more", more)):
-        table = table.join(_last_numbers(theory).add_suffix(f"_{name}"))
-    return table.drop(columns="error_finer").sort_index()
+    table = _numbers(base, time).join(_numbers(again, time).add_suffix("_again"))
+    joint = np.hypot(table["error"], table["error_again"])
+    return table.assign(apart=(table["value_again"] - table["value"]) / joint).sort_index()
 
 
-def _last_numbers(theory: pd.DataFrame) -> pd.DataFrame:
+def _numbers(theory: pd.DataFrame, time: float) -> pd.DataFrame:
     rows = {}
     for alpha, run in theory.groupby("alpha"):
-        last = run.iloc[-1]
         for column, quantity in PRINTED.items():
-            if last[f"{column}_error"] > 0:
-                rows[alpha, quantity] = (last[column], last[f"{column}_error"])
-    for row in transition_times(theory).itertuples():
+            if column not in run:
+                continue
+            (value,), (error,) = at_times(run, column, np.array([time]))
+            if error > 0:
+                rows[alpha, quantity] = (value, error)
+    events = transition_times(theory)
+    for row in events[events["t"] < time].itertuples():
         rows[row.alpha, f"time at which the outlier {row.event}"] = (row.t, row.error)
     index = pd.MultiIndex.from_tuples(rows, names=["alpha", "quantity"])
     return pd.DataFrame(rows.values(), index, ["value", "error"])
 
 
-def batch_bias(few: pd.DataFrame, many: pd.DataFrame) -> pd.DataFrame:
-    """Compare N Var m at the end of runs with few and with many sample paths a batch.
+def log_growth(theory: pd.DataFrame, times: Sequence[float]) -> pd.DataFrame:
+    """Read the logarithm of V at some times: value and standard error, by alpha and time."""
+    rows = {}
+    for alpha, run in theory.groupby("alpha"):
+        value, error = at_times(run, "variance", np.asarray(times))
+        for time, logarithm, spread in zip(times, np.log(value), error / value, strict=True):
+            rows[alpha, time] = (logarithm, spread)
+    index = pd.MultiIndex.from_tuples(rows, names=["alpha", "t"])
+    return pd.DataFrame(rows.values(), index, ["value", "error"])
+
+
+def growth_checked(
+    theory: pd.DataFrame,
+    again: pd.DataFrame,
+    batches: tuple[pd.DataFrame, pd.DataFrame],
+    steps: tuple[pd.DataFrame, pd.DataFrame],
+    times: Sequence[float],
+) -> pd.DataFrame:
+    """Compare log V with that of other seeds, and say what batches and steps leave wrong in it.
+
+    Parameters
+    ----------
+    theory, again : pandas.DataFrame
+        Runs, and the same with other seeds.
+    batches : tuple of DataFrame
+        Runs in batches as large as those of `theory`, and in smaller ones.
+    steps : tuple of DataFrame
+        Runs with steps twice as long as those of `theory`, and with those, on the same paths.
+    times : sequence of float
+        When.
 
     Returns
     -------
     pandas.DataFrame
-        Per alpha: few, many, and bias, which is few / many - 1, each with its standard error.
+        By alpha and t: value and error; again, the difference, and again_error, of both; batches,
+        what larger ones would change, and batches_error; steps, what shorter ones would. NaN where
+        there are no such runs.
     """
-    rows = {}
-    for name, theory in (("few", few), ("many", many)):
-        last = theory.groupby("alpha").last()
-        rows |= {name: last["variance"], f"{name}_error": last["variance_error"]}
-    table = pd.DataFrame(rows)
-    ratio = table["few"] / table["many"]
-    relative = [table[f"{name}_error"] / table[name] for name in ("few", "many")]
-    return table.assign(bias=ratio - 1, bias_error=ratio * np.hypot(*relative))
+    first, second = log_growth(theory, times), log_growth(again, times)
+    table = first.join(second.add_suffix("_again"))
+    table["again"] = table.pop("value_again") - table["value"]
+    table["again_error"] = np.hypot(table["error"], table["error_again"])
+    # A mean over few sample paths enters the descent of those paths, so that a batch has a bias of
+    # order one over its paths, which an average over batches keeps.
+    large, small = (log_growth(runs, times) for runs in batches)
+    ratio = batch_size(batches[0]) / batch_size(batches[1]) - 1
+    table["batches"] = (large["value"] - small["value"]) / ratio
+    table["batches_error"] = np.hypot(large["error"], small["error"]) / ratio
+    # The scheme is of second order.
+    long, short = (log_growth(runs, times)["value"] for runs in steps)
+    table["steps"] = (short - long) / 3
+    known = table[["again", "batches", "steps"]].notna().any(axis=1)
+    return table[known].drop(columns="error_again")
+
+
+def batch_size(theory: pd.DataFrame) -> float:
+    """Sample paths of a batch."""
+    return float((theory["paths"] / theory["batches"]).iloc[0])

@@ -24,7 +24,6 @@ from scipy.special import erfc, erfcinv, xlog1py, xlogy
 
 from companion.analysis.dynamics import at_times
 from companion.analysis.half_points import near_half
-from companion.analysis.intervals import mean_interval
 from prlib.parameters import ParameterError
 from prlib.sweeps import rates
 
@@ -273,7 +272,7 @@ def compared_rates(
 
 
 def small_fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> pd.DataFrame:
-    """Compare N times the mean square overlap with V, while the overlap is small.
+    """Compare N times the square overlap with V, while the overlap is small.
 
     Parameters
     ----------
@@ -283,28 +282,21 @@ def small_fluctuations(theory: pd.DataFrame, observed: pd.DataFrame) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        By alpha: n, time (the last observed at which V is below `LINEAR` N), mean, error, count,
-        variance, variance_error.
+        alpha, time (the last observed at which V is below `LINEAR` N) and ratio, of the two: a row
+        a run.
     """
-    rows = {}
-    for alpha, found in observed.groupby("alpha"):
+    found = []
+    for alpha, rows in observed.groupby("alpha"):
         run = theory[theory["alpha"] == alpha]
         if run.empty:
             continue
-        n = int(found["n"].iloc[0])
-        times = np.array(sorted(t for t in found["time"].unique() if 0 < t <= run["t"].max()))
-        value, error = at_times(run, "variance", times)
+        n = int(rows["n"].iloc[0])
+        times = np.array(sorted(t for t in rows["time"].unique() if 0 < t <= run["t"].max()))
+        value, _ = at_times(run, "variance", times)
         small = np.flatnonzero(value < LINEAR * n)
-        if not len(small):
-            continue
-        last = small[-1]
-        squares = found.assign(square=n * found["abs_overlap"] ** 2)
-        mean = mean_interval(squares, "time", "square").loc[times[last]]
-        rows[alpha] = {
-            "n": n,
-            "time": times[last],
-            **mean[["mean", "error", "count"]],
-            "variance": value[last],
-            "variance_error": error[last],
-        }
-    return pd.DataFrame.from_dict(rows, "index")
+        if len(small):
+            last = small[-1]
+            then = rows[rows["time"] == times[last]]
+            ratio = n * then["abs_overlap"] ** 2 / value[last]
+            found.append(then[["alpha", "time"]].assign(ratio=ratio))
+    return pd.concat(found) if found else pd.DataFrame(columns=["alpha", "time", "ratio"])

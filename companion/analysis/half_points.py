@@ -62,10 +62,6 @@ def half_points(table: pd.DataFrame, starts: Sequence[str], seed: int = 0) -> pd
     ----------
     table : pandas.DataFrame
         Runs near the half points, from `near_half`.
-    starts : sequence of str
-        Names in `prlib.descent.starts.STARTS`.
-    seed : int
-        Seed of the bootstrap.
 
     Returns
     -------

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
+from prlib.measures.landscape import Point, log_density
 from prlib.parameters import ParameterError
 from prlib.spectra.outlier import outlier
 from prlib.transitions import threshold_state
-from prlib.transitions.landscape import band, landscape
+from prlib.transitions.landscape import Landscape, band, landscape
 
 STEP = 1e-3
 """Width of the differences of which the slope of the complexity is made, over the band's."""
@@ -81,3 +84,14 @@ def first_beyond(alphas: pd.Series, overlaps: pd.Series, limits: pd.Series) -> f
 def limits(rows: pd.DataFrame, found: pd.DataFrame) -> pd.Series:
     """Return the overlap beyond which no minimum is left, run by run."""
     return rows["alpha"].map(found.set_index("alpha")["overlap_max"])
+
+
+def minima_density(found: Landscape) -> Callable[[NDArray, NDArray], NDArray]:
+    """Return the logarithm of the density of minima in the field, given the label.
+
+    It is up to a constant for each label, and at zero overlap the same at minus the field.
+    """
+    point = Point(
+        found.chi, found.s, found.lagrange, found.x, found.eta, found.overlap, found.alpha
+    )
+    return lambda y, yhat: log_density(found.measure.loss, point, y, yhat)

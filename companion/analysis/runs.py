@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -28,12 +26,6 @@ def fates(rows: pd.DataFrame) -> pd.DataFrame:
 def last_observed(rows: pd.DataFrame) -> pd.DataFrame:
     """Keep the observations at the last time."""
     return rows[rows["time"] == rows["time"].max()]
-
-
-def late_observed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep the observations at late times, in their order."""
-    late = rows["time"] >= LATE * rows["time"].max() * (1 - 1e-9)
-    return rows[late].sort_values("time")
 
 
 def lost_alignment(rows: pd.DataFrame) -> pd.Series:
@@ -70,53 +62,6 @@ def overlap_when_halved(rows: pd.DataFrame) -> dict[float, float]:
         if len(low):
             found[alpha] = float(low["abs_overlap"].iloc[0])
     return found
-
-
-@dataclass(frozen=True)
-class Relaxation:
-    r"""A power law :math:`v(t) = v_\infty + c\, t^{-p}` fitted to the late times of descents.
-
-    Attributes
-    ----------
-    limit, amplitude, exponent : float
-        The fit to the mean over runs.
-    limit_interval, exponent_interval : tuple of float
-        95 % intervals from resampling the runs.
-    error : float
-        Standard deviation of the limit over the resamples.
-    resolved : bool
-        Whether the interval of the exponent stays off both ends of `EXPONENTS`, and there is more
-        than one run to resample.
-    """
-
-    limit: float
-    amplitude: float
-    exponent: float
-    limit_interval: tuple[float, float]
-    exponent_interval: tuple[float, float]
-    error: float
-    resolved: bool
-
-
-def relaxation(rows: pd.DataFrame, column: str, *, resamples: int = 400) -> Relaxation:
-    """Fit a power law to the late times of the runs of one alpha and size."""
-    runs = late_observed(rows).pivot_table(index="replica", columns="time", values=column)
-    times, values = runs.columns.to_numpy(), runs.to_numpy()
-    limit, amplitude, exponent = fit_power_law(times, values.mean(axis=0))
-    rng = np.random.default_rng(0)
-    samples = rng.integers(len(values), size=(resamples, len(values)))
-    fits = np.array([fit_power_law(times, values[sample].mean(axis=0)) for sample in samples])
-    (low, high), (slow, fast) = (np.quantile(fits[:, i], [0.025, 0.975]) for i in (0, 2))
-    inside = slow > EXPONENTS[0] and fast < EXPONENTS[-1]
-    return Relaxation(
-        limit=limit,
-        amplitude=amplitude,
-        exponent=exponent,
-        limit_interval=(float(low), float(high)),
-        exponent_interval=(float(slow), float(fast)),
-        error=float(fits[:, 0].std(ddof=1)),
-        resolved=bool(inside and len(values) > 1),
-    )
 
 
 def fit_power_law(

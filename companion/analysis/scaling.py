@@ -96,8 +96,6 @@ def fit_scaling(table: pd.DataFrame, form: str) -> Scaling:
     ----------
     table : DataFrame
         Runs of one loss and one start, near their half points.
-    form : str
-        A name in `FORMS`.
 
     Examples
     --------
@@ -124,16 +122,8 @@ def predict(
 
     Parameters
     ----------
-    table, form
-        See `fit_scaling`.
-    n : int
-        The size.
     bootstrap : int
         Resamplings of runs within each group of one size and alpha.
-    rng : Generator
-        Their randomness.
-    confidence : float
-        Coverage of the interval.
 
     Returns
     -------

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from companion.analysis.dynamics import after_the_outlier, at_times
+from companion.analysis.escape import escape_slope
 from companion.analysis.finite_size import (
     Growth,
     constants,
@@ -17,13 +18,20 @@ from companion.analysis.finite_size import (
     small_fluctuations,
 )
 from companion.analysis.half_points import half_points, near_half
-from companion.analysis.intervals import error_of
-from companion.claims.claim import Row
+from companion.analysis.intervals import error_of, weighted_mean
+from companion.claims.claim import Refuted, Row
 from companion.claims.typeset import rounded
-from companion.claims.verdicts import Finding, agrees, rate_agrees, rises, too_few
+from companion.claims.verdicts import (
+    Finding,
+    Z,
+    agrees,
+    jointly,
+    rate_agrees,
+    rises,
+    too_few,
+    within,
+)
 from prlib.sweeps import wilson
-
-Found = Iterator[tuple[dict, Finding]]
 
 
 def _drifts(table: pd.DataFrame, growth: Growth, seen: Sequence[int]) -> tuple[dict, Finding]:
@@ -33,79 +41,171 @@ def _drifts(table: pd.DataFrame, growth: Growth, seen: Sequence[int]) -> tuple[d
     if single.empty:
         return fields, too_few()
     fields["last"], (other, spread) = single.index[-1], single.iloc[-1]
-    return fields, rises(constant - other, float(np.hypot(error, spread)))
+    joint = float(np.hypot(error, spread))
+    return fields, agrees(other / constant, joint / constant, 1.0, np.inf, "ratio of constants")
 
 
 def _goes_on(theory: pd.DataFrame, growth: Growth) -> tuple[dict, Finding] | None:
     found = after_the_outlier(theory, growth.time)
     if found.empty:
         return None
-    least = found.loc[(found["growth"] / found["error"]).idxmin()]
-    return {"t": growth.time}, rises(least["growth"], least["error"])
+    return {"t": growth.time}, jointly(
+        {
+            f"alpha = {alpha:g}": rises(
+                row["growth"], row["error"], quantity="growth of log V", tests=len(found)
+            )
+            for alpha, row in found.iterrows()
+        }
+    )
 
 
-def _variance(theory: pd.DataFrame, observed: pd.DataFrame) -> Found:
-    for alpha, row in small_fluctuations(theory, observed).iterrows():
-        joint = float(np.hypot(row["error"], row["variance_error"]))
-        fields = {"alpha": alpha, "n": int(row["n"]), "t": row["time"]}
-        yield fields, agrees(row["mean"], joint, row["variance"], row["count"])
+def _variance(theory: pd.DataFrame, observed: pd.DataFrame) -> tuple[dict, Finding]:
+    ratios = small_fluctuations(theory, observed)
+    fields = {"n": int(observed["n"].iloc[0])}
+    if ratios.empty:
+        return fields, too_few()
+    mean, error, count = ratios["ratio"].agg(["mean", "sem", "count"])
+    return fields, agrees(mean, error, 1.0, count, "N m² over V")
 
 
-def _half(table: pd.DataFrame, growth: Growth, seen: Sequence[int], seed: int) -> Found:
+def _half(
+    table: pd.DataFrame, growth: Growth, seen: Sequence[int], seed: int
+) -> tuple[dict, Finding]:
     unseen = near_half(table[~table["n"].isin(seen)])
     found = half_points(unseen, list(unseen["start"].unique()), seed)
+    fields = {"n": ", ".join(map(str, found["n"])), "t": growth.time}
     if found.empty:
-        return
+        return fields, too_few()
     constant = fitted_constant(table, growth, seen)
     predicted = predicted_halves(growth, constant, found["n"].to_numpy(), seed)
-    for run, line in zip(found.itertuples(), predicted.itertuples(), strict=True):
-        joint = float(np.hypot(run.error, error_of(line.low, line.high)))
-        finding = agrees(run.half, joint, line.half, run.runs, "half point in alpha")
-        yield {"n": run.n, "t": growth.time}, finding
+    return fields, jointly(
+        {
+            f"N = {run.n}": agrees(
+                run.half - line.half,
+                float(np.hypot(run.error, error_of(line.low, line.high))),
+                0.0,
+                np.inf,
+                "half point less the predicted one",
+                tests=len(found),
+            )
+            for run, line in zip(found.itertuples(), predicted.itertuples(), strict=True)
+        }
+    )
 
 
-def _prediction(growth: Growth, constant: tuple[float, float], unseen: pd.DataFrame) -> Found:
-    for (n, alpha), found in unseen.groupby(["n", "alpha"]):
-        _, low, high = predicted_rate(growth, constant, n, alpha)
-        fields = {"n": n, "alpha": alpha, "t": growth.time}
-        finding = rate_agrees(int(found["recovered"].sum()), len(found), low, high)
-        yield fields, too_few() if np.isnan(low) else finding
+def _prediction(
+    growth: Growth, constant: tuple[float, float], unseen: pd.DataFrame
+) -> tuple[dict, Finding]:
+    fields = {"n": " and ".join(map(str, sorted(unseen["n"].unique()))), "t": growth.time}
+    cells = list(unseen.groupby(["n", "alpha"]))
+    ranges = [predicted_rate(growth, constant, n, alpha)[1:] for (n, alpha), _ in cells]
+    if np.isnan(ranges).any():
+        return fields, too_few()
+    low, high = np.average(ranges, axis=0, weights=[len(runs) for _, runs in cells])
+    return fields, rate_agrees(int(unseen["recovered"].sum()), len(unseen), low, high)
+
+
+def _escape(escapes: pd.DataFrame) -> Finding:
+    slope, error = escape_slope(escapes)
+    return agrees(slope, error, 1.0, np.inf, "slope of the median time against that of theory")
+
+
+def _logarithm(escapes: pd.DataFrame) -> Finding:
+    # The second difference in log N over the first: zero of a logarithm, p of a power N^p.
+    table = escapes.assign(log=np.log(escapes.index.get_level_values("n")))
+    found = []
+    for _, rows in table.groupby("alpha"):
+        if len(rows) < 4:
+            continue
+        design = np.vander(rows["log"] - rows["log"].mean(), 3)
+        weighted = design / rows["error"].to_numpy()[:, None]
+        covariance = np.linalg.inv(weighted.T @ weighted)
+        bend, slope, _ = covariance @ weighted.T @ (rows["time"] / rows["error"]).to_numpy()
+        found.append((2 * bend / slope, 2 * covariance[0, 0] ** 0.5 / slope))
+    if not found:
+        return too_few()
+    power, error = weighted_mean(*(pd.Series(column) for column in zip(*found, strict=True)))
+    return agrees(power, error, 0.0, np.inf, "exponent of N")
+
+
+def _farthest(moved: pd.Series, most: float, quantity: str) -> Finding:
+    return within(moved.abs().max(), 0.0, most, quantity)
 
 
 CLAIMS = (
     Row(
-        "finite-size-constant-falls",
-        "strictly the constant c is none: at N = {last} it is below that of the sizes it was "
-        "fitted to, N = {seen}",
+        "finite-size-constant",
+        "one constant c fits every size: that of N = {last} is that of N = {seen}",
         _drifts,
+        effect=0.15,
     ),
     Row(
         "finite-size-goes-on",
         "once the outlier is lost V goes on growing, at every alpha, until t = {t:g}",
         _goes_on,
+        effect=1.0,
     ),
     Row(
-        "finite-size-variance-{alpha:g}",
-        "at alpha = {alpha:g}, N = {n} and t = {t:g}, N times the mean square of the overlap is "
-        "the V of theory",
+        "finite-size-variance",
+        "at N = {n}, while it is small, N times the mean square of the overlap is the V of theory, "
+        "over all alphas observed",
         _variance,
+        effect=0.3,
     ),
     Row(
-        "finite-size-half-{n}",
+        "finite-size-half",
         "at N = {n}, which the constant has not seen, half the descents have recovered by t = "
         "{t:g} at the alpha that theory predicts",
         _half,
+        effect=0.25,
     ),
     Row(
-        "finite-size-prediction-{n}-{alpha:g}",
-        "at N = {n}, alpha = {alpha:g}, in no fit, descents recover by t = {t:g} at the rate that "
-        "theory predicts",
+        "finite-size-prediction",
+        "at N = {n}, in no fit, descents recover by t = {t:g} at the rate that theory predicts",
         _prediction,
+        effect=0.25,
+    ),
+    Row(
+        "escape-rate",
+        "above alpha_BBP^TS the median time to recover rises with N as the time that V of theory "
+        "takes to grow in proportion",
+        _escape,
+        effect=0.3,
+        refuted=Refuted(
+            "2026-11-26", "it rises faster than that, by the factor that is the number"
+        ),
+    ),
+    Row(
+        "escape-logarithm",
+        "above alpha_BBP^TS the median time to recover rises like log N, and as no power of N",
+        _logarithm,
+        effect=0.3,
+    ),
+    Row(
+        "growth-again",
+        "other seeds give the same V: largest difference of log V in joint standard errors",
+        lambda grown: _farthest(grown["again"] / grown["again_error"], Z, "standard errors"),
+        "check",
+    ),
+    Row(
+        "growth-batches",
+        "batches have enough paths: the bias that they leave in log V, in standard errors of a run",
+        lambda grown: _farthest(grown["batches"] / grown["error"], 1.0, "standard errors"),
+        "check",
+    ),
+    Row(
+        "growth-steps",
+        "steps are short enough: shorter ones would change V, and the N at which half recover, by "
+        "less than a tenth",
+        lambda grown: _farthest(grown["steps"], 0.1, "change of log V"),
+        "check",
     ),
 )
 """Evaluated on ``theory`` and its ``growth`` at a time; on the ``table`` of random starts by that
 time, of which the ``constant`` was fitted to the sizes ``seen``; on runs ``observed`` along the way
-and runs ``unseen``; and ``seed``, of the bootstrap."""
+and runs ``unseen``; on ``escapes`` (`companion.analysis.escape.escape_times`) and what was found of
+log V ``grown`` otherwise (`companion.analysis.dynamics.growth_checked`); and ``seed``, of the
+bootstrap."""
 
 
 def growth_table(theory: pd.DataFrame, growth: Growth, early: Sequence[float]) -> pd.DataFrame:
@@ -162,3 +262,39 @@ def prediction_table(
             }
         )
     return pd.DataFrame(rows).set_index(["N", "alpha"])
+
+
+def growth_check_table(grown: pd.DataFrame) -> pd.DataFrame:
+    """Print what `companion.analysis.dynamics.growth_checked` found, in percent of V."""
+
+    def percent(value: float, error: float = 0.0) -> str:
+        if np.isnan(value):
+            return ""
+        return f"{100 * value:+.1f}" + (f" ± {100 * error:.1f}" if error else "")
+
+    pairs = (("again", "again_error"), ("batches", "batches_error"))
+    again, batches = ([percent(*row) for row in grown[[*pair]].to_numpy()] for pair in pairs)
+    return pd.DataFrame(
+        {
+            "V": [f"{value:.4g}" for value in np.exp(grown["value"])],
+            "standard error, %": [f"{100 * error:.1f}" for error in grown["error"]],
+            "other seeds, %": again,
+            "larger batches, %": batches,
+            "shorter steps, %": [percent(value) for value in grown["steps"]],
+        },
+        grown.index,
+    )
+
+
+def escape_table(escapes: pd.DataFrame) -> pd.DataFrame:
+    """Print the median times to recover and when theory expects V to be large enough."""
+    times = zip(escapes["time"], escapes["error"], strict=True)
+    return pd.DataFrame(
+        {
+            "runs": escapes["runs"],
+            "median time": [" ± ".join(rounded(time, error)) for time, error in times],
+            "V large enough at t": [f"{time:.2f}" for time in escapes["expected"]],
+            "rate of log V then": [f"{rate:.2f}" for rate in escapes["rate"]],
+        },
+        escapes.index.set_names(["alpha", "N"]),
+    )

@@ -8,11 +8,12 @@ import pandas as pd
 from companion.analysis.runs import EQUATOR, lost_alignment, median_time
 from companion.claims.claim import Row
 from companion.claims.verdicts import Finding, agrees, jointly, rises, within
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import wilson
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 ALIGNED = 0.15
 """Squared overlap of the start's outlier from which there is something to lose."""
@@ -36,7 +37,7 @@ def _start(loss: Loss, rows: pd.DataFrame) -> Finding | None:
 
 def _lost(loss: Loss, rows: pd.DataFrame) -> tuple[dict, Finding] | None:
     # Above the transition of threshold states the outlier stays, and fades for another reason.
-    last, losing = alpha_threshold(loss).alpha, {}
+    last, losing = dynamical_threshold(loss).alpha, {}
     for alpha, found in rows[rows["alpha"] <= last].groupby("alpha"):
         law = outlier(initial(loss, alpha))
         if law is not None and law.overlap2 >= ALIGNED:

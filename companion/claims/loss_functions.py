@@ -9,12 +9,13 @@ import pandas as pd
 
 from companion.claims.claim import Row
 from companion.claims.verdicts import Finding, agrees, jointly, within
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, as_loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
-from prlib.transitions import Thresholds, alpha_init, alpha_threshold
+from prlib.transitions import Thresholds, alpha_init, thresholds
 
-ENDS = ("alpha_init", "alpha_threshold")
+ENDS = ("alpha_init", "alpha_minima")
 
 
 def _literature(unnormalised: float) -> tuple[dict, Finding]:
@@ -32,7 +33,7 @@ def _limit(found: Sequence[Thresholds], unnormalised: float) -> Finding:
 
 def _order(found: Sequence[Thresholds]) -> Finding:
     soft = [each for each in found if each.edge_init == "soft"]
-    margin = min(each.alpha_threshold - each.alpha_init for each in soft)
+    margin = min(each.alpha_minima - each.alpha_init for each in soft)
     return within(margin, 0.0, np.inf, "least distance in alpha")
 
 
@@ -71,15 +72,14 @@ CLAIMS = (
     ),
     Row(
         "informative-window",
-        "wherever the edge of the start is soft, the start is informative before the threshold "
-        "states are",
+        "wherever the edge of the start is soft, the start is informative before any minima are",
         _order,
         effect=0.1,
     ),
     Row(
         "opposite-ways",
-        "as a rises, while that edge is soft, the start is informative earlier and threshold "
-        "states are later",
+        "as a rises, while that edge is soft, the start is informative earlier and the most "
+        "numerous minima are later",
         _opposite,
         effect=1e-3,
     ),
@@ -99,12 +99,13 @@ def loss_table(losses: Mapping[str, Loss]) -> pd.DataFrame:
     """Tabulate the thresholds of losses of any kind, by the name that the table shows."""
     table = {}
     for name, loss in losses.items():
-        start, end = alpha_init(loss), alpha_threshold(loss)
+        start, late = alpha_init(loss), dynamical_threshold(loss)
         bounded = np.isfinite(start.alpha)
         table[name] = {
             "alpha at the start": f"{start.alpha:.3f}" if bounded else "none at any alpha",
             "edge at the start": start.edge_kind if bounded else "no edge",
-            "alpha at threshold states": f"{end.alpha:.3f}",
-            "informative window": f"{end.alpha - start.alpha:.2f}" if bounded else "none",
+            "alpha at threshold states": str(late),
+            "by 1RSB": f"{thresholds(loss).alpha_threshold:.3f}",
+            "informative window": f"{late.alpha - start.alpha:.1f}" if bounded else "none",
         }
     return pd.DataFrame(table).T.rename_axis("loss")

@@ -2,68 +2,159 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from companion.analysis.intervals import first_less_last, mean_interval
-from companion.analysis.runs import last_observed, late_observed, relaxation
+from companion.analysis.runs import last_observed
+from companion.analysis.threshold import (
+    EARLY,
+    crossings,
+    edge_exponents,
+    edge_limit,
+)
 from companion.claims.claim import Row
 from companion.claims.hessian_over_time import monotone
-from companion.claims.verdicts import Finding, agrees, rises, within
-from prlib.losses import Loss, takes_loss
-from prlib.measures.threshold_states import solve_threshold_state
-from prlib.transitions import alpha_threshold
+from companion.claims.verdicts import (
+    Finding,
+    Z,
+    agrees,
+    errors_of,
+    jointly,
+    rises,
+    too_few,
+    within,
+)
+from companion.thresholds import dynamical_threshold, plus_minus
+from prlib.losses import Loss
+from prlib.transitions import threshold_state
 
 Found = Iterator[tuple[dict, Finding]]
 
+PREDICTED = {"time": 100.0, "alpha": 4.07, "error": 0.03}
+"""The crossing at a = 0.01 as it was predicted before the runs; see the spec of the long holds."""
 
-def _equator(rows: pd.DataFrame) -> Finding:
-    return within(rows["abs_overlap"].max(), 0, 1e-9, "largest overlap")
+EARLIER = {3.0: (0.296, 0.007, 0.69), 4.0: (0.548, 0.010, 0.98), 5.0: (0.937, 0.014, 1.19)}
+"""Per alpha at a = 0.01, of eight descents of an independent code at N = 400, held to time 300:
+energy per dimension, its error, and the condition of the transition, to `SUM_ERROR`."""
 
-
-def _largest(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["n"] == rows["n"].max()]
-
-
-def _energy(loss: Loss, rows: pd.DataFrame) -> tuple[dict, Finding]:
-    # Summed over alpha: with few runs the excess at one alpha is hardly larger than its error.
-    excess, variance, settled = 0.0, 0.0, True
-    for alpha, found in _largest(rows).groupby("alpha"):
-        state, fit = solve_threshold_state(loss, alpha), relaxation(found, "energy")
-        end = mean_interval(last_observed(found), "alpha", "energy").loc[alpha, "error"]
-        excess += fit.limit - state.energy
-        # Neither resampling few runs nor the spread at the end alone holds all of the error.
-        variance += fit.error**2 + end**2
-        settled &= bool(state.complexity < 0 and fit.resolved)
-    alphas = ", ".join(f"{alpha:g}" for alpha in sorted(_largest(rows)["alpha"].unique()))
-    found = rises(excess, float(np.sqrt(variance)))
-    return {"alphas": alphas}, found if settled else found.opened()
+SUM_ERROR = 0.01
 
 
-def _edge_rises(rows: pd.DataFrame) -> Found:
-    for alpha, found in _largest(rows).groupby("alpha"):
-        ends = late_observed(found).groupby("replica")["edge"].agg(["first", "last"])
-        nearer = ends["first"].abs() - ends["last"].abs()
-        yield {"alpha": alpha}, rises(nearer.mean(), nearer.sem())
+def _equator(holds: pd.DataFrame) -> tuple[dict, Finding]:
+    told = {"most": EQUATOR_REACHED}
+    return told, within(holds["abs_overlap"].max(), 0, EQUATOR_REACHED, "largest overlap")
 
 
-def _marginal(rows: pd.DataFrame) -> Found:
-    for alpha, found in _largest(rows).groupby("alpha"):
-        at = mean_interval(last_observed(found), "alpha", "edge").loc[alpha]
-        finding = agrees(at["mean"], at["error"], 0.0, at["count"])
-        # An edge below 0 may still rise; one above it is a state that is not marginal.
-        below = finding.verdict == "FAIL" and at["mean"] < 0
-        yield {"alpha": alpha}, finding.opened() if below else finding
+EQUATOR_REACHED = 1e-4
+"""Overlap that single precision may bring into a held descent."""
+
+
+def _in_band(found: pd.DataFrame) -> Found:
+    for row in found.itertuples():
+        width = row.alpha_minima_low - row.alpha_minima
+        place, reach = (row.alpha - row.alpha_minima) / width, _reach(row) / width
+        ends, quantity = (place - reach, place + reach), "place, 0 most numerous and 1 lowest"
+        known = math.isfinite(reach) and row.count > 1
+        yield {"a": row.a}, Finding(place, ends, (0.0, 1.0), quantity) if known else too_few()
+
+
+def _reach(row: Any) -> float:
+    return errors_of(max(row.count + 1, 2)) * row.error
+
+
+def _not_1rsb(found: pd.DataFrame) -> Found:
+    for row in found.itertuples():
+        width = row.alpha_minima_low - row.alpha_minima
+        apart = (row.alpha_threshold - row.alpha) / width, row.error / width
+        told = {"a": row.a, "replica": row.alpha_threshold}
+        yield told, rises(*apart, row.count + 1, "distance, over the band's width")
+
+
+def _size(found: pd.DataFrame) -> Found:
+    for row in found.itertuples():
+        if math.isfinite(row.size_error):
+            width = row.alpha_minima_low - row.alpha_minima
+            rise = row.size / width, row.size_error / width
+            told = {"a": row.a, "smallest": f"{row.smallest:g}", "largest": f"{row.largest:g}"}
+            finding = agrees(*rise, 0.0, row.count + 1, "rise in alpha, over the band's width")
+            yield told, finding
+
+
+def _predicted(holds: pd.DataFrame) -> tuple[dict, Finding] | None:
+    rows = _of_a(holds, 0.01)
+    if PREDICTED["time"] not in set(rows["time"]) or not crossings(rows):
+        return None
+    at = crossings(rows)[-1]
+    here = int(np.argmin(np.abs(at.times - PREDICTED["time"])))
+    error = math.hypot(at.error[here], PREDICTED["error"])
+    finding = agrees(at.alpha[here], error, PREDICTED["alpha"], at.count + 1, "alpha")
+    return PREDICTED, finding
+
+
+def _of_a(rows: pd.DataFrame, a: float) -> pd.DataFrame:
+    return rows[rows["loss"] == f"normalized(a={a:g})"]
+
+
+def _edge(holds: pd.DataFrame) -> Found:
+    for a, rows in holds.groupby("a"):
+        edge, error, count = edge_limit(rows)
+        if math.isfinite(error) and error > 0:
+            yield {"a": a}, agrees(edge, error, 0.0, count + 1, "edge at infinite size")
+
+
+def _power(holds: pd.DataFrame) -> Found:
+    for a, rows in holds.groupby("a"):
+        fits = edge_exponents(rows)
+        if fits.empty:
+            continue
+        (power, error), (bend, bend_error) = fits.loc[["all", "bend"]].to_numpy()
+        count = rows[rows["n"] == rows["n"].max()].groupby(["alpha", "replica"]).ngroups
+        told = {"a": a, "until": EARLY, "power": plus_minus(power, error)}
+        yield told, agrees(bend, bend_error, 0.0, count, "rise of the exponent with time")
+
+
+def _met(column: str) -> Callable[[pd.DataFrame], Found]:
+    def estimator(far: pd.DataFrame) -> Found:
+        end = last_observed(_of_a(far, 0.01))
+        for alpha, at in end.groupby("alpha"):
+            if alpha in EARLIER:
+                energy, error, total = EARLIER[alpha]
+                expected = energy if column == "energy" else total
+                known = error if column == "energy" else SUM_ERROR
+                mean, spread, count = mean_interval(at, "alpha", column).loc[
+                    alpha, ["mean", "error", "count"]
+                ]
+                told = {"alpha": alpha, "expected": expected, "known": known}
+                yield told, agrees(mean, math.hypot(spread, known), expected, count)
+
+    return estimator
+
+
+def _above_1rsb(band: pd.DataFrame, holds: pd.DataFrame) -> Found:
+    for a, rows in holds.groupby("a"):
+        end = last_observed(rows[rows["n"] == rows["n"].max()])
+        means = mean_interval(end, "alpha", "energy").reset_index()
+        at = means.merge(band[band["a"] == a], on="alpha").dropna(subset=["energy_1rsb"])
+        members = {
+            f"alpha = {row.alpha:g}": rises(
+                row.energy - row.energy_1rsb, row.error, row.runs, "excess", tests=len(at)
+            )
+            for row in at.rename(columns={"mean": "energy", "count": "runs"}).itertuples()
+        }
+        yield {"a": a}, jointly(members)
 
 
 def _eigenpair(column: str, own: str) -> Callable[[Loss, pd.DataFrame], Found]:
     def estimator(loss: Loss, rows: pd.DataFrame) -> Found:
-        transition = alpha_threshold(loss).alpha
-        for alpha, found in _largest(rows).groupby("alpha"):
+        late = dynamical_threshold(loss)
+        for alpha, found in rows.groupby("alpha"):
             # Near the transition a finite size rounds the corner: compare where theory is sharp.
-            if alpha > 1.1 * transition:
+            if alpha > SHARP * late.alpha:
                 end = last_observed(found)
                 at = mean_interval(end.assign(excess=end[column] - end[own]), "alpha", "excess")
                 mean, error, count = at.loc[alpha, ["mean", "error", "count"]]
@@ -72,77 +163,142 @@ def _eigenpair(column: str, own: str) -> Callable[[Loss, pd.DataFrame], Found]:
     return estimator
 
 
-def _blind(loss: Loss, rows: pd.DataFrame) -> Found:
-    smallest, largest = rows["n"].min(), rows["n"].max()
-    end = last_observed(rows)
-    for alpha in sorted(_largest(rows)["alpha"].unique()):
-        if alpha < alpha_threshold(loss).alpha and smallest < largest:
-            at = end[end["alpha"] == alpha]
-            fields = {"alpha": alpha, "smallest": at["n"].min(), "largest": at["n"].max()}
-            yield fields, rises(*first_less_last(at, "n", "overlap2"))
+SHARP = 1.2
+"""Alpha from which on the outlier of a finite size lies clear of the bulk, over its threshold."""
+
+
+def _blind(holds: pd.DataFrame) -> Found:
+    end = last_observed(holds)
+    for a, rows in end.groupby("a"):
+        late = dynamical_threshold(rows["loss"].iloc[0])
+        alpha = rows["alpha"].min()
+        at = rows[rows["alpha"] == alpha]
+        if len({*at["n"]}) > 1 and alpha < late.alpha - Z * late.error:
+            told = {"a": a, "alpha": alpha, "smallest": at["n"].min(), "largest": at["n"].max()}
+            count = at.groupby("n").size().min()
+            yield told, rises(*first_less_last(at, "n", "overlap2"), count)
 
 
 CLAIMS = (
-    Row("threshold-equator", "no run ever has an overlap with the signal", _equator, "check"),
-    Row("threshold-monotone", "no step of any run raised the energy", monotone, "check"),
     Row(
-        "threshold-energy",
-        "over alpha = {alphas} the energy relaxes to above that of 1RSB, whose complexity is "
-        "negative there",
-        _energy,
+        "threshold-equator",
+        "no held descent ever has an overlap with the signal beyond {most:g}",
+        _equator,
+        "check",
     ),
     Row(
-        "threshold-edge-rises-{alpha:g}",
-        "at alpha = {alpha:g} the edge of the bulk still comes nearer to 0 at late times",
-        _edge_rises,
+        "threshold-monotone",
+        "no step of any held descent raised the energy",
+        monotone,
+        "check",
+        reads={"rows": "holds"},
     ),
     Row(
-        "threshold-edge-{alpha:g}",
-        "at alpha = {alpha:g} the edge of the bulk is at 0 at the end of the runs",
-        _marginal,
-        effect=0.3,
+        "threshold-dynamical-{a:g}",
+        "at a = {a:g} the states of held descents turn unstable toward the signal at an alpha "
+        "between those of the most numerous and of the lowest minima",
+        _in_band,
+        effect=0.5,
+    ),
+    Row(
+        "threshold-1rsb-{a:g}",
+        "at a = {a:g} they do so before {replica:.3f}, the alpha of 1RSB",
+        _not_1rsb,
+        effect=0.5,
+    ),
+    Row(
+        "threshold-size-{a:g}",
+        "at a = {a:g} that alpha is the same at N = {smallest} and {largest}",
+        _size,
+        effect=0.25,
+    ),
+    Row(
+        "threshold-predicted",
+        "at time {time:g} and a = 0.01 it is {alpha:g} to {error:g}, as predicted",
+        _predicted,
+        effect=0.15,
+    ),
+    Row(
+        "threshold-energy-{a:g}",
+        "at a = {a:g} held descents end above the energy of 1RSB at every alpha",
+        _above_1rsb,
+        effect=0.05,
+    ),
+    Row(
+        "threshold-energy-met-{alpha:g}",
+        "at a = 0.01, alpha = {alpha:g} they end at the energy {expected:g} ± {known:g} of an "
+        "independent code",
+        _met("energy"),
+        effect=0.1,
+    ),
+    Row(
+        "threshold-sum-met-{alpha:g}",
+        "at a = 0.01, alpha = {alpha:g} they end at its condition of the transition, {expected:g} "
+        "± {known:g}",
+        _met("bbp"),
+        effect=0.1,
+    ),
+    Row(
+        "threshold-edge-{a:g}",
+        "at a = {a:g} the edge of the bulk ends at 0, extrapolated to infinite size",
+        _edge,
+        effect=0.15,
+    ),
+    Row(
+        "threshold-power-{a:g}",
+        "at a = {a:g} the edge rises to 0 as one power of time until {until:g}, t^-p with p = "
+        "{power}",
+        _power,
+        effect=0.4,
     ),
     Row(
         "threshold-lowest-{alpha:g}",
         "at alpha = {alpha:g} the lowest eigenvalue is what theory makes of the state's own law",
         _eigenpair("lowest", "outlier"),
+        effect=0.2,
     ),
     Row(
         "threshold-overlap2-{alpha:g}",
         "at alpha = {alpha:g} the squared overlap of its eigenvector with the signal is what "
         "theory makes of the state's own law",
         _eigenpair("overlap2", "outlier_overlap2"),
+        effect=0.1,
     ),
     Row(
-        "threshold-blind-{alpha:g}",
-        "at alpha = {alpha:g}, below the transition, the overlap of the lowest eigenvector with "
-        "the signal fades from N = {smallest} to N = {largest}",
+        "threshold-blind-{a:g}",
+        "at a = {a:g}, alpha = {alpha:g}, below the transition, the overlap of the lowest "
+        "eigenvector with the signal fades from N = {smallest} to N = {largest}",
         _blind,
+        effect=0.05,
     ),
 )
-"""Evaluated on ``loss`` and ``rows`` of `companion.ensembles.constrained_descents`."""
+"""Evaluated on ``loss`` and ``rows`` of `companion.ensembles.constrained_descents`; on ``holds``,
+descents of `companion.ensembles.observations` held to the end, and what
+`companion.analysis.threshold.by_loss` makes of them (``found``); on ``far``, such descents at
+further alphas, and ``band``, rows of `companion.analysis.minima.minima`. All with ``a``."""
 
 
-@takes_loss
-def relaxation_table(loss: Loss, rows: pd.DataFrame) -> pd.DataFrame:
-    """Tabulate how far simulation ends from one-step replica symmetry breaking.
+def threshold_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate thresholds at the states that descents reach: measured, of minima, of 1RSB.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Per alpha, at the largest size: energy by theory, its complexity, the extrapolated energy
-        with the interval of resampled runs, its excess over theory, and the exponent.
+    Of the states of 1RSB at its own threshold it shows the complexity, and ``mixing``, above which
+    at 1 the assumption breaks down that different states have nothing in common.
     """
-    table = {}
-    for alpha, found in _largest(rows).groupby("alpha"):
-        state, fit = solve_threshold_state(loss, alpha), relaxation(found, "energy")
-        low, high = fit.limit_interval
-        slow, fast = fit.exponent_interval
-        table[f"{alpha:g}"] = {
-            "energy (1RSB)": f"{state.energy:.3g}",
-            "complexity (1RSB)": f"{state.complexity:.2g}",
-            "energy, extrapolated": f"{fit.limit:.3g} ({low:.3g} to {high:.3g})",
-            "excess over 1RSB": f"{fit.limit / state.energy - 1:.0%}",
-            "exponent": f"{fit.exponent:.2g} ({slow:.2g} to {fast:.2g})",
+    states = {
+        row.Index: threshold_state(row.Index, row.alpha_threshold) for row in found.itertuples()
+    }
+    table = {
+        f"{row.a:g}": {
+            "held descents": plus_minus(row.alpha, row.error),
+            "sampling": f"{row.sampling:.3f}",
+            "form in time": f"{row.form:.3f}",
+            "most numerous minima": f"{row.alpha_minima:.3f}",
+            "lowest minima": f"{row.alpha_minima_low:.3f}",
+            "1RSB": f"{row.alpha_threshold:.3f}",
+            "1RSB, standard errors away": f"{(row.alpha_threshold - row.alpha) / row.error:.0f}",
+            "its complexity": f"{states[row.Index].complexity:.2g}",
+            "its mixing": f"{states[row.Index].mixing:.3g}",
         }
-    return pd.DataFrame(table).T.rename_axis("alpha")
+        for row in found.itertuples()
+    }
+    return pd.DataFrame(table).T.rename_axis("a")

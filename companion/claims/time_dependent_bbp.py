@@ -2,179 +2,193 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import pandas as pd
 
 from companion.analysis.dynamics import at_times, log_slope, transition_times
-from companion.analysis.intervals import mean_interval
 from companion.analysis.runs import LATE, fit_power_law
 from companion.claims.claim import Row
 from companion.claims.typeset import rounded
-from companion.claims.verdicts import Finding, Z, agrees, rises, too_few, within
+from companion.claims.verdicts import (
+    Finding,
+    Z,
+    agrees,
+    errors_of,
+    jointly,
+    rises,
+    too_few,
+    within,
+)
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.measures.threshold_states import solve_threshold_state
 from prlib.spectra.bulk import left_edge
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 LEAST_ALPHAS = 3
 """Alphas below the transition that are enough to say that at none of them it comes later."""
-
-SHARP = 0.2
-"""Squared overlap below which a finite size rounds the corner."""
 
 
 def _start(loss: Loss, theory: pd.DataFrame) -> Finding:
     start = theory[(theory["t"] == 0) & theory["left_edge"].notna()]
     exact = np.array([left_edge(initial(loss, alpha)).position for alpha in start["alpha"]])
-    scores = np.abs(start["left_edge"] - exact) / start["left_edge_error"]
-    return within(scores.max(), 0.0, Z, "standard errors")
+    # Errors come from a few batches each.
+    reach = [errors_of(batches, len(start)) for batches in start["batches"]]
+    scores = np.abs(start["left_edge"] - exact) / (start["left_edge_error"] * reach)
+    return within(scores.max(), 0.0, 1.0, "half intervals")
 
 
-def _simulated(
-    column: str, name: str
-) -> Callable[[pd.DataFrame, pd.DataFrame, float], Iterator[tuple[dict, Finding]]]:
-    def estimator(
-        theory: pd.DataFrame, simulated: pd.DataFrame, compare: float
-    ) -> Iterator[tuple[dict, Finding]]:
-        for alpha, rows in simulated.groupby("alpha"):
-            run = theory[theory["alpha"] == alpha]
-            if run.empty:
-                continue
-            (value,), (error,) = at_times(run, name, np.array([compare]))
-            if name == "overlap2" and not value >= SHARP:
-                continue
-            n = rows["n"].max()
-            found = mean_interval(rows[rows["n"] == n], "time", column).loc[compare]
-            joint = float(np.hypot(found["error"], error))
-            fields = {"alpha": float(alpha), "t": compare, "n": n}
-            yield fields, agrees(found["mean"], joint, value, found["count"])
+def _condition(theory: pd.DataFrame, conditions: pd.DataFrame) -> Finding:
+    return jointly(
+        {
+            f"alpha = {alpha:g}, t = {t:g}": agrees(
+                row["mean"],
+                float(np.hypot(row["error"], row["theory_error"])),
+                row["theory"],
+                row["count"],
+                "condition of the transition",
+                tests=len(conditions),
+            )
+            for (alpha, t), row in _beside(theory, conditions).iterrows()
+        }
+    )
 
-    return estimator
+
+def _beside(theory: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
+    told = [
+        np.ravel(at_times(theory[theory["alpha"] == alpha], "bbp", [t]))
+        for alpha, t in conditions.index
+    ]
+    values, errors = np.reshape(told, (-1, 2)).T
+    return conditions.assign(theory=values, theory_error=errors)
+
+
+def _seen_lost(conditions: pd.DataFrame, alpha_slow: float) -> tuple[dict, Finding]:
+    if alpha_slow not in conditions.index.get_level_values("alpha"):
+        return {"first": 0.0, "last": 0.0}, too_few()
+    runs = conditions.loc[alpha_slow]
+    first, last = runs.iloc[0], runs.iloc[-1]
+    words = "distance of the condition from one"
+    return {"first": runs.index[0], "last": runs.index[-1]}, jointly(
+        {
+            "above one at first": rises(
+                first["mean"] - 1, first["error"], first["count"], words, tests=2
+            ),
+            "below one at last": rises(
+                1 - last["mean"], last["error"], last["count"], words, tests=2
+            ),
+        }
+    )
 
 
 def _lost(loss: Loss, theory: pd.DataFrame) -> Finding:
     times = transition_times(theory)
     lost = times[times["event"] == "disappears"]
-    early, late = alpha_init(loss).alpha, alpha_threshold(loss).alpha
-    return rises(*log_slope(lost[(lost["alpha"] > early) & (lost["alpha"] < late)]))
+    early, late = alpha_init(loss).alpha, dynamical_threshold(loss).alpha
+    slope, error = log_slope(lost[(lost["alpha"] > early) & (lost["alpha"] < late)])
+    return rises(slope, error, quantity="slope of log t against alpha")
 
 
 def _comes_later(loss: Loss, theory: pd.DataFrame) -> tuple[dict, Finding]:
     # The alpha below the transition whose outlier stands out most.
     below = theory[(theory["alpha"] < alpha_init(loss).alpha) & theory["bbp"].notna()]
-    score = ((below["bbp"] - 1) / below["bbp_error"]).where(below["t"] > 0)
     at_start = below[below["t"] == 0].set_index("alpha")
-    absent = (1 - at_start["bbp"]) / at_start["bbp_error"]
-    best = score.groupby(below["alpha"]).max().where(absent > Z)
-    if not best.notna().any():
-        return {"place": ""}, rises(0.0, 1.0)
-    finding = rises(float(best.max()), 1.0)
+    absent = at_start.index[(1 - at_start["bbp"]) / at_start["bbp_error"] > Z]
+    later = below[(below["t"] > 0) & below["alpha"].isin(absent)]
+    if later.empty:
+        return {"place": ""}, too_few()
+    best = later.iloc[((later["bbp"] - 1) / later["bbp_error"]).argmax()]
+    words = "condition of the transition less one"
+    finding = rises(best["bbp"] - 1, best["bbp_error"], best["batches"], words, tests=len(later))
     # That there is one is not refuted by a few that are none.
-    few = best.count() < LEAST_ALPHAS and finding.verdict == "FAIL"
-    return {"place": f" (alpha = {best.idxmax():g})"}, too_few() if few else finding
+    few = len(absent) < LEAST_ALPHAS and finding.number < 0
+    return {"place": f" (alpha = {best['alpha']:g})"}, too_few() if few else finding
 
 
-def _step(checked: pd.DataFrame) -> Finding:
-    moved = (checked["value_finer"] - checked["value"]).abs() / checked["error"]
-    return within(moved.to_numpy().max(), 0.0, 1.0, "standard errors")
-
-
-def _paths(checked: pd.DataFrame) -> Finding:
+def _again(checked: pd.DataFrame) -> Finding:
     # NaN, where another run lacks a number, is a maximum of its own.
-    joint = np.hypot(checked["error"], checked["error_more"])
-    apart = (checked["value_more"] - checked["value"]).abs() / joint
-    return within(apart.to_numpy().max(), 0.0, Z, "standard errors")
-
-
-def _batches(bias: pd.DataFrame, once: pd.DataFrame, ratio: float) -> Finding:
-    # A mean over few sample paths enters the descent of those paths, so that a batch has a bias of
-    # order one over its paths, which an average over batches keeps. `ratio`: how many times more
-    # paths the batches of `once` have than the small ones of `bias`.
-    last = once.groupby("alpha").last()
-    error = (last["variance_error"] / last["variance"]).mean()
-    return within(bias["bias"].mean() / ratio / error, -1.0, 1.0, "standard errors")
+    return within(checked["apart"].abs().to_numpy().max(), 0.0, Z, "joint standard errors")
 
 
 CLAIMS = (
     Row(
         "evolution-start",
-        "at t = 0 the edge is that of the random start: largest difference in standard errors",
+        "at t = 0 the edge is that of the random start: largest difference, in half intervals",
         _start,
         "check",
     ),
-    *(
-        Row(
-            f"evolution-{column}-{{alpha:g}}",
-            f"at alpha = {{alpha:g}}, t = {{t:g}}, the {what} of descents at N = {{n}} is that of "
-            "infinite size",
-            _simulated(column, name),
-        )
-        for column, name, what in (
-            ("energy", "energy", "energy per dimension"),
-            ("edge", "left_edge", "edge of the bulk"),
-            ("overlap2", "overlap2", "squared overlap of the lowest eigenvector with the signal"),
-        )
+    Row(
+        "evolution-condition",
+        "in descents without the signal the condition of the transition, extrapolated in N, is "
+        "that of theory at every alpha and time observed",
+        _condition,
+        effect=0.04,
+    ),
+    Row(
+        "evolution-lost-simulated",
+        "the informative direction is lost in finite time: in descents at alpha = {alpha_slow:g}, "
+        "extrapolated in N, the condition of the transition is above one at t = {first:g} and "
+        "below it at t = {last:g}",
+        _seen_lost,
+        effect=0.03,
     ),
     Row(
         "evolution-lost",
-        "between the transitions the outlier of the start is lost, once, and later at larger "
-        "alpha: slope of log t against alpha, in standard errors",
+        "between the transitions the outlier of the start is lost, once, and later at larger alpha",
         _lost,
+        effect=1.0,
     ),
     Row(
         "evolution-comes-later",
         "below alpha_BBP^init there is an alpha{place} without an outlier at the start, where one "
         "appears later",
         _comes_later,
+        effect=0.005,
     ),
     Row(
-        "evolution-step",
-        "half the step moves no number by more than its standard error: largest move in standard "
-        "errors",
-        _step,
-        "check",
-    ),
-    Row(
-        "evolution-paths",
-        "four times as many other paths give the same numbers: largest difference in joint "
-        "standard errors",
-        _paths,
-        "check",
-    ),
-    Row(
-        "evolution-batches",
-        "batches have enough paths: bias of N Var m, as measured with fewer paths and scaled as "
-        "one over their number, in standard errors of a run",
-        _batches,
+        "evolution-again",
+        "other seeds give the same numbers: largest difference in joint standard errors",
+        _again,
         "check",
     ),
 )
-"""Evaluated on ``loss``, ``theory`` and ``simulated`` descents that are to ``compare`` at a time;
-``checked`` and ``bias`` (`companion.analysis.dynamics`), ``once`` and ``ratio``."""
+"""Evaluated on ``loss``, ``theory`` and the ``conditions`` of descents without the signal, at
+infinite size (`companion.analysis.signal_free`), of which those at ``alpha_slow`` are between the
+transitions; ``checked`` (`companion.analysis.dynamics.repeated`)."""
 
 
-def convergence_table(checked: pd.DataFrame) -> pd.DataFrame:
-    """Print what `companion.analysis.dynamics.convergence` found.
+def condition_table(theory: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
+    """Print the condition of the transition in descents and in theory, by alpha and time."""
+    table = _beside(theory, conditions)
+    form = "{value} ± {error}"
+    return pd.DataFrame(
+        {
+            "descents": _printed(table["mean"], table["error"], form),
+            "theory": _printed(table["theory"], table["theory_error"], form),
+        },
+        table.index.set_names(["alpha", "t"]),
+    )
+
+
+def repeat_table(checked: pd.DataFrame) -> pd.DataFrame:
+    """Print what `companion.analysis.dynamics.repeated` found.
 
     Returns
     -------
     pandas.DataFrame
         Per alpha and quantity: the number, down to the first digit of the standard error, that of
-        the other runs, and the digits that all of them print, as text; a dash where they share
-        none.
+        the other runs, their difference in joint standard errors, and the digits that both print,
+        as text; a dash where they share none.
     """
-    value, error = checked["value"], checked["error"]
     form = "{value} ± {error}"
     return pd.DataFrame(
         {
-            "number": _printed(value, error, form),
-            "half the step": _printed(checked["value_finer"], error, "{value}"),
-            "four times the paths": _printed(checked["value_more"], checked["error_more"], form),
+            "number": _printed(checked["value"], checked["error"], form),
+            "other seeds": _printed(checked["value_again"], checked["error_again"], form),
+            "apart": [f"{apart:+.1f}" for apart in checked["apart"]],
             "digits that hold": [
-                _shared(row) for row in checked[["value", "value_finer", "value_more"]].to_numpy()
+                _shared(row) for row in checked[["value", "value_again"]].to_numpy()
             ],
         },
         checked.index,
@@ -194,21 +208,6 @@ def _shared(values: np.ndarray) -> str:
 def _printed(values: pd.Series, errors: pd.Series, form: str) -> list[str]:
     pairs = (rounded(value, error) for value, error in zip(values, errors, strict=True))
     return [form.format(value=value, error=error) for value, error in pairs]
-
-
-def batch_table(bias: pd.DataFrame, few: int, many: int) -> pd.DataFrame:
-    """Print what `companion.analysis.dynamics.batch_bias` found with so many paths a batch."""
-    columns = {
-        f"N Var m, {paths} paths a batch": _printed(
-            bias[name], bias[f"{name}_error"], "{value} ± {error}"
-        )
-        for name, paths in (("few", few), ("many", many))
-    }
-    difference = [
-        f"{value:+.1%} ± {error:.1%}"
-        for value, error in zip(bias["bias"], bias["bias_error"], strict=True)
-    ]
-    return pd.DataFrame(columns | {"difference": difference}, bias.index)
 
 
 @takes_loss

@@ -16,6 +16,7 @@ from companion.figures.style import (
     COLOURS,
     OPAQUE,
     THEORY,
+    counted,
     heading,
     legend_below,
     panels,
@@ -157,8 +158,6 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
         right.set(ylabel="squared overlap with the signal", ylim=(-0.02, 1))
         right.legend(loc="upper left", **OPAQUE)
         left.legend(handles=left.get_lines()[:2], loc="upper left", **OPAQUE)
-    counts = rows.groupby("n")["replica"].nunique()
-    sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
     rise, seen = _overlap_at(transition.edge_kind, curve.overlap2[curve.alpha > transition.alpha])
     return BookFigure(
         name,
@@ -166,7 +165,7 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
         rf"before its shift by \(\mu\), over the theoretical {transition.edge_kind} edge and "
         "outlier. (b) Squared overlap of its eigenvector with the signal. "
         f"Lines: infinite size{rise}. "
-        f"Points: means over Hessians ({sample}) with 95 % intervals. "
+        f"Points: means over Hessians ({counted(rows)}) with 95 % intervals. "
         "Dotted curves: edge and overlap predicted from the labels and fields of the largest "
         "states themselves, averaged. "
         rf"Vertical: \(\alpha_\mathrm{{BBP}}\) = {transition.alpha:.3f}.",

@@ -60,46 +60,22 @@ class BookFigure:
     sources: tuple[Mapping[str, str], ...] = ()
 
     def svg(self) -> bytes:
-        """Render as SVG; the same figure gives the same bytes.
-
-        Returns
-        -------
-        bytes
-            The file.
-        """
+        """Render as SVG; the same figure gives the same bytes."""
         svg = self._saved("svg", {"Date": None, "Title": self.id, "Description": self._source})
         # Without indentation, which is a tenth of the file.
         return re.sub(rb"\n\s+", b"\n", svg)
 
     def pdf(self) -> bytes:
-        """Render as PDF: vectors, fonts embedded, at the width of the figure in a paper.
-
-        Returns
-        -------
-        bytes
-            The file.
-        """
+        """Render as PDF: vectors, fonts embedded, at the width of the figure in a paper."""
         return self._pdf(self.figure)
 
     def column_pdf(self) -> bytes:
-        """Render as PDF at the width of a journal's column, its panels below each other.
-
-        Returns
-        -------
-        bytes
-            The file.
-        """
+        """Render as PDF at the width of a journal's column, its panels below each other."""
         with own_style():
             return self._pdf(in_one_column(self.figure))
 
     def png(self) -> bytes:
-        """Render as PNG at 300 dots an inch, in 256 colours.
-
-        Returns
-        -------
-        bytes
-            The file.
-        """
+        """Render as PNG at 300 dots an inch, in 256 colours."""
         image = Image.open(io.BytesIO(self._saved("png", {}, dpi=300))).convert("RGB")
         known = PngInfo()
         known.add_text("Title", self.id)
@@ -110,13 +86,7 @@ class BookFigure:
         return buffer.getvalue()
 
     def csv(self) -> str:
-        """Write what is drawn as a table.
-
-        Returns
-        -------
-        str
-            See `companion.figures.plotted`.
-        """
+        """Write what is drawn as a table; see `companion.figures.plotted`."""
         return as_csv(self.figure)
 
     @property
@@ -247,34 +217,13 @@ def registered() -> dict[str, Registered]:
 
 
 def source_line(tables: Iterable[Mapping[str, str]]) -> str:
-    """Say in one line what a figure's files were made of.
-
-    Parameters
-    ----------
-    tables : iterable of mapping
-        The tables of results that were read; see `prlib.sweeps.sources`.
-
-    Returns
-    -------
-    str
-        Version, and each table with its digest and commit.
-    """
+    """Say in one line what a figure's files were made of: version, tables, digests, commits."""
     read = "; ".join(f"{t['table']} sha256 {t['sha256']} commit {t['commit']}" for t in tables)
     return f"prlib {version('prlib')}; data: {read or 'none, computed by the notebook'}"
 
 
 def title_of(caption: str) -> str:
     r"""Return the first words of a caption: all before its first mark outside of mathematics.
-
-    Parameters
-    ----------
-    caption : str
-        The caption.
-
-    Returns
-    -------
-    str
-        A title.
 
     Examples
     --------
@@ -292,12 +241,8 @@ def title_of(caption: str) -> str:
 def glue(**numbers: Any) -> None:
     """Publish numbers of a notebook under names, for the book's prose to quote.
 
-    They go into the notebook's outputs in the form that Jupyter Book's ``{glue:text}`` reads.
-
-    Parameters
-    ----------
-    **numbers
-        Each number under its name; text stays as it is, so round beforehand.
+    They go into the notebook's outputs in the form that Jupyter Book's ``{glue:text}`` reads. Text
+    stays as it is, so round beforehand.
     """
     from IPython.display import display  # noqa: PLC0415 - only in a notebook
 

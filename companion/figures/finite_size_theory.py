@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from companion.analysis.finite_size import Growth, predicted_halves, recovery_probability
-from companion.analysis.intervals import mean_interval
+from companion.analysis.intervals import mean_interval, weighted_mean
 from companion.analysis.scaling import FORMS, Scaling
 from companion.figures.export import BookFigure, book_figure, nothing_drawn
 from companion.figures.plotted import ends_in_words
@@ -19,13 +19,15 @@ from companion.figures.style import (
     THEORY,
     heading,
     legend_below,
+    mark_late,
     of,
     panels,
     points,
     sequence,
 )
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 MOST_LINES = 8
 """Alphas that one panel can show."""
@@ -37,7 +39,7 @@ DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2))
 """Line styles of the fitted forms."""
 
 
-@book_figure("fig-fluctuations", data=("theory/dynamics", "alignment"))
+@book_figure("fig-fluctuations", data=("theory/growth", "theory/border", "alignment"))
 @takes_loss
 def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
     """N times the variance of the overlap against time, theory under simulation."""
@@ -78,7 +80,7 @@ def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame
     )
 
 
-@book_figure("fig-predicted-recovery", data=("theory/dynamics", "recovery"))
+@book_figure("fig-predicted-recovery", data=("theory/growth", "theory/border", "recovery"))
 @takes_loss
 def predicted_recovery_figure(
     loss: Loss,
@@ -118,7 +120,7 @@ def predicted_recovery_figure(
     )
 
 
-@book_figure("fig-predicted-half-points", data=("theory/dynamics", "recovery"))
+@book_figure("fig-predicted-half-points", data=("theory/growth", "theory/border", "recovery"))
 @takes_loss
 def predicted_half_points_figure(
     loss: Loss,
@@ -154,18 +156,20 @@ def predicted_half_points_figure(
                 linestyle=style,
                 label=f"{FORMS[fit.form][0]}, t = {growths[-1].time:g}",
             )
-        for place, style, name, x, side in (
-            (alpha_init(loss).alpha, ":", r"$\alpha_\mathrm{BBP}^\mathrm{init}$", 0.99, "right"),
-            (alpha_threshold(loss).alpha, "--", r"$\alpha_\mathrm{BBP}^\mathrm{TS}$", 0.01, "left"),
+        early, late = alpha_init(loss).alpha, dynamical_threshold(loss)
+        axis.axhline(early, color=THEORY, linestyle=":", linewidth=0.8)
+        mark_late(axis.axhspan, axis.axhline, late, linestyle="--")
+        for place, name, x, side in (
+            (early, r"$\alpha_\mathrm{BBP}^\mathrm{init}$", 0.99, "right"),
+            (late.alpha, r"$\alpha_\mathrm{BBP}^\mathrm{TS}$", 0.01, "left"),
         ):
-            axis.axhline(place, color=THEORY, linestyle=style, linewidth=0.8)
             where = axis.get_yaxis_transform()
             beside = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 8}
             axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", **beside)
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
         lowest = np.nanmin([found["half"].min() for found in simulated])
-        axis.set_ylim(lowest - 0.4, 1.05 * alpha_threshold(loss).alpha)
+        axis.set_ylim(lowest - 0.4, 1.1 * late.alpha)
         _name_forms(axis, fits, sizes)
     return BookFigure(
         "fig-predicted-half-points",
@@ -175,7 +179,7 @@ def predicted_half_points_figure(
         "95 % bootstrap intervals. Grey: forms fitted to the runs of the longest time, each with "
         "its formula at the end. "
         r"Horizontal: \(\alpha_\mathrm{BBP}\) at the start (dotted) and at threshold states "
-        "(dashed).",
+        f"(dashed, {late}).",
         "Half points against N: lines of theory, points of simulation, and the fitted forms. "
         f"{ends_in_words(figure)}",
         figure,
@@ -187,6 +191,35 @@ def _no_constant(growth: Growth) -> str:
     return (
         f"by t = {growth.time:g} half of the runs recover at no alpha from {least:g} to {most:g}, "
         "where the theory was run"
+    )
+
+
+@book_figure("fig-escape", data=("theory/border", "escape", "recovery"))
+@takes_loss
+def escape_figure(loss: Loss, escapes: pd.DataFrame) -> BookFigure:
+    """Median time to recover against N above both transitions, with the rise of theory."""
+    alphas = sorted(escapes.index.unique("alpha"))
+    with panels(height=3.2, width=4.6) as (figure, (axis,)):
+        for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
+            rows = escapes.loc[alpha]
+            delay, _ = weighted_mean(rows["time"] - rows["expected"], rows["error"])
+            label = rf"$\alpha$ = {alpha:g}"
+            axis.plot(rows.index, rows["expected"] + delay, color=colour, label=label)
+            low, high = (rows["time"] + sign * 1.96 * rows["error"] for sign in (-1, 1))
+            estimate = pd.DataFrame({"mean": rows["time"], "low": low, "high": high})
+            points(axis, rows.index, estimate, color=colour, markersize=4)
+        axis.set(xscale="log", xlabel="N", ylabel="median time to recover")
+        legend_below(figure, axis)
+    return BookFigure(
+        "fig-escape",
+        "How long random starts take to recover the signal where the outlier is never lost, "
+        f"against the dimension, {of(loss)}. Points: medians of "
+        f"{escapes['runs'].min()} to {escapes['runs'].max()} descents, with 95 % intervals. Lines: "
+        "the time at which V of theory has grown in proportion to N, plus one delay for each "
+        r"\(\alpha\).",
+        "Median time against the logarithm of N. For each alpha the points rise along the line of "
+        "theory, nearly straight, the steeper the smaller alpha.",
+        figure,
     )
 
 

@@ -20,9 +20,8 @@ from companion.figures.style import (
     panels,
     points,
 )
+from companion.figures.theory import start_overlaps
 from prlib.losses import Loss, takes_loss
-from prlib.measures import initial
-from prlib.spectra.outlier import outlier
 from prlib.transitions import Thresholds, alpha_init
 from prlib.transitions.landscape import LandscapeMap
 
@@ -136,12 +135,11 @@ def _unstable(plane: LandscapeMap, found: pd.DataFrame) -> tuple[NDArray, NDArra
     return alphas[exist], plane.overlaps[exist]
 
 
-def _lowest(loss: Loss, alphas: pd.Series) -> tuple[NDArray, list[float]]:
+def _lowest(loss: Loss, alphas: pd.Series) -> tuple[NDArray, NDArray]:
     """Overlap of the lowest eigenvector at a random start, from where there is one."""
     first, end = alpha_init(loss).alpha, alphas.max()
     grid = np.linspace(max(alphas.min(), min(first, end)), end, 80)
-    laws = [outlier(initial(loss, float(alpha))) for alpha in grid]
-    return grid, [0.0 if law is None else float(np.sqrt(law.overlap2)) for law in laws]
+    return grid, np.sqrt(start_overlaps(loss, grid))
 
 
 def _quartiles(stuck: pd.DataFrame) -> pd.DataFrame:

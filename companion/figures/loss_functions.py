@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.stats import norm
 
 from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
     COLOURS,
+    LATE,
     THEORY,
     heading,
     legend_below,
@@ -21,9 +23,9 @@ from companion.figures.style import (
     points,
     sequence,
 )
+from companion.figures.theory import start_overlaps
+from companion.thresholds import DynamicalThreshold
 from prlib.losses import as_loss
-from prlib.measures import initial
-from prlib.spectra.outlier import outlier
 from prlib.transitions import Thresholds, alpha_init, thresholds
 
 WEAK_RECOVERY = 0.5
@@ -34,36 +36,41 @@ FULL_RECOVERY = 1.0
 """Measurements per dimension above which the labels determine the signal."""
 
 
-@book_figure("fig-phase-diagram", data=("theory of infinite size",))
-def phase_diagram_figure(found: Sequence[Thresholds]) -> BookFigure:
-    """Both thresholds in the plane of alpha and a, with the regimes that they part."""
-    a = np.array([each.a for each in found])
-    start = np.array([each.alpha_init for each in found])
-    end = np.array([each.alpha_threshold for each in found])
+@book_figure("fig-phase-diagram", data=("theory of infinite size", "long-hold"))
+def phase_diagram_figure(
+    found: Sequence[Thresholds], measured: Mapping[float, DynamicalThreshold]
+) -> BookFigure:
+    """All thresholds in the plane of alpha and a, with the regimes that they part."""
+    a, start, most, low, replica = (
+        np.array([getattr(each, name) for each in found])
+        for name in ("a", "alpha_init", "alpha_minima", "alpha_minima_low", "alpha_threshold")
+    )
     soft = np.array([each.edge_init == "soft" for each in found])
-    unnormalised = thresholds(None).alpha_threshold
+    unnormalised = thresholds(None)
     best = int(np.argmin(start))
     with panels(1, 2, height=3.6) as (figure, (left, right)):
-        _regimes(left, a, start, end)
-        left.plot(end, a, color=COLOURS[3], label=r"$\alpha_\mathrm{BBP}$, threshold states")
-        left.plot(
-            np.where(soft, start, np.nan),
-            a,
-            color=COLOURS[0],
-            label=r"$\alpha_\mathrm{BBP}$, start: soft",
-        )
+        _regimes(left, a, start, most, low)
+        left.plot(most, a, color=LATE, linewidth=1, label="most numerous minima")
+        left.plot(low, a, ":", color=LATE, label="lowest minima")
+        left.plot(replica, a, "--", color=THEORY, linewidth=1, label="1RSB")
+        left.plot(np.where(soft, start, np.nan), a, color=COLOURS[0], label="start, soft edge")
         # The hard branch starts where the soft one ends.
         hard = ~soft | np.roll(~soft, -1) if soft.any() else ~soft
-        left.plot(
-            np.where(hard, start, np.nan),
-            a,
-            color=COLOURS[0],
-            linestyle="--",
-            label=r"$\alpha_\mathrm{BBP}$, start: hard",
+        hard_edge = {"color": COLOURS[0], "linestyle": "--", "label": "start, hard edge"}
+        left.plot(np.where(hard, start, np.nan), a, **hard_edge)
+        ends = np.array([late.alpha for late in measured.values()])
+        reach = norm.ppf(0.975) * np.array([late.error for late in measured.values()])
+        left.errorbar(
+            ends,
+            list(measured),
+            xerr=reach,
+            fmt="D",
+            color=LATE,
+            markersize=4,
+            label="held descents",
         )
         for alpha, style in ((WEAK_RECOVERY, ":"), (FULL_RECOVERY, "-.")):
             left.axvline(alpha, color="0.5", linewidth=1, linestyle=style)
-        left.axvline(unnormalised, color=COLOURS[3], linewidth=0.8, linestyle=":")
         left.set(
             xscale="log",
             yscale="log",
@@ -72,39 +79,52 @@ def phase_diagram_figure(found: Sequence[Thresholds]) -> BookFigure:
             xlim=(0.4, 60),
             ylim=(a.min(), a.max()),
         )
-        legend_below(figure, left)
-        right.plot(a, end - start, color=THEORY)
+        legend_below(figure, left, 3)
+        right.fill_between(a, most - start, low - start, color=LATE, alpha=0.25, linewidth=0)
+        right.plot(a, most - start, color=LATE, linewidth=1)
+        right.plot(a, low - start, ":", color=LATE)
+        right.plot(a, replica - start, "--", color=THEORY, linewidth=1)
         right.axhline(0, color="0.7", linewidth=0.8)
         right.set(
             xscale="log",
             xlabel="normalisation a",
             ylabel=r"window $\alpha^{TS}_{BBP} - \alpha^{init}_{BBP}$",
-            ylim=(-8, 1.15 * np.max(end - start)),
+            ylim=(-8, 1.15 * np.max(replica - start)),
         )
         heading(left, "three regimes")
         heading(right, "informative window")
+    told = "; ".join(f"{late} at a = {value:g}" for value, late in measured.items())
     return BookFigure(
         "fig-phase-diagram",
-        "Where an informative direction exists, by theory of infinite size. (a) Blind (grey), "
-        "informative at the start only (blue), unstable toward the signal even at threshold states "
-        "(orange). Dashed: the part of the first line where the bulk of the start has a hard edge, "
-        "which finite sizes reach only logarithmically. Dotted and dash-dotted grey: weak recovery "
-        f"at {WEAK_RECOVERY:g} and full recovery at {FULL_RECOVERY:g}, for scale. Dotted orange: "
-        f"the un-normalised loss, {unnormalised:.2f}. (b) Width of the window between the two. "
-        f"The start is informative earliest near a = {a[best]:.2g}; threshold states are unstable "
-        f"earliest at small a, where that line ends at {end[0]:.3f}.",
-        "Phase diagram in the plane of alpha and a. The line of threshold states rises slowly with "
-        "a. The line of the start falls until a is about one, then rises in proportion to a and "
-        "crosses the other. Between them lies the informative window.",
+        "Where an informative direction exists at infinite size. (a) Blind (grey), informative at "
+        "the start only (blue), unstable toward the signal even at threshold states (orange). The "
+        "last two meet where the states turn unstable that descents reach: between the most "
+        "numerous (solid) and the lowest minima (dotted). Diamonds, with 95 % intervals: held "
+        f"descents, {told}. Dashed black: one step of replica symmetry breaking, the approximation "
+        "of the paper. Dashed blue: the start where its bulk has a hard edge, which finite sizes "
+        "reach only logarithmically. Dotted and dash-dotted grey: weak recovery at "
+        f"{WEAK_RECOVERY:g} and full recovery at {FULL_RECOVERY:g}, for scale. For the "
+        f"un-normalised loss minima turn unstable from {unnormalised.alpha_minima:.2f} to "
+        f"{unnormalised.alpha_minima_low:.2f}, 1RSB at {unnormalised.alpha_threshold:.2f}. (b) "
+        "Width of the window between start and threshold states, lines alike. The start is "
+        f"informative earliest near a = {a[best]:.2g}; minima are unstable earliest at small a, "
+        f"where their lines end at {most[0]:.3f} and {low[0]:.3f}.",
+        "Phase diagram in the plane of alpha and a. The lines of minima rise slowly with a, that "
+        "of 1RSB a little to their right. The line of the start falls until a is about one, then "
+        "rises in proportion to a and crosses the others. Between them lies the informative "
+        "window.",
         figure,
     )
 
 
-def _regimes(axis: Axes, a: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
-    first = np.minimum(start, end)
+def _regimes(
+    axis: Axes, a: np.ndarray, start: np.ndarray, most: np.ndarray, low: np.ndarray
+) -> None:
+    first = np.minimum(start, most)
     axis.fill_betweenx(a, 0.1, first, color="0.6", alpha=0.25, linewidth=0)
-    axis.fill_betweenx(a, start, end, where=start < end, color=COLOURS[0], alpha=0.2, linewidth=0)
-    axis.fill_betweenx(a, end, 1e3, color=COLOURS[3], alpha=0.15, linewidth=0)
+    axis.fill_betweenx(a, start, most, where=start < most, color=COLOURS[0], alpha=0.2, linewidth=0)
+    axis.fill_betweenx(a, most, low, color=LATE, alpha=0.3, linewidth=0)
+    axis.fill_betweenx(a, low, 1e3, color=LATE, alpha=0.15, linewidth=0)
 
 
 @book_figure("fig-losses-start-overlap", data=("simulated starts", "theory of infinite size"))
@@ -115,10 +135,8 @@ def start_overlap_figure(rows: pd.DataFrame) -> BookFigure:
         for id_, colour in zip(values, sequence(len(values)), strict=True):
             loss, found = as_loss(id_), rows[rows["loss"] == id_]
             grid = np.linspace(found["alpha"].min(), found["alpha"].max(), 80)
-            laws = [outlier(initial(loss, float(alpha))) for alpha in grid]
             unit = alpha_init(loss).alpha
-            line = [0.0 if law is None else law.overlap2 for law in laws]
-            axis.plot(grid / unit, line, color=colour)
+            axis.plot(grid / unit, start_overlaps(loss, grid), color=colour)
             means = mean_interval(found, "alpha", "overlap2")
             points(axis, means.index / unit, means, color=colour, label=of(loss))
         axis.axvline(1, color="0.6", linewidth=1, linestyle=":")

@@ -19,19 +19,20 @@ from companion.figures.style import (
     heading,
     legend_below,
     look,
+    mark_late,
     of,
     panels,
     points,
     says_nothing,
     sequence,
 )
+from companion.figures.theory import start_overlaps
+from companion.thresholds import dynamical_threshold
 from prlib.descent.instance import HOLD
 from prlib.descent.starts import STARTS, as_start
 from prlib.losses import Loss, takes_loss
-from prlib.measures import initial
-from prlib.spectra.outlier import outlier
 from prlib.sweeps import half_point, paired, rates
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 
 @book_figure("fig-constrained-overlap", data=("alignment",))
@@ -138,8 +139,7 @@ def recovery_figure(
         f"{_fits(table)}. "
         r"Vertical lines: \(\alpha_\mathrm{BBP}\) at the start (dotted, "
         f"{alpha_init(loss).alpha:.3f}) "
-        rf"and at threshold states (dashed, {alpha_threshold(loss).alpha:.3f}), both at infinite "
-        "size.",
+        rf"and at threshold states (dashed, {dynamical_threshold(loss)}), both at infinite size.",
         f"Recovered fractions against alpha, one curve a size. {_halves(table, starts)}",
         figure,
     )
@@ -181,7 +181,7 @@ def _place(found: pd.DataFrame) -> float:
 
 def _thresholds(axis: Axes, loss: Loss) -> None:
     axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
-    axis.axvline(alpha_threshold(loss).alpha, color=THEORY, linestyle="--", linewidth=1)
+    mark_late(axis.axvspan, axis.axvline, dynamical_threshold(loss), linestyle="--")
 
 
 def _fitted(axis: Axes, table: pd.DataFrame, colour) -> None:
@@ -272,8 +272,7 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
     chosen = _spread(sorted(spectral["alpha"].unique()), 4)
     with panels(1, 2, height=3.0) as (figure, (left, right)):
         grid = np.linspace(spectral["alpha"].min(), spectral["alpha"].max(), 160)
-        laws = [outlier(initial(loss, float(alpha))) for alpha in grid]
-        left.plot(grid, [0.0 if law is None else law.overlap2 for law in laws], color=THEORY)
+        left.plot(grid, start_overlaps(loss, grid), color=THEORY)
         for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
             means = mean_interval(spectral[spectral["n"] == n], "alpha", "square")
             points(left, means.index, means, color=colour, label=f"N = {n}")
@@ -283,9 +282,8 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
         for alpha, colour in zip(chosen, sequence(len(chosen)), strict=True):
             means = mean_interval(spectral[spectral["alpha"] == alpha], "n", "square")
             points(right, means.index, means, color=colour, label=rf"$\alpha$ = {alpha:g}")
-            law = outlier(initial(loss, float(alpha)))
-            if law is not None:
-                right.axhline(law.overlap2, color=colour, linewidth=1)
+            if level := start_overlaps(loss, [alpha])[0]:
+                right.axhline(level, color=colour, linewidth=1)
         sizes_grid = np.array([min(sizes), max(sizes)])
         right.plot(sizes_grid, 1 / sizes_grid, color="0.5", linestyle=":", label="1/N: chance")
         right.set(xscale="log", yscale="log", xlabel="N", ylabel="squared overlap of $v_1$")
@@ -398,7 +396,7 @@ def half_points_figure(
         f"bars, side by side: their predictions for N = {predicted['n'].iloc[0]}, 95 % bootstrap "
         "intervals. "
         rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
-        f"{alpha_threshold(loss).alpha:.3f} at threshold states.",
+        f"{dynamical_threshold(loss)} at threshold states.",
         f"Half points against N, and the four forms fitted to them. {_ends_of(half_points)}",
         figure,
     )

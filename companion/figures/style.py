@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from string import ascii_lowercase
 
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from companion.thresholds import DynamicalThreshold
 from prlib.descent.starts import as_start
 from prlib.losses import Loss, NormalizedIntensity
 
@@ -31,6 +33,9 @@ PALETTE = dict(
     zip("blue orange green red purple brown pink grey yellow sky".split(), COLOURS, strict=True)
 )
 """The colours by name."""
+
+LATE = COLOURS[3]
+"""Colour of the dynamical threshold."""
 
 THEORY = "#222222"
 """Colour of a theory line that stands alone."""
@@ -168,9 +173,26 @@ def look(start: str) -> dict[str, str]:
     return {"color": PALETTE[drawn.colour], "marker": drawn.marker, "label": drawn.label}
 
 
+def mark_late(span: Callable, line: Callable, late: DynamicalThreshold, **style) -> None:
+    """Mark the dynamical threshold: by `axvspan` and `axvline`, or `axhspan` and `axhline`.
+
+    The span is one standard error to either side; where there is no error, none is drawn.
+    """
+    if math.isfinite(late.error):
+        ends = late.alpha - late.error, late.alpha + late.error
+        span(*ends, color=LATE, alpha=0.25, linewidth=0)
+    line(late.alpha, color=LATE, **{"linewidth": 1, **style})
+
+
 def of(loss: Loss) -> str:
     """Name a loss in a caption: by a if it is of the paper's family, else in words."""
     return f"a = {loss.a:g}" if isinstance(loss, NormalizedIntensity) else str(loss)
+
+
+def counted(rows: pd.DataFrame) -> str:
+    """Say in a caption how many instances there are of each size."""
+    counts = rows.groupby("n")["replica"].nunique()
+    return ", ".join(f"{count} at N = {n}" for n, count in counts.items())
 
 
 def says_nothing(axes: Sequence[Axes], why: str) -> None:

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from companion.analysis.intervals import mean_interval
-from companion.analysis.runs import LATE, relaxation
+from companion.analysis.minima import minima_density
+from companion.analysis.runs import last_observed
+from companion.analysis.threshold import (
+    EARLY,
+    EDGE_POWER,
+    POWERS,
+    SETTLED,
+    Crossing,
+    crossings,
+    edge_exponents,
+    edge_limit,
+)
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     COLOURS,
     THEORY,
     heading,
     legend_below,
+    mark_late,
+    of,
     panels,
     points,
     sequence,
 )
+from companion.thresholds import dynamical_threshold, plus_minus
 from prlib.losses import Loss, takes_loss
 from prlib.measures import LabelMeasure
 from prlib.measures.threshold_states import ThresholdState, solve_threshold_state
 from prlib.spectra.bulk import Edge, density
 from prlib.spectra.outlier import Outlier, outlier
-from prlib.transitions import alpha_threshold
+from prlib.transitions.landscape import landscape
 
 REACH = 2.5
 """Largest label and field in the picture of their law."""
@@ -34,17 +51,20 @@ REACH = 2.5
 @book_figure("fig-threshold-law", data=("constrained descents", "theory of infinite size"))
 @takes_loss
 def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float) -> BookFigure:
-    """Law of labels and fields, by theory and at the end of a constrained descent."""
+    """Law of labels and fields, by two theories and at the end of a constrained descent."""
     bins = np.linspace(0, REACH, 36)
     simulated = np.histogram2d(
         np.abs(law.y), np.abs(law.yhat), bins, weights=law.weights / bins[1] ** 2
     )[0]
-    pictures = [_theory_picture(solve_threshold_state(loss, alpha), bins), simulated]
-    scale = LogNorm(1e-3, max(picture.max() for picture in pictures), clip=True)
-    with panels(1, 2, height=3.0, sharey=True) as (figure, axes):
-        for axis, picture, name in zip(
-            axes, pictures, ("1RSB, N infinite", f"simulation, N = {n}"), strict=True
-        ):
+    state, minima = solve_threshold_state(loss, alpha), landscape(loss, alpha)
+    pictures = {
+        "minima, N infinite": _theory_picture(minima_density(minima), bins),
+        "1RSB, N infinite": _theory_picture(_state_density(state), bins),
+        f"simulation, N = {n}": simulated,
+    }
+    scale = LogNorm(1e-3, max(picture.max() for picture in pictures.values()), clip=True)
+    with panels(1, 3, height=2.5, sharey=True) as (figure, axes):
+        for axis, (name, picture) in zip(axes, pictures.items(), strict=True):
             image = axis.pcolormesh(
                 bins, bins, picture.T, norm=scale, cmap="mako_r", rasterized=True
             )
@@ -56,32 +76,40 @@ def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float)
     return BookFigure(
         "fig-threshold-law",
         rf"Joint density of labels and fields at threshold states, {loss}, "
-        rf"\(\alpha\) = {alpha:g}. (a) One step of replica symmetry breaking. (b) The "
-        f"{len(law.y)} pairs of one descent at zero overlap, at time {time:g}. Same bins and "
-        "colours; below 0.001 the colour stays. Dotted: fields that fit their labels.",
-        "Two maps of density against label and field, alike: the weight is spread over fields on "
+        rf"\(\alpha\) = {alpha:g}. (a) The most numerous minima, by Kac and Rice. (b) One step of "
+        f"replica symmetry breaking. (c) The {len(law.y)} pairs of one descent at zero overlap, at "
+        f"time {time:g}. Same bins and colours; below 0.001 the colour stays. Dotted: fields that "
+        "fit their labels.",
+        "Three maps of density against label and field, alike: the weight is spread over fields on "
         "both sides of the diagonal, up to an upper limit that rises with the label.",
         figure,
     )
 
 
-def _theory_picture(state: ThresholdState, bins: NDArray, finer: int = 8) -> NDArray:
-    # The quadrature has too few labels to fill every bin: sample the density itself, evenly.
+def _state_density(state: ThresholdState) -> Callable[[NDArray, NDArray], NDArray]:
+    """Logarithm of the density of 1RSB in the field, given the label, up to a constant."""
     loss, chi, x = state.measure.loss, state.chi, state.x
+
+    def density(y: NDArray, yhat: NDArray) -> NDArray:
+        force, step = loss.derivative(y, yhat), 1 + chi * loss.curvature(y, yhat)
+        exponent = -((yhat + chi * force) ** 2) / 2 - x * (loss.value(y, yhat) + chi / 2 * force**2)
+        reached = (yhat >= loss.jump(y[:, 0], chi)[:, None]) & (step > 0)
+        return np.where(reached, exponent + np.log(np.where(reached, step, 1.0)), -np.inf)
+
+    return density
+
+
+def _theory_picture(density: Callable, bins: NDArray, finer: int = 8) -> NDArray:
+    # The quadrature has too few labels to fill every bin: sample the density itself, evenly.
     width = bins[1] / finer
     y = (np.arange(finer * (len(bins) - 1)) + 0.5)[:, None] * width
     yhat = (np.arange(4 * y.size) + 0.5)[None, :] * width
-    force = loss.derivative(y, yhat)
-    exponent = -((yhat + chi * force) ** 2) / 2 - x * (loss.value(y, yhat) + chi / 2 * force**2)
-    reached = yhat >= loss.jump(y[:, 0], chi)[:, None]
-    exponent = np.where(reached, exponent, -np.inf)
-    density = np.exp(exponent - exponent.max(axis=1, keepdims=True)) * np.where(
-        reached, 1 + chi * loss.curvature(y, yhat), 0.0
-    )
-    density /= density.sum(axis=1, keepdims=True) * width
-    density *= np.sqrt(2 / np.pi) * np.exp(-(y**2) / 2)
+    exponent = density(y, yhat)
+    joint = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+    joint /= joint.sum(axis=1, keepdims=True) * width
+    joint *= np.sqrt(2 / np.pi) * np.exp(-(y**2) / 2)
     size = len(bins) - 1
-    return density[:, : y.size].reshape(size, finer, size, finer).mean(axis=(1, 3))
+    return joint[:, : y.size].reshape(size, finer, size, finer).mean(axis=(1, 3))
 
 
 @book_figure("fig-threshold-spectrum", data=("constrained descents", "theory of infinite size"))
@@ -134,143 +162,254 @@ def threshold_spectrum_figure(
     )
 
 
-@book_figure("fig-threshold-relaxation", data=("constrained descents", "theory of infinite size"))
-@takes_loss
-def relaxation_figure(loss: Loss, rows: pd.DataFrame, alpha: float) -> BookFigure:
-    """Energy, multiplier and edge against time at one alpha, and the energies that they reach."""
-    state = solve_threshold_state(loss, alpha)
-    at_alpha = rows[rows["alpha"] == alpha]
-    sizes = sorted(rows["n"].unique())
-    quantities = (
-        ("energy", "energy per dimension", state.energy),
-        ("mu", r"multiplier $\mu$", state.mu),
-        ("edge", "left edge of the bulk", 0.0),
+@book_figure("fig-threshold-dynamics", data=("long-hold", "theory of infinite size"))
+def dynamics_figure(holds: pd.DataFrame, found: pd.DataFrame) -> BookFigure:
+    """Show the alpha at which held descents turn unstable, against time, loss by loss."""
+    sizes = sorted(holds["n"].unique())
+    end = holds["time"].max()
+    with panels(1, len(found), height=3.0) as (figure, axes):
+        for axis, (id_, row) in zip(axes, found.iterrows(), strict=True):
+            _lines_of_theory(axis.axhspan, axis.axhline, row)
+            at = crossings(holds[holds["loss"] == id_])
+            shifts = 1.06 ** (np.arange(len(at)) - (len(at) - 1) / 2)
+            for each, shift in zip(at, shifts, strict=True):
+                colour = sequence(len(sizes))[sizes.index(each.n)]
+                points(
+                    axis, each.times * shift, _interval(each), color=colour, label=f"N = {each.n}"
+                )
+            late = _spread(row["alpha"], row["error"], row["count"])
+            points(axis, [3 * end], late, marker="D", color=COLOURS[3], label="limit")
+            axis.set(xscale="log", xlabel="time t", ylim=_around_the_band(row))
+            heading(axis, f"a = {row['a']:g}")
+        axes[0].set_ylabel(r"$\alpha$ of the transition")
+        legend_below(figure, _fullest(axes), 6)
+    told = "; ".join(
+        rf"a = {row.a:g}: {plus_minus(row.alpha, row.error)}, {row.alpha_minima:.3f} to "
+        f"{row.alpha_minima_low:.3f}, {row.alpha_threshold:.3f}"
+        for row in found.itertuples()
     )
-    with panels(2, 2, height=2.6) as (figure, axes):
-        for axis, (column, label, theory) in zip(axes, quantities, strict=False):
-            axis.axhline(theory, color=THEORY, label="1RSB")
-            for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
-                found = at_alpha[at_alpha["n"] == n]
-                means = mean_interval(found, "time", column)
-                points(axis, means.index, means, color=colour, label=f"N = {n}")
-                if n == sizes[-1]:
-                    _power_law(axis, found, column, colour)
-            axis.set(xscale="log", xlabel="time t", ylabel=label)
-            late = at_alpha.loc[at_alpha["time"] > 0.02 * rows["time"].max(), column]
-            span = np.array([min(late.min(), theory), max(late.max(), theory)])
-            axis.set_ylim(span + np.array([-0.08, 0.08]) * np.ptp(span))
-        _extrapolated(axes[3], loss, rows, sizes)
-        axes[0].legend()
-    counts = rows.groupby("n")["replica"].nunique()
-    sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
     return BookFigure(
-        "fig-threshold-relaxation",
-        rf"Descents at zero overlap, {loss}: means over instances ({sample}) with 95 % intervals. "
-        rf"(a) Energy, (b) multiplier and (c) edge of the bulk against time at \(\alpha\) = "
-        rf"{alpha:g}; curves: \(v_\infty + c\,t^{{-p}}\) fitted at the largest N to the times "
-        rf"from {LATE * rows['time'].max():.3g} on. (d) The energies \(v_\infty\) against alpha, "
-        "with 95 % intervals from resampling the runs. Black: threshold states by one step of "
-        "replica symmetry breaking.",
-        "Energy and multiplier fall with time and level off above the theory lines; the edge "
-        "rises toward zero from below. Against alpha the extrapolated energies follow the line "
-        "of theory somewhat above it, with intervals that can reach it.",
+        "fig-threshold-dynamics",
+        r"The \(\alpha\) above which the states of descents held at zero overlap have an outlier "
+        "toward the signal, against the time for which they were held, with 95 % intervals "
+        f"({_instances(holds)}). Diamond: limit of late times, from t = {SETTLED:g} on, by "
+        r"\(\alpha_\infty + c\,t^{-p}\) with p between "
+        f"{POWERS[0]:g} and {POWERS[1]:g}, which its error includes. Band: between the most "
+        "numerous (solid) and the lowest minima (dotted), by Kac and Rice. Dashed: one step of "
+        f"replica symmetry breaking. Limit, band and 1RSB are, at {told}.",
+        "Crossings rise with time and level off inside the band of minima; the line of 1RSB lies "
+        "above the band. Early crossings at large a lie below the picture.",
         figure,
     )
 
 
-def _power_law(axis: Axes, rows: pd.DataFrame, column: str, colour) -> None:
-    fit, last = relaxation(rows, column), rows["time"].max()
-    times = np.geomspace(LATE * last, 3 * last, 80)
-    curve = fit.limit + fit.amplitude * times**-fit.exponent
-    axis.plot(times, curve, color=colour, linewidth=1, label="power law")
+def _lines_of_theory(span: Callable, line: Callable, row: pd.Series) -> None:
+    low, high = row["alpha_minima"], row["alpha_minima_low"]
+    span(low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label="band of minima")
+    line(low, color=COLOURS[0], linewidth=1)
+    line(high, color=COLOURS[0], linewidth=1.5, linestyle=":")
+    line(row["alpha_threshold"], color=THEORY, linestyle="--", label="1RSB")
 
 
-def _extrapolated(axis: Axes, loss: Loss, rows: pd.DataFrame, sizes: list[int]) -> None:
-    alphas = np.sort(rows["alpha"].unique())
-    grid = np.linspace(alphas[0], alphas[-1], 25)
-    axis.plot(grid, [solve_threshold_state(loss, x).energy for x in grid], color=THEORY)
-    step = 0.012 * (alphas[-1] - alphas[0])
-    for i, (n, colour) in enumerate(zip(sizes, sequence(len(sizes)), strict=True)):
-        fits = {
-            alpha: relaxation(found, "energy")
-            for alpha, found in rows[rows["n"] == n].groupby("alpha")
-        }
-        limits = pd.DataFrame(
-            [(fit.limit, *fit.limit_interval) for fit in fits.values()],
-            columns=["mean", "low", "high"],
-        )
-        # A fit may lie outside the central part of its resamples.
-        limits["low"] = limits[["low", "mean"]].min(axis=1)
-        limits["high"] = limits[["high", "mean"]].max(axis=1)
-        at = np.array([*fits]) + step * (i - (len(sizes) - 1) / 2)
-        points(axis, at, limits, color=colour)
-    axis.set(xlabel=r"measurements per dimension $\alpha$", ylabel="extrapolated energy")
+def _around_the_band(row: pd.Series) -> tuple[float, float]:
+    """Limits of the picture: early crossings, far below their alphas, are hardly known."""
+    low, high = row["alpha_minima"], row["alpha_threshold"]
+    return low - 0.5 * (high - low), high + 0.1 * (high - low)
 
 
-@book_figure("fig-threshold-transition", data=("constrained descents", "theory of infinite size"))
-@takes_loss
-def threshold_transition_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
-    """Lowest eigenvalue and its squared overlap at the end of constrained descents."""
-    transition = alpha_threshold(loss).alpha
-    end = rows[rows["time"] == rows["time"].max()].assign(
-        outlier=lambda found: found["outlier"].fillna(found["edge"])
+def _fullest(axes: list[Axes]) -> Axes:
+    """Return the panel with the most entries for a legend."""
+    return max(axes, key=lambda axis: len({*axis.get_legend_handles_labels()[1]}))
+
+
+def _interval(at: Crossing) -> pd.DataFrame:
+    return pd.concat(
+        [_spread(a, error, at.count) for a, error in zip(at.alpha, at.error, strict=True)]
     )
+
+
+def _spread(value: float, error: float, count: float) -> pd.DataFrame:
+    reach = error * student.ppf(0.975, max(count, 1))
+    return pd.DataFrame({"mean": [value], "low": [value - reach], "high": [value + reach]})
+
+
+def _instances(rows: pd.DataFrame) -> str:
+    """Say how many instances there are at each alpha and size."""
+    counts = rows.groupby(["n", "loss", "alpha"])["replica"].nunique()
+    told = {n: sorted({*at}) for n, at in counts.groupby("n")}
+    return ", ".join(
+        f"{at[0] if len(at) == 1 else f'{at[0]} to {at[-1]}'} instances an alpha at N = {n}"
+        for n, at in told.items()
+    )
+
+
+@book_figure("fig-threshold-band", data=("long-hold", "theory of infinite size"))
+def band_figure(holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
+    """Condition of the transition and energy at the end of held descents, over the minima."""
+    end = last_observed(holds)
+    names = list(dict.fromkeys(band["a"]))
+    sizes = sorted(end["n"].unique())
+    with panels(2, len(names), height=2.5) as (figure, axes):
+        for place, a in enumerate(names):
+            theory = band[band["a"] == a].sort_values("alpha")
+            at = end[end["a"] == a]
+            for axis, column in ((axes[place], "bbp"), (axes[place + len(names)], "energy")):
+                low, high = theory[f"{column}_low"], theory[f"{column}_high"]
+                less = (low + high) / 2 if column == "energy" else 0 * low
+                _band(axis, theory["alpha"], low - less, high - less)
+                axis.plot(
+                    theory["alpha"],
+                    theory[f"{column}_1rsb"] - less,
+                    "--",
+                    color=THEORY,
+                    label="1RSB",
+                )
+                step = 0.02 * np.ptp(theory["alpha"])
+                for k, (n, found) in enumerate(at.groupby("n")):
+                    means = mean_interval(found, "alpha", column)
+                    shown = means.sub(np.interp(means.index, theory["alpha"], less), axis=0)
+                    shift = step * (k - (at["n"].nunique() - 1) / 2)
+                    colour = sequence(len(sizes))[sizes.index(n)]
+                    points(axis, means.index + shift, shown, color=colour, label=f"N = {n}")
+            axes[place].axhline(1, color="0.6", linewidth=1)
+            axes[place + len(names)].set_xlabel(r"$\alpha$ = M/N")
+            heading(axes[place], f"a = {a:g}")
+        axes[0].set_ylabel("condition of the transition")
+        axes[len(names)].set_ylabel("energy less band's middle")
+        legend_below(figure, _fullest(axes), 5)
+    return BookFigure(
+        "fig-threshold-band",
+        "Held descents among the minima at zero overlap. Above: the condition of the transition, "
+        "which passes 1 (grey) where states turn unstable toward the signal. Below: the energy per "
+        "dimension, measured from the middle of the band. Band: minima exist, from the most "
+        "numerous (solid) to the lowest (dotted), by Kac and Rice. Dashed: 1RSB. Points: ends of "
+        f"descents at time {holds['time'].max():g}, with 95 % intervals ({_instances(holds)}).",
+        "In every panel the points lie inside the band of minima, and the dashed line of 1RSB lies "
+        "below it.",
+        figure,
+    )
+
+
+def _band(axis: Axes, x: pd.Series, low: pd.Series, high: pd.Series) -> None:
+    axis.fill_between(x, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label="minima")
+    axis.plot(x, high, color=COLOURS[0], linewidth=1)
+    axis.plot(x, low, ":", color=COLOURS[0])
+
+
+@book_figure("fig-threshold-edge", data=("long-hold",))
+def edge_figure(holds: pd.DataFrame) -> BookFigure:
+    """How the edge of held descents rises to zero, in time and in size."""
+    sizes = sorted(holds["n"].unique())
+    late, told = holds["time"].max(), []
+    with panels(1, 2, height=2.9) as (figure, (left, right)):
+        for (a, rows), marker in zip(holds.groupby("a"), "osD^v", strict=False):
+            for n, at_n in rows[rows["time"] > 0].groupby("n"):
+                means = _over_alpha(at_n)
+                colour = sequence(len(sizes))[sizes.index(n)]
+                shown = -means.rename(columns={"low": "high", "high": "low"})
+                style = {"marker": marker, "color": colour}
+                points(left, means.index, shown, **style, label=f"a = {a:g}, N = {n}")
+                points(right, [n**-EDGE_POWER], means.loc[[late]], **style)
+            fits = edge_exponents(rows)
+            if not fits.empty:
+                told.append(f"{plus_minus(*fits.loc['all'])} at a = {a:g}")
+            edge, error, count = edge_limit(rows)
+            if np.isfinite(error):
+                points(
+                    right,
+                    [0.0],
+                    _spread(edge, error, count),
+                    marker=marker,
+                    color=COLOURS[3],
+                )
+        first = holds.loc[holds["time"] > 0, "time"].min()
+        guide = np.array([first, late])
+        scale = -_over_alpha(holds[holds["time"] == first])["mean"].iloc[0]
+        left.plot(guide, scale * (guide / first) ** -0.5, ":", color="0.5", label=r"$t^{-1/2}$")
+        left.set(xscale="log", yscale="log", xlabel="time t", ylabel="minus the edge of the bulk")
+        right.axhline(0, color="0.6", linewidth=1)
+        right.set(xlabel=r"$N^{-2/3}$", ylabel=f"edge at t = {late:g}")
+        right.set_xlim(left=-0.0008)
+        legend_below(figure, left, 4)
+    return BookFigure(
+        "fig-threshold-edge",
+        "Left edge of the bulk of held descents, by theory from the labels and fields of each, "
+        f"mean over alpha with 95 % intervals ({_instances(holds)}). (a) Against time; dotted: a "
+        rf"power to compare with. The fitted exponents until t = {EARLY:g} are "
+        f"{', '.join(told) or 'not known'}. (b) At the last time against "
+        r"\(N^{-2/3}\), with what it extrapolates to (orange): a finite descent ends in a "
+        "minimum, whose lowest eigenvalue lies above the edge by as much.",
+        "Minus the edge falls along one line in time for all losses, and turns flat sooner at the "
+        "smaller size; extrapolated in size the last edges come to zero.",
+        figure,
+    )
+
+
+def _over_alpha(rows: pd.DataFrame) -> pd.DataFrame:
+    """Average the edge over the alphas, time by time."""
+    cells = rows.groupby(["time", "alpha"])["edge"].agg(["mean", "sem", "count"])
+    by = cells.groupby("time")
+    error = np.sqrt(by["sem"].apply(lambda sem: np.square(sem).sum(skipna=False))) / by.size()
+    reach = error * student.ppf(0.975, np.maximum(by["count"].sum() - by.size(), 1))
+    mean = by["mean"].mean()
+    return pd.DataFrame({"mean": mean, "low": mean - reach, "high": mean + reach})
+
+
+@book_figure("fig-threshold-transition", data=("long-hold", "wide-hold", "theory of infinite size"))
+@takes_loss
+def threshold_transition_figure(loss: Loss, holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
+    """Lowest eigenvalue and its squared overlap at the end of held descents of one loss."""
+    end, late = last_observed(holds), dynamical_threshold(loss)
     sizes = sorted(end["n"].unique())
     span = end["alpha"].min(), end["alpha"].max()
-    grid = np.unique(np.append(np.linspace(*span, 60), np.clip(transition + 1e-9, *span)))
-    theory = [_outlier(solve_threshold_state(loss, alpha)) for alpha in grid]
+    grid = np.linspace(*span, 40)
+    state = [_outlier(solve_threshold_state(loss, alpha)) for alpha in grid]
+    theory = band[band["alpha"].between(*span) & band["energy_low"].notna()].sort_values("alpha")
+    kinds = {
+        "most numerous minima": ("-", [landscape(loss, alpha) for alpha in theory["alpha"]]),
+        "lowest minima": (
+            ":",
+            [
+                landscape(loss, alpha, energy=energy)
+                for alpha, energy in theory[["alpha", "energy_low"]].to_numpy()
+            ],
+        ),
+    }
     with panels(1, 2, height=3.0) as (figure, (left, right)):
         left.axhline(0, color="0.6", linewidth=1)
-        left.plot(
-            grid, [0.0 if found is None else found.position for found in theory], color=THEORY
-        )
+        for name, (style, found) in kinds.items():
+            ends = [0.0 if each.outlier is None else each.outlier for each in found]
+            left.plot(theory["alpha"], ends, style, color=COLOURS[0])
+            overlaps = [each.overlap2 for each in found]
+            right.plot(theory["alpha"], overlaps, style, color=COLOURS[0], label=name)
+        left.plot(grid, [0.0 if s is None else s.position for s in state], "--", color=THEORY)
         right.plot(
             grid,
-            [0.0 if found is None else found.overlap2 for found in theory],
+            [0.0 if s is None else s.overlap2 for s in state],
+            "--",
             color=THEORY,
-            label="1RSB, N infinite",
+            label="1RSB",
         )
-        # Side by side: the sizes, and what the law of the largest states says.
-        dodge = 0.014 * (span[1] - span[0]) * (np.arange(len(sizes) + 1) - len(sizes) / 2)
-        largest = end[end["n"] == sizes[-1]]
-        for axis, column in ((left, "outlier"), (right, "outlier_overlap2")):
-            means = mean_interval(largest, "alpha", column)
-            points(
-                axis,
-                means.index + dodge[-1],
-                means,
-                marker="D",
-                color=THEORY,
-                markerfacecolor="white",
-                label=f"laws of the states at N = {sizes[-1]}",
-            )
-        for n, colour, shift in zip(sizes, sequence(len(sizes)), dodge[:-1], strict=True):
+        dodge = 0.014 * np.ptp(span) * (np.arange(len(sizes)) - (len(sizes) - 1) / 2)
+        for n, colour, shift in zip(sizes, sequence(len(sizes)), dodge, strict=True):
             for axis, column in ((left, "lowest"), (right, "overlap2")):
                 means = mean_interval(end[end["n"] == n], "alpha", column)
                 points(axis, means.index + shift, means, color=colour, label=f"N = {n}")
         for axis in (left, right):
-            axis.axvline(transition, color="0.6", linewidth=1, linestyle=":")
+            mark_late(axis.axvspan, axis.axvline, late)
             axis.set_xlabel(r"measurements per dimension $\alpha$")
         left.set_ylabel("lowest eigenvalue of H")
         right.set(ylabel="squared overlap with the signal", ylim=(-0.02, 1))
-        legend_below(figure, right)
-    counts = end.groupby("n")["replica"].nunique()
-    sample = ", ".join(f"{counts[n]} at N = {n}" for n in sizes)
+        legend_below(figure, right, 3)
     return BookFigure(
         "fig-threshold-transition",
-        rf"The transition at threshold states for {loss}. (a) Lowest eigenvalue of the Hessian; "
-        "(b) squared overlap of its eigenvector with the signal. Lines: one step of replica "
-        "symmetry breaking; without an outlier, its edge at 0. Points: ends of descents at zero "
-        rf"overlap, time {rows['time'].max():g}, means over instances ({sample}) with 95 % "
-        "intervals. Diamonds, which no line joins: outlier, or else edge, and overlap from the "
-        "labels and fields of the largest states themselves, averaged likewise. What belongs to "
-        "one alpha is drawn side by side. Vertical: "
-        r"\(\alpha_\mathrm{BBP}^\mathrm{TS}\) = "
-        f"{transition:.3f}.",
-        "Lowest eigenvalue and squared overlap against alpha. The simulated eigenvalues lie below "
-        "those of threshold states at every alpha, close to the diamonds. The simulated overlap "
-        "follows theory well above the transition; below it, where theory has none, it fades as N "
-        "grows.",
+        rf"The transition at threshold states, {of(loss)}. (a) Lowest eigenvalue of the Hessian; "
+        "(b) squared overlap of its eigenvector with the signal. Lines, at infinite size: minima "
+        "by Kac and Rice, and one step of replica symmetry breaking. Points: ends of held descents "
+        rf"at time {end['time'].max():g}, with 95 % intervals ({_instances(holds)}). Vertical, "
+        rf"with its standard error: the dynamical threshold, \(\alpha\) = {late}.",
+        "Lowest eigenvalue and squared overlap against alpha. The simulated overlap rises near the "
+        "dynamical threshold, left of where the line of 1RSB does; below it, it fades as N grows.",
         figure,
     )
 

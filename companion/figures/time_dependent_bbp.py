@@ -13,21 +13,26 @@ from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
     COLOURS,
     THEORY,
+    counted,
     heading,
     legend_below,
+    mark_late,
     of,
     panels,
     points,
     sequence,
     time_axis,
 )
+from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
 from prlib.measures.dynamical import MeanField
 from prlib.measures.threshold_states import solve_threshold_state
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init
 
 
-@book_figure("fig-hessian-evolution", data=("theory/dynamics", "approach"))
+@book_figure(
+    "fig-hessian-evolution", data=("theory/early", "theory/growth", "theory/border", "approach")
+)
 @takes_loss
 def hessian_evolution_figure(
     loss: Loss, theory: pd.DataFrame, simulated: pd.DataFrame
@@ -55,8 +60,6 @@ def hessian_evolution_figure(
         axes[0].set_ylabel("lowest eigenvalue of H")
         axes[len(alphas)].set_ylabel("squared overlap\nwith the signal")
         legend_below(figure, axes[0])
-    counts = simulated.groupby("n")["replica"].nunique()
-    runs = ", ".join(f"{count} at N = {n}" for n, count in counts.items())
     return BookFigure(
         "fig-hessian-evolution",
         "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
@@ -64,7 +67,7 @@ def hessian_evolution_figure(
         "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the "
         f"bulk (solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. "
         "Points: means of simulated descents with 95 % intervals "
-        f"({runs} for each \\(\\alpha\\)).",
+        f"({counted(simulated)} for each \\(\\alpha\\)).",
         "One column an alpha: above, the lowest eigenvalue against time, below, the squared "
         f"overlap of its eigenvector; theory and simulation. {ends_in_words(figure)}",
         figure,
@@ -83,12 +86,15 @@ def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
     )
 
 
-@book_figure("fig-t-bbp", data=("theory/dynamics",))
+@book_figure(
+    "fig-t-bbp",
+    data=("theory/early", "theory/growth", "theory/border"),
+)
 @takes_loss
 def t_bbp_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
     """Draw where an informative direction exists, in the plane of alpha and time."""
     times = transition_times(theory)
-    early, late = alpha_init(loss).alpha, alpha_threshold(loss).alpha
+    early, late = alpha_init(loss).alpha, dynamical_threshold(loss)
     alphas, end = np.array(sorted(theory["alpha"].unique())), theory["t"].max()
     grid = np.geomspace(theory.loc[theory["t"] > 0, "t"].min(), end, 160)
     overlap2, last = along(theory, grid, "overlap2"), border(theory, grid)
@@ -123,11 +129,10 @@ def t_bbp_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
                     markersize=6,
                     label=label,
                 )
-        for place, style, name in (
-            (early, ":", r"$\alpha_\mathrm{BBP}^\mathrm{init}$"),
-            (late, "--", r"$\alpha_\mathrm{BBP}^\mathrm{TS}$"),
-        ):
-            axis.axvline(place, color=THEORY, linestyle=style, label=name)
+        name = r"$\alpha_\mathrm{BBP}^\mathrm{%s}$"
+        axis.axvline(early, color=THEORY, linestyle=":", label=name % "init")
+        dashed = {"linestyle": "--", "linewidth": 1.5, "label": name % "TS"}
+        mark_late(axis.axvspan, axis.axvline, late, **dashed)
         axis.set(yscale="log", xlabel=r"$\alpha$", ylabel="time t", ylim=(grid[0], end))
         axis.set_xlim(alphas[0], alphas[-1])
         legend_below(figure, axis)
@@ -140,7 +145,7 @@ def t_bbp_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
         "Triangles: times at which the outlier appears and is lost, with 95 % intervals of the "
         "sampling error. Vertical lines: "
         rf"\(\alpha_\mathrm{{BBP}}\) at the start ({early:.3f}) and at threshold states "
-        f"({late:.3f}).",
+        f"({late}, from held descents).",
         "A map of alpha against the logarithm of time. The region with an informative direction "
         "lies to the right, the hatched region without one to the left. The line between them lies "
         f"{_line_in_words(last, grid)}.",
@@ -153,7 +158,52 @@ def _line_in_words(alphas: NDArray, times: NDArray) -> str:
     return ", ".join(f"at alpha = {alphas[i]:.2f} at t = {times[i]:.2g}" for i in places)
 
 
-@book_figure("fig-ageing", data=("theory/dynamics", "alignment", "observed descents"))
+@book_figure("fig-condition", data=("theory/early", "signal-free"))
+@takes_loss
+def condition_figure(
+    loss: Loss, theory: pd.DataFrame, conditions: pd.DataFrame, found: pd.DataFrame
+) -> BookFigure:
+    """Condition of the transition against time: theory, and descents without the signal.
+
+    Parameters
+    ----------
+    loss, theory
+        The loss and runs of the theory.
+    conditions, found
+        From `companion.analysis.signal_free`: at infinite size, and of each size.
+    """
+    alphas = sorted(conditions.index.unique("alpha"))
+    with panels(height=3.4, width=5.2) as (figure, (axis,)):
+        for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
+            run = theory[(theory["alpha"] == alpha) & (theory["t"] > 0)]
+            axis.plot(run["t"], run["bbp"], color=colour, label=rf"$\alpha$ = {alpha:g}")
+            reach = 1.96 * run["bbp_error"]
+            low, high = run["bbp"] - reach, run["bbp"] + reach
+            axis.fill_between(run["t"], low, high, color=colour, alpha=0.25, linewidth=0)
+            rows = conditions.loc[alpha]
+            low, high = (rows["mean"] + sign * 1.96 * rows["error"] for sign in (-1, 1))
+            points(axis, rows.index, rows.assign(low=low, high=high), color=colour, markersize=4)
+        axis.axhline(1, color=THEORY, linewidth=0.8, linestyle="--")
+        axis.annotate("no outlier below", (0.02, 1), xycoords=("axes fraction", "data"), va="top")
+        axis.set(xscale="log", xlabel="time t", ylabel="condition of the transition")
+        axis.set_xlim(0.3 * conditions.index.unique("time").min(), theory["t"].max())
+        legend_below(figure, axis)
+    counts = found.groupby("n")["count"].max()
+    runs = " and ".join(f"{count} at N = {n}" for n, count in counts.items())
+    return BookFigure(
+        "fig-condition",
+        f"Is there a direction that points to the signal? Above one there is, {of(loss)}. Lines: "
+        "theory at infinite size, with 95 % bands of its sampling error. Points: descents in which "
+        f"the signal is forbidden ({runs} for each \\(\\alpha\\)), by each state's own law of "
+        "labels and fields, extrapolated in 1/N, with 95 % intervals.",
+        "The condition of the transition against the logarithm of time. Each curve rises a little "
+        "above its start and then falls through one, the later the larger alpha, with points on "
+        "it.",
+        figure,
+    )
+
+
+@book_figure("fig-ageing", data=("theory/growth", "alignment", "observed descents"))
 def ageing_figure(
     run: MeanField, correlations: pd.DataFrame, theory: pd.DataFrame, constrained: pd.DataFrame
 ) -> BookFigure:
@@ -180,7 +230,7 @@ def ageing_figure(
             found = mean_interval(constrained, "time", observed)
             points(axis, found.index, found, color=COLOURS[3], markersize=3, label="constrained")
             axis.set(xscale="log", xlabel="time t")
-        axes[1].axhline(state.energy, color=THEORY, linestyle="--", label="threshold states")
+        axes[1].axhline(state.energy, color=THEORY, linestyle="--", label="1RSB")
         axes[1].set(yscale="log", ylabel="energy per dimension")
         axes[2].axhline(0, color=THEORY, linestyle="--")
         axes[2].set_yscale("symlog", linthresh=0.1)

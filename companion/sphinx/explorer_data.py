@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sphinx.application import Sphinx
 
+from companion.thresholds import dynamical_threshold
 from prlib.losses import NormalizedIntensity
 from prlib.measures import LabelMeasure, initial
 from prlib.measures.dynamical import choose_flow, dynamical
 from prlib.sweeps import rates
-from prlib.transitions import alpha_init, alpha_threshold
+from prlib.transitions import alpha_init, thresholds
 
 NORMALISATIONS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Values of a to choose from; the simulations are at the second."""
@@ -86,17 +87,19 @@ def everything(root: Path) -> dict[str, Any]:
     """Return all that the explorer reads."""
     grid = np.geomspace(1e-3, 100, 61)
     losses = [NormalizedIntensity(a) for a in grid]
+    lines = [thresholds(loss) for loss in losses]
     return {
         "a": _short(grid),
-        "alphaInit": _short([alpha_init(loss).alpha for loss in losses]),
-        "alphaThreshold": _short([alpha_threshold(loss).alpha for loss in losses]),
+        "alphaInit": _short([each.alpha_init for each in lines]),
+        "alphaMinima": _short([each.alpha_minima for each in lines]),
+        "alphaMinimaLow": _short([each.alpha_minima_low for each in lines]),
         "laws": [
             {
                 "a": a,
                 "law": law(initial(NormalizedIntensity(a), 1.0)),
                 "mu": float(f"{initial(NormalizedIntensity(a), 1.0).mu:.8g}"),
                 "alphaInit": alpha_init(NormalizedIntensity(a)).alpha,
-                "alphaThreshold": alpha_threshold(NormalizedIntensity(a)).alpha,
+                "late": str(dynamical_threshold(NormalizedIntensity(a))),
             }
             for a in NORMALISATIONS
         ],

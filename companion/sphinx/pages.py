@@ -60,7 +60,9 @@ def exported(module: ModuleType) -> list[str]:
     links = []
     for name in getattr(module, "__all__", ()):
         member = getattr(module, name)
-        if home := getattr(member, "__module__", None):
+        # Constants have no page of their own.
+        if inspect.isclass(member) or inspect.isfunction(member):
+            home = member.__module__
             role = "class" if inspect.isclass(member) else "func"
             links.append(f"{{py:{role}}}`{name} <{home}.{member.__name__}>`")
     return links

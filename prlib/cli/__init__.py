@@ -144,8 +144,7 @@ def _parser() -> _Parser:
         title="commands", dest="command", required=True, parser_class=_Parser
     )
     _add_thresholds(commands)
-    _add_spectrum(commands)
-    _add_threshold_state(commands)
+    _add_records(commands)
     _add_landscape(commands)
     _add_dynamics(commands)
     _add_descend(commands)
@@ -316,35 +315,22 @@ def _thresholds(arguments: argparse.Namespace) -> None:
         print_record(found, as_json=arguments.json)
 
 
-def _add_spectrum(commands: Any) -> None:
-    parser = command(
-        commands, "spectrum", _spectrum, "edge and outlier of the Hessian of a random start"
-    )
-    _add_loss(parser)
-    add_option(parser, "alpha", required=True)
-    _add_channel(parser)
+def _add_records(commands: Any) -> None:
+    for name, summary in (
+        ("spectrum", "edge and outlier of the Hessian of a random start"),
+        ("threshold-state", "the state in which descent is trapped"),
+    ):
+        parser = command(commands, name, _record, summary)
+        _add_loss(parser)
+        add_option(parser, "alpha", required=True)
+        _add_channel(parser)
 
 
-def _spectrum(arguments: argparse.Namespace) -> None:
-    from prlib import spectrum  # noqa: PLC0415
+def _record(arguments: argparse.Namespace) -> None:
+    import prlib  # noqa: PLC0415
 
-    found = spectrum(_loss(arguments), arguments.alpha, channel=arguments.channel)
-    print_record(found, as_json=arguments.json)
-
-
-def _add_threshold_state(commands: Any) -> None:
-    parser = command(
-        commands, "threshold-state", _threshold_state, "the state in which descent is trapped"
-    )
-    _add_loss(parser)
-    add_option(parser, "alpha", required=True)
-    _add_channel(parser)
-
-
-def _threshold_state(arguments: argparse.Namespace) -> None:
-    from prlib import threshold_state  # noqa: PLC0415
-
-    found = threshold_state(_loss(arguments), arguments.alpha, channel=arguments.channel)
+    describe = getattr(prlib, arguments.command.replace("-", "_"))
+    found = describe(_loss(arguments), arguments.alpha, channel=arguments.channel)
     print_record(found, as_json=arguments.json)
 
 
@@ -382,6 +368,7 @@ def _add_dynamics(commands: Any) -> None:
     add_option(parser, "time", required=True)
     add_option(parser, "seed", default=0)
     _add_scheme(parser)
+    _add_channel(parser)
 
 
 def _dynamics(arguments: argparse.Namespace) -> None:
@@ -391,7 +378,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
     from prlib.transitions.time_dependent import TOLERANCE, schedule  # noqa: PLC0415
 
     loss, scheme = _loss(arguments), arguments.scheme
-    options = {"tolerance": TOLERANCE, "announce": _announce}
+    options = {"tolerance": TOLERANCE, "announce": _announce, "channel": arguments.channel}
     steps = schedule(loss, arguments.alpha, arguments.time, scheme, **options)
     with tqdm(unit="step", file=sys.stderr, leave=False) as bar:
 
@@ -407,12 +394,13 @@ def _dynamics(arguments: argparse.Namespace) -> None:
                 steps=steps,
                 seed=arguments.seed,
                 progress=progress,
+                channel=arguments.channel,
             )
         except FloatingPointError as error:
             raise RuntimeError(str(error)) from None
     if arguments.json:
         for state in states:
-            print(_json({"loss": loss.id, "a": getattr(loss, "a", None)} | asdict(state)))
+            print(_json(loss.names | asdict(state)))
         return
     names = ("t", "energy", "mu", "left_edge", "outlier", "overlap2", "variance")
     print("  ".join(f"{name:>10}" for name in names))

@@ -56,7 +56,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
         if table is not None:
             found["rates"] = json.loads(table.to_json(orient="records"))
             for row in found["rates"]:  # the paper's family by its number, too
-                row["a"] = getattr(as_loss(row["loss"]), "a", None)
+                row["a"] = as_loss(row["loss"]).names["a"]
         print(json.dumps(found))
         return
     if table is not None:

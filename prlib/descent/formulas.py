@@ -10,7 +10,7 @@ from __future__ import annotations
 import dis
 import hashlib
 import numbers
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
@@ -99,11 +99,11 @@ def block_function(loss: type[Loss], count: int, dtype: np.dtype) -> Any:
     return _forms[key]
 
 
-def digest_of_formulas(loss: type[Loss]) -> str | None:
-    """Return what stands for the formulas of a loss; ``None`` if it cannot be told."""
+def digest_of_formulas(kind: type, names: Sequence[str] = ("l", "dl", "d2l")) -> str | None:
+    """Return what stands for the formulas of a class; ``None`` if it cannot be told."""
     frozen = _Frozen()
-    for name in ("l", "dl", "d2l"):
-        frozen.function(getattr(loss, name))
+    for name in names:
+        frozen.function(getattr(kind, name))
     return frozen.digest
 
 

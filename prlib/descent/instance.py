@@ -29,22 +29,12 @@ class Descent:
 
     Attributes
     ----------
-    recovered : bool
-        Whether the signal was found.
-    overlap, abs_overlap : float
-        Overlap at the end, with its sign and without.
-    energy : float
-        Energy per dimension at the end.
-    steps : int
-        Gradient steps taken.
-    time : float
-        Flow time at the end, the sum of the steps.
-    stopped_by : {"recovered", "stationary", "time", "steps", "diverged"}
-        Why it ended.
-    start_overlap, abs_start_overlap : float
-        Overlap at the start, with its sign and without.
+    recovered, overlap, energy, steps, time, stopped_by
+        Those of the trajectory at its end.
+    start_overlap : float
+        Overlap at the start; ``abs_overlap`` and ``abs_start_overlap`` are the two without a sign.
     rises : int
-        Steps that raised the energy.
+        See `prlib.descent.StepRecord`.
     trajectory : Trajectory
         All that was recorded.
     """
@@ -98,12 +88,8 @@ def instance(
 
     Parameters
     ----------
-    loss : Loss, str or float
-        The loss, or what `prlib.losses.as_loss` reads.
-    alpha : float
-        Measurements per dimension.
-    n, seed : int
-        Dimension N >= 2; seed >= 0.
+    loss, alpha, n, seed
+        See `prlib.parameters`; the loss is what `prlib.losses.as_loss` reads.
     dtype : dtype
         Precision of X, float32 or float64.
     channel : Channel or str
@@ -195,10 +181,8 @@ def descend_starts(
 
     Parameters
     ----------
-    loss, alpha, n, time, seed
+    loss, alpha, n, starts, time, seed
         See `descend_instance`.
-    starts : sequence of str or Start
-        The starts.
     hold : float
         Flow time for which the starts that hold keep the overlap at zero.
     dtype : dtype

@@ -14,7 +14,10 @@ from prlib.descent.batch import (
     Batch,
     Limits,
 )
+from prlib.measures.label_measure import LabelMeasure
 from prlib.problem import Problem
+from prlib.spectra.bulk import stieltjes_inverse
+from prlib.spectra.outlier import in_plane
 
 ROUNDING = 8.0
 """Rounding errors of the energy, in units of eps times the sum of loss and |residual field|.
@@ -26,29 +29,15 @@ TRIALS = (0.35, 0.55, 0.75, 0.88, 0.95)
 """Where the bound on the curvature is tried, as fractions of the pole at -1/max f."""
 
 
-def curvature_bound(z: NDArray, yhat: NDArray, f: NDArray, n: int, overlap: float) -> float:
+def curvature_bound(law: LabelMeasure) -> float:
     r"""Bound the largest eigenvalue of :math:`X^T \mathrm{diag}(f) X` at large N, in O(M).
 
     For every :math:`\chi` in :math:`(-1/\max f, 0)` the right edge of the bulk lies below
-    :math:`z(\chi) = -1/\chi + \frac1N \sum_i f_i/(1 + f_i\chi)`, which is least at the edge itself.
-    Beyond the edge, an eigenvalue in the plane of the signal and the estimate lies below the
-    largest eigenvalue of :math:`\Gamma^{-1} K(\chi)`, with K and Gamma as in
-    `prlib.spectra.outlier`, because K falls as chi rises to zero. So the larger of the two bounds
-    the spectrum for any chi, and the least over a few of them is a good bound.
-
-    Parameters
-    ----------
-    z, yhat, f : ndarray, shape (M,)
-        Fields of the signal (zeros where it is not known), of the estimate, and curvatures.
-    n : int
-        Dimension N.
-    overlap : float
-        Overlap m of the estimate with the signal.
-
-    Returns
-    -------
-    float
-        The bound; 0 where no curvature is positive.
+    :math:`z(\chi)`, which is least at the edge itself. Beyond the edge, an eigenvalue in the plane
+    of the signal and the estimate lies below the largest eigenvalue of
+    :math:`\Gamma^{-1} K(\chi)`, with K and Gamma as in `prlib.spectra.outlier`, because K falls as
+    chi rises to zero. So the larger of the two bounds the spectrum for any chi, and the least over
+    a few of them is a good bound; it is 0 where no curvature is positive.
 
     References
     ----------
@@ -57,27 +46,20 @@ def curvature_bound(z: NDArray, yhat: NDArray, f: NDArray, n: int, overlap: floa
 
     Examples
     --------
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.standard_normal((1200, 400)) / 20
-    >>> f = np.ones(1200)
-    >>> bound = curvature_bound(rng.standard_normal(1200), rng.standard_normal(1200), f, 400, 0.0)
-    >>> bool(1 < bound / (1 + np.sqrt(3)) ** 2 < 1.02)
+    >>> from prlib.losses import NormalizedIntensity
+    >>> from prlib.measures import initial
+    >>> from prlib.spectra.bulk import right_edge_bound
+    >>> law = initial(NormalizedIntensity(1.0), 3.0)
+    >>> bool(0.99 < curvature_bound(law) / right_edge_bound(law, TRIALS) < 1.3)
     True
     """
-    top = float(f.max())
+    top = float(law.curvature.max())
     if not top > 0:
         return 0.0
-    # Components along the signal and along the part of the estimate orthogonal to it.
-    rest = max(1 - overlap**2, 1e-6)
-    across = (yhat - overlap * z) / np.sqrt(rest)
-    least = np.inf
-    for fraction in TRIALS:
-        chi = -fraction / top
-        weight = f / (1 + chi * f) / n
-        k11, k12, k22 = ((weight * u) @ v for u, v in ((z, z), (z, across), (across, across)))
-        plane = (k11 + k22) / 2 + np.hypot((k11 - k22) / 2, k12)
-        least = min(least, max(-1 / chi + weight.sum(), plane))
-    return float(least)
+    chis = [-fraction / top for fraction in TRIALS]
+    planes = (in_plane(law, chi, both=True)[-1] for chi in chis)
+    bounds = (stieltjes_inverse(law, chi) for chi in chis)
+    return float(min(map(max, bounds, planes)))
 
 
 def advance(problem: Problem, batch: Batch, until: float, limits: Limits) -> None:
@@ -89,17 +71,25 @@ def advance(problem: Problem, batch: Batch, until: float, limits: Limits) -> Non
     z = np.zeros_like(problem.y) if problem.signal is None else problem.z
     for w, record in zip(batch.W, batch.records, strict=True):
         while record["status"] == RUNNING:
-            direction, bound = _observe(problem, z, w, record)
+            direction, yhat = _observe(problem, w, record)
             _judge(record, limits)
             if record["status"] != RUNNING or record["time"] >= until:
                 break
             if record["steps"] >= limits.max_steps:
                 record["status"] = STEPS
                 break
+            law = _law(problem, z, yhat, float(np.nan_to_num(record["overlap"])))
+            bound = curvature_bound(law) - min(record["mu"], 0.0)
             _step(w, record, direction, bound, until, limits)
 
 
-def _observe(problem: Problem, z: NDArray, w: NDArray, record: np.void) -> tuple[NDArray, float]:
+def _law(problem: Problem, z: NDArray, yhat: NDArray, overlap: float) -> LabelMeasure:
+    y, weights = problem.y.astype(float), np.full(problem.m, 1 / problem.m)
+    floor = problem.loss.curvature_floor
+    return LabelMeasure(problem.loss, problem.alpha, z, y, yhat, weights, overlap, floor)
+
+
+def _observe(problem: Problem, w: NDArray, record: np.void) -> tuple[NDArray, NDArray]:
     loss, y, n = problem.loss, problem.y, problem.n
     yhat = problem.X @ w
     residual = loss.derivative(y, yhat)
@@ -122,8 +112,7 @@ def _observe(problem: Problem, z: NDArray, w: NDArray, record: np.void) -> tuple
     record["energy"], record["rounding"] = energy, rounding
     record["mu"], record["overlap"] = mu, overlap
     record["gradient_norm"] = np.sqrt(float(direction @ direction) / n)
-    bound = curvature_bound(z, yhat, loss.curvature(y, yhat), n, np.nan_to_num(overlap))
-    return direction, bound - min(mu, 0.0)
+    return direction, yhat
 
 
 def _judge(record: np.void, limits: Limits) -> None:

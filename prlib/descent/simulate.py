@@ -45,11 +45,6 @@ def descend(problem: Problem, w0: NDArray, *, hold: float = 0.0, **options: obje
     **options
         See `descend_together`; `time` is needed.
 
-    Returns
-    -------
-    Trajectory
-        The observables at the recorded times that were reached, and how the descent ended.
-
     Raises
     ------
     ParameterError
@@ -116,11 +111,6 @@ def descend_together(
     threads : int
         Threads of the compiled step. A process that has used several must not be forked: the
         child has none of them, and is refused any but one.
-
-    Returns
-    -------
-    list of Trajectory
-        One a start, in their order.
     """
     scheme = as_scheme(scheme)
     stops = _stops(scheme, times, check("time", time))

@@ -27,11 +27,6 @@ class Amplitude(Loss):
     smoothing : float
         :math:`\epsilon` > 0.
 
-    Raises
-    ------
-    ValueError
-        If smoothing is not a finite number > 0.
-
     References
     ----------
     Gao, Sun, Wang & Xu, Perturbed amplitude flow for phase retrieval, IEEE Transactions on Signal

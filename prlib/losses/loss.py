@@ -12,8 +12,9 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import fields
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, ClassVar, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +29,9 @@ R = TypeVar("R")
 
 LOSSES: dict[str, type[Loss]] = {}
 """The losses by their names, those of a reader's own too once they are defined."""
+
+_copies: WeakSet[type[Loss]] = WeakSet()
+"""Classes that unpickling made of those of another process."""
 
 
 class Loss(ABC):
@@ -65,13 +69,17 @@ class Loss(ABC):
     name: ClassVar[str]
 
     def __init_subclass__(cls, *, name: str | None = None, **kwargs: Any) -> None:
-        """Enter the class into `LOSSES`."""
+        """Enter the class into `LOSSES`, where a copy from another process replaces no original."""
         super().__init_subclass__(**kwargs)
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
         cls.name = name or cls.__dict__.get("name", words)
         taken = LOSSES.get(cls.name)
         if taken and taken.__module__.startswith("prlib.") and cls.__module__ != taken.__module__:
             raise ParameterError(f"name = {cls.name!r}: prlib has a loss of that name already")
+        if vars(cls).keys() <= {"__module__", "__doc__", "name"}:  # it is filled in later
+            _copies.add(cls)
+            if taken and taken not in _copies:
+                return
         LOSSES[cls.name] = cls
 
     def __post_init__(self) -> None:
@@ -105,6 +113,11 @@ class Loss(ABC):
     @abstractmethod
     def curvature_floor(self) -> float:
         """The infimum of the curvature over all labels and fields; ``-inf`` if unbounded."""
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What records of results call it: its id, and a, its normalisation if it has one."""
+        return {"loss": self.id, "a": getattr(self, "a", None)}
 
     def __str__(self) -> str:
         """Name it in words, with its numbers."""
@@ -155,7 +168,7 @@ class Loss(ABC):
         roots[rows] = high
         return roots
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[float, ...]:
         """The numbers of the loss, in the order in which its formulas take them."""
         return tuple(getattr(self, field.name) for field in fields(self))
@@ -181,11 +194,6 @@ def as_loss(value: Loss | str | float | None) -> Loss:
     value : Loss, str, float or None
         A loss; its `Loss.id`; a number, for the paper's loss of that normalisation a; ``None``
         for the un-normalised one.
-
-    Returns
-    -------
-    Loss
-        The loss.
 
     Raises
     ------
@@ -226,16 +234,8 @@ def _form(name: str) -> str:
 def takes_loss(function: Callable[..., R]) -> Callable[..., R]:
     """Let the first parameter of a function, a loss, be whatever `as_loss` reads, or ``a=``.
 
-    Parameters
-    ----------
-    function : callable
-        Its first parameter is a `Loss`.
-
-    Returns
-    -------
-    callable
-        Called as ``f(loss, ...)``, ``f("amplitude(smoothing=0.3)", ...)``, ``f(0.01, ...)`` or
-        ``f(a=0.01, ...)``.
+    It is then called as ``f(loss, ...)``, ``f("amplitude(smoothing=0.3)", ...)``, ``f(0.01, ...)``
+    or ``f(a=0.01, ...)``.
     """
 
     @wraps(function)

@@ -24,11 +24,6 @@ class NormalizedIntensity(Loss):
     a : float
         Normalisation, > 0.
 
-    Raises
-    ------
-    ValueError
-        If a is not a finite number > 0.
-
     References
     ----------
     Bonnaire, Biroli & Cammarota, arXiv:2403.02418.

@@ -28,11 +28,6 @@ class Poisson(Loss):
     background : float
         b > 0, in units of the mean intensity.
 
-    Raises
-    ------
-    ValueError
-        If background is not a finite number > 0.
-
     References
     ----------
     Chen & Candès, Solving random quadratic systems of equations is nearly as easy as solving linear

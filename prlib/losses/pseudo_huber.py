@@ -28,11 +28,6 @@ class PseudoHuber(Loss):
     delta : float
         Residual at which the loss turns linear, > 0.
 
-    Raises
-    ------
-    ValueError
-        If delta is not a finite number > 0.
-
     References
     ----------
     Duchi & Ruan, Solving (most) of a set of quadratic equalities, arXiv:1705.02356 (the absolute

@@ -12,17 +12,7 @@ from prlib.problem import Problem
 def empirical(problem: Problem, w: NDArray) -> LabelMeasure:
     r"""Law :math:`\{(z_i, y_i, ŷ_i)\}` of one instance at one estimate, each with weight 1/M.
 
-    Parameters
-    ----------
-    problem : Problem
-        The instance.
-    w : ndarray, shape (N,)
-        The estimate.
-
-    Returns
-    -------
-    LabelMeasure
-        M nodes, with the instance's own alpha and overlap.
+    It has the instance's own alpha and overlap.
 
     Examples
     --------

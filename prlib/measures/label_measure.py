@@ -87,18 +87,7 @@ class LabelMeasure:
         return self.loss.curvature(self.y, self.yhat)
 
     def mean(self, values: ArrayLike) -> float | complex:
-        """Mean over the measure.
-
-        Parameters
-        ----------
-        values : array_like, shape (K,)
-            A function's values on the nodes.
-
-        Returns
-        -------
-        float or complex
-            Its mean.
-        """
+        """Mean over the measure of a function's values on the nodes, shape (K,)."""
         return self.weights @ np.asarray(values)
 
     @cached_property

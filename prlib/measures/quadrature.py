@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 
 CUTOFF = 9.0
 """Largest node: the normal tail beyond it, even times its fourth power, is below 1e-14."""
 
 ORDER = 12
 """Gauss-Legendre nodes a panel."""
+
+
+class UnresolvedError(ValueError):
+    """A law is too sharp to resolve, or there is none."""
 
 
 @lru_cache(maxsize=64)
@@ -44,17 +50,9 @@ def half_normal(scale: float, order: int = ORDER) -> tuple[NDArray, NDArray]:
 
 @lru_cache(maxsize=64)
 def graded_edges(scale: float) -> NDArray:
-    """Edges of panels of the half line, from 0 to `CUTOFF`, graded towards zero.
+    """Edges of panels of the half line, from 0 to `CUTOFF`, graded towards zero; see `half_normal`.
 
-    Parameters
-    ----------
-    scale : float
-        Smallest scale over which the integrand changes, > 0.
-
-    Returns
-    -------
-    ndarray, shape (P + 1,)
-        Increasing edges, read-only.
+    They are read-only.
     """
     first = min(scale, 1.0) / 2
     panels = int(np.ceil(np.log2(CUTOFF / first)))
@@ -67,19 +65,9 @@ def graded_edges(scale: float) -> NDArray:
 
 
 def on_panels(edges: NDArray, order: int = ORDER) -> tuple[NDArray, NDArray]:
-    """Gauss-Legendre nodes on given panels, weighted with twice the normal density.
+    """Gauss-Legendre nodes on panels of the half line, weighted with the normal density.
 
-    Parameters
-    ----------
-    edges : ndarray, shape (P + 1,)
-        Increasing ends of the panels, from 0 to about `CUTOFF`.
-    order : int
-        Nodes a panel.
-
-    Returns
-    -------
-    nodes, weights : ndarray, shape (P * order,)
-        Nodes, and weights normalised to sum to one. Both are read-only.
+    The weights are normalised to sum to one; both are read-only.
     """
     return _normal(*legendre(edges, order))
 
@@ -94,17 +82,10 @@ def half_normal_with_kinks(
 
     Parameters
     ----------
-    scale : float
-        Smallest scale over which the function changes otherwise, > 0.
+    scale, order
+        See `half_normal`; the scale is that over which the function changes otherwise.
     kinks : array_like, shape (C,)
         Places of the singularities; those outside (0, `CUTOFF`) are left out.
-    order : int
-        Nodes a panel.
-
-    Returns
-    -------
-    nodes, weights : ndarray
-        Positive nodes, and weights that sum to one.
 
     Examples
     --------
@@ -128,6 +109,22 @@ def half_normal_with_kinks(
             nodes.append(kink + sign * t**2)
             weights.append(2 * t * w)
     return _normal(np.concatenate(nodes), np.concatenate(weights))
+
+
+def sign_changes(
+    function: Callable[[NDArray | float], NDArray], scale: float, last: float = CUTOFF
+) -> Iterator[tuple[float, float]]:
+    """Yield the labels at which a function passes zero, and about its slope there."""
+    grid = _search_grid(scale, last)
+    values = function(grid)
+    for i in np.flatnonzero((values[1:] < 0) != (values[:-1] < 0)):
+        slope = abs(values[i + 1] - values[i]) / (grid[i + 1] - grid[i])
+        yield brentq(function, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14), slope
+
+
+@lru_cache(maxsize=64)
+def _search_grid(scale: float, last: float) -> NDArray:
+    return np.geomspace(1e-4 * scale, last, 100)
 
 
 def legendre(edges: NDArray, order: int = ORDER) -> tuple[NDArray, NDArray]:

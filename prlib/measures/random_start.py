@@ -27,20 +27,15 @@ def initial(
 ) -> LabelMeasure:
     r"""Law at a uniformly random start: ŷ standard normal, independent of z and y, overlap zero.
 
+    It is a tensor quadrature over one quadrant.
+
     Parameters
     ----------
-    loss, alpha
-        The loss; measurements per dimension.
     channel : Channel
         How the label y comes of the signal's field z; without noise it is the field.
     order : int, optional
         Quadrature nodes a panel; the error of every mean falls exponentially with it. By default
         as many as the loss needs, 12 at least.
-
-    Returns
-    -------
-    LabelMeasure
-        Tensor quadrature over one quadrant.
 
     Examples
     --------

@@ -311,26 +311,29 @@ class Instance:
         """Overlap with the signal."""
         return float(w @ self.signal) / len(w)
 
-    def _bent(self, w: NDArray) -> NDArray:
-        return self.tensor @ w
-
     def energy(self, w: NDArray) -> float:
         """Loss per dimension."""
-        n = len(w)
-        noise = w @ self._bent(w) @ w / 3 + w @ self.matrix @ w / 2
-        return float(noise / n - self.model.covariance(self.overlap(w)))
+        return self._value(w)[0]
 
     def gradient(self, w: NDArray) -> NDArray:
         """Gradient in the whole space."""
-        pull = float(self.model.slope(self.overlap(w)))
-        return self._bent(w) @ w + self.matrix @ w - pull * self.signal
+        return self._value(w)[1]
+
+    def _value(self, w: NDArray) -> tuple[float, NDArray]:
+        # One pass over the tensor, which is what costs.
+        cubic, square, m = (self.tensor @ w) @ w, self.matrix @ w, self.overlap(w)
+        noise = float(cubic @ w) / 3 + float(square @ w) / 2
+        pull = float(self.model.slope(m))
+        return noise / len(w) - float(self.model.covariance(m)), (
+            cubic + square - pull * self.signal
+        )
 
     def hessian(self, w: NDArray) -> NDArray:
         r"""Hessian on the sphere, less its shift by mu along w itself: shape (N, N)."""
         n = len(w)
         mu = float(self.gradient(w) @ w) / n
         spike = float(self.model.bend(self.overlap(w))) / n * np.outer(self.signal, self.signal)
-        return 2 * self._bent(w) + self.matrix - spike - mu * np.eye(n)
+        return 2 * (self.tensor @ w) + self.matrix - spike - mu * np.eye(n)
 
     def descend(
         self, w: NDArray, steps: ArrayLike, *, held: int = 0
@@ -355,14 +358,14 @@ class Instance:
         """
         steps, n = _checked(steps), len(w)
         w = self._held(w) if held else w
-        overlap, energy = [self.overlap(w)], [self.energy(w)]
+        overlap, energy = [], []
         for index, step in enumerate(steps):
-            g = self.gradient(w)
+            value, g = self._value(w)
+            overlap.append(self.overlap(w))
+            energy.append(value)
             w = w - step * (g - (g @ w) / n * w)
             w = self._held(w) if index < held else w * math.sqrt(n / (w @ w))
-            overlap.append(self.overlap(w))
-            energy.append(self.energy(w))
-        return np.array(overlap), np.array(energy), w
+        return np.array([*overlap, self.overlap(w)]), np.array([*energy, self.energy(w)]), w
 
     def _held(self, w: NDArray) -> NDArray:
         w = w - self.overlap(w) * self.signal

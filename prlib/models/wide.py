@@ -229,8 +229,7 @@ def wide_thresholds(
     width, channel = as_width(width), Channel.read(channel)
 
     def described(alpha: float, chi: float, kind: Literal["soft", "hard"], error: float):
-        a = getattr(loss, "a", None)
-        return WideTransition(loss.id, a, width, alpha, error, kind, chi, channel.id)
+        return WideTransition(*loss.names.values(), width, alpha, error, kind, chi, channel.id)
 
     if loss.curvature_floor == -math.inf:
         return described(math.inf, 0.0, "hard", 0.0)

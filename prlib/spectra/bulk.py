@@ -46,20 +46,7 @@ class Edge:
 
 
 def stieltjes_inverse(measure: LabelMeasure, chi: complex) -> float | complex:
-    r"""Spectral position :math:`z(\chi)`, before the shift by mu.
-
-    Parameters
-    ----------
-    measure : LabelMeasure
-        Law of labels and fields.
-    chi : float or complex
-        Value of the Stieltjes transform, not zero.
-
-    Returns
-    -------
-    float or complex
-        The position where the transform takes that value.
-    """
+    r"""Spectral position :math:`z(\chi)` at a value of the transform, before the shift by mu."""
     f = measure.curvature
     return -1 / chi + measure.alpha * measure.mean(f / (1 + f * chi))
 
@@ -67,17 +54,7 @@ def stieltjes_inverse(measure: LabelMeasure, chi: complex) -> float | complex:
 def softness(measure: LabelMeasure, chi: float) -> float:
     r"""Left side of the condition of a soft edge, :math:`\alpha E[(f\chi/(1 + f\chi))^2] = 1`.
 
-    Parameters
-    ----------
-    measure : LabelMeasure
-        Law of labels and fields.
-    chi : float
-        Value of the Stieltjes transform.
-
-    Returns
-    -------
-    float
-        It rises from 0 with chi and passes 1 at a soft edge.
+    It rises from 0 with chi and passes 1 at a soft edge.
     """
     x = measure.curvature * chi
     return float(measure.alpha * measure.mean((x / (1 + x)) ** 2))
@@ -87,18 +64,8 @@ def left_edge(measure: LabelMeasure) -> Edge:
     r"""Left edge of the bulk.
 
     Soft where :math:`\alpha E[(f\chi/(1 + f\chi))^2] = 1` has a root below
-    :math:`\chi_{max} = -1/\inf f`; hard, at :math:`\chi_{max}`, otherwise.
-
-    Parameters
-    ----------
-    measure : LabelMeasure
-        Law of labels and fields.
-
-    Returns
-    -------
-    Edge
-        Position, transform and kind. Where the curvature is unbounded below the bulk has no
-        edge: the position is ``-inf`` at chi = 0, and hard.
+    :math:`\chi_{max} = -1/\inf f`; hard, at :math:`\chi_{max}`, otherwise. Where the curvature is
+    unbounded below the bulk has no edge: the position is ``-inf`` at chi = 0, and hard.
 
     Examples
     --------
@@ -127,17 +94,9 @@ def left_edge(measure: LabelMeasure) -> Edge:
 def right_edge_bound(measure: LabelMeasure, fractions: ArrayLike = _FRACTIONS) -> float:
     r"""Bound the right edge of the bulk from above: the least :math:`z(\chi)` over a few chi.
 
-    Any chi in :math:`(-1/\max f, 0)` gives a bound, and the best of them is the edge itself.
-
-    Parameters
-    ----------
-    fractions : array_like
-        Where to try, as fractions of the pole at -1/max f.
-
-    Returns
-    -------
-    float
-        The bound, before the shift by mu; zero without positive curvature.
+    Any chi in :math:`(-1/\max f, 0)` gives a bound, and the best of them is the edge itself. They
+    are tried at fractions of the pole at -1/max f. The bound is that before the shift by mu; zero
+    without positive curvature.
     """
     top = float(measure.curvature.max())
     if not top > 0:
@@ -161,8 +120,6 @@ def density(measure: LabelMeasure, eigenvalues: ArrayLike, *, width: float = 1e-
 
     Parameters
     ----------
-    measure : LabelMeasure
-        Law of labels and fields.
     eigenvalues : array_like, shape (L,)
         Where the density is wanted, after the shift by mu.
     width : float
@@ -173,11 +130,6 @@ def density(measure: LabelMeasure, eigenvalues: ArrayLike, *, width: float = 1e-
     ndarray, shape (L,)
         The density; it integrates to one, less the mass 1 - alpha at a single point that a
         Hessian with fewer measurements than dimensions has.
-
-    Raises
-    ------
-    RuntimeError
-        If Newton's method fails, which no known law makes it do.
 
     Examples
     --------
@@ -239,18 +191,6 @@ def edge_scale(measure: LabelMeasure, edge: Edge) -> float:
     :math:`s^3 = -z''(\chi)/2 = 1/\chi^3 - \alpha E[(f/(1 + f\chi))^3]`, so given the curvatures the
     lowest eigenvalue lies at :math:`\lambda_- + s N^{-2/3} \xi`, where :math:`-\xi` follows the
     Tracy-Widom law of real matrices.
-
-    Parameters
-    ----------
-    measure : LabelMeasure
-        Law of labels and fields.
-    edge : Edge
-        Its soft left edge.
-
-    Returns
-    -------
-    float
-        The scale s.
 
     Raises
     ------

@@ -72,10 +72,6 @@ def lowest_eigenpairs(
 
     Parameters
     ----------
-    problem : Problem
-        The instance.
-    w : ndarray, shape (N,)
-        Estimate, with squared norm N.
     k, guess, tolerance
         See `lowest_of_weighted`.
 

@@ -56,17 +56,10 @@ def outlier(
 
     Parameters
     ----------
-    measure : LabelMeasure
-        Law of labels and fields.
     edge : Edge, optional
         The left edge of the bulk, if it is known already.
     stationary : bool
         The gradient vanishes: with an overlap this makes a difference.
-
-    Returns
-    -------
-    Outlier or None
-        ``None`` if no eigenvalue leaves the bulk.
 
     Examples
     --------
@@ -107,45 +100,36 @@ def bbp(measure: LabelMeasure, chi: float, *, stationary: bool = False) -> float
     r"""Left side of the condition :math:`\alpha E[(1 - z^2) f\chi/(1 + f\chi)] = 1`.
 
     With an overlap it is :math:`1 + \chi (z(\chi) - \lambda(\chi))`, the lowest eigenvalue of K
-    in place of the signal's.
-
-    Parameters
-    ----------
-    measure : LabelMeasure
-        Law of labels and fields.
-    chi : float
-        The Stieltjes transform at the left edge of the bulk.
-    stationary : bool
-        As in `outlier`.
-
-    Returns
-    -------
-    float
-        Above 1 there is an outlier toward the signal.
+    in place of the signal's. At the edge's chi, above 1 there is an outlier toward the signal.
     """
     lowest = in_plane(measure, chi, stationary=stationary)[0]
     return float(1 + chi * (stieltjes_inverse(measure, chi) - lowest))
 
 
-def _components(measure: LabelMeasure) -> NDArray:
+def _components(measure: LabelMeasure, *, both: bool) -> NDArray:
     # Components of a measurement along w* and along the part of w orthogonal to it. At zero
     # overlap the law is symmetric, the two decouple, and the signal's alone is kept: the field's
     # own outlier, if any, carries no information.
     m = measure.overlap
-    if m == 0 or 1 - m * m < 1e-10:
+    if (m == 0 and not both) or 1 - m * m < 1e-10:
         return measure.z[None]
     return np.array([measure.z, (measure.yhat - m * measure.z) / math.sqrt(1 - m * m)])
 
 
-def in_plane(measure: LabelMeasure, chi: float, *, stationary: bool = False) -> NDArray:
+def in_plane(
+    measure: LabelMeasure, chi: float, *, stationary: bool = False, both: bool = False
+) -> NDArray:
     r"""Eigenvalues of :math:`\Gamma^{-1} K(\chi)`, the lowest first: an outlier is where one is z.
 
-    At zero overlap it is the signal's alone, :math:`\alpha E[z^2 f/(1 + f\chi)]`.
+    At zero overlap it is the signal's alone, :math:`\alpha E[z^2 f/(1 + f\chi)]`, unless both are
+    asked for.
     """
-    return np.linalg.eigvalsh(_plane(measure, chi, stationary=stationary)[0])
+    return np.linalg.eigvalsh(_plane(measure, chi, stationary=stationary, both=both)[0])
 
 
-def _plane(measure: LabelMeasure, chi: float, *, stationary: bool) -> tuple[NDArray, NDArray]:
+def _plane(
+    measure: LabelMeasure, chi: float, *, stationary: bool, both: bool = False
+) -> tuple[NDArray, NDArray]:
     r"""K in orthonormal components, and minus its derivative in chi.
 
     Where the gradient vanishes the Hessian acts in the tangent space, whose only direction toward
@@ -161,7 +145,7 @@ def _plane(measure: LabelMeasure, chi: float, *, stationary: bool) -> tuple[NDAr
     if tangent:
         components = (measure.z - m * measure.yhat)[None] / math.sqrt(1 - m * m)
     else:
-        components = _components(measure)
+        components = _components(measure, both=both)
     ratio = f / (1 + f * chi)
     weighted = measure.alpha * measure.weights * components
     plane, fall = (weighted * ratio) @ components.T, (weighted * ratio**2) @ components.T

@@ -63,11 +63,20 @@ OBSERVED = pa.schema(
 stopped_by are those of the whole run."""
 
 
+class Addressed:
+    """Runs whose settings make their addresses."""
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the settings that have a default, as columns show them."""
+        return {f.name: shown(f.default) for f in fields(cls) if f.default is not MISSING}
+
+
 @dataclass(frozen=True)
-class Task:
+class Task(Addressed):
     """Descents over one instance, from several starts: the settings of `Grid`, one value each.
 
-    `formulas` stands for those of a reader's own loss, which may change under its id.
+    `formulas` stands for those of what is a reader's own, which may change under its id.
 
     What has a default here may be absent from tables that are older than it, and never enters an
     address unless it differs; see `prlib.sweeps.addresses`.
@@ -90,11 +99,6 @@ class Task:
     formulas: str = ""
     channel: Channel = NOISELESS
     sensing: Sensing = GAUSSIAN
-
-    @classmethod
-    def defaults(cls) -> dict[str, Any]:
-        """Return the settings that have a default, as columns show them."""
-        return {f.name: shown(f.default) for f in fields(cls) if f.default is not MISSING}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -206,8 +210,23 @@ def _end(run: Descent) -> dict[str, Any]:
     }
 
 
+class Settings:
+    """Settings of several runs."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All of it, as a spec writes it, without an empty `observe`."""
+        found = {f.name: shown(getattr(self, f.name)) for f in fields(self)}
+        return {name: value for name, value in found.items() if name != "observe" or value}
+
+    def put(self, **values: Any) -> None:
+        """Set what was checked, rounded as addresses see it."""
+        for name, value in values.items():
+            object.__setattr__(self, name, plain(value))
+
+
 @dataclass(frozen=True, kw_only=True)
-class Grid:
+class Grid(Settings):
     """Descents for every combination of a few settings.
 
     Attributes
@@ -268,16 +287,14 @@ class Grid:
                 f"time = {put['time']:g}: must be one step of {self.scheme} at least"
             )
         put |= {"channel": Channel.read(self.channel), "sensing": Sensing.read(self.sensing)}
-        if isinstance(self.success, bool) or not isinstance(self.success, (int, float)):
+        number = isinstance(self.success, (int, float)) and not isinstance(self.success, bool)
+        if not (number and 0 < self.success <= 1):
             raise ParameterError(f"success = {self.success!r}: must be a number in (0, 1]")
         put["success"] = float(self.success)
-        if not 0 < self.success <= 1:
-            raise ParameterError(f"success = {self.success!r}: must be a number in (0, 1]")
         if self.dtype not in ("float32", "float64"):
             raise ParameterError(f"dtype = {self.dtype!r}: must be 'float32' or 'float64'")
         put["observe"] = _observed(self.observe, put["time"])
-        for name, value in put.items():
-            object.__setattr__(self, name, plain(value))
+        self.put(**put)
         for n, alpha in product(self.n, self.alpha):
             check_measurements(n, alpha)
 
@@ -292,11 +309,6 @@ class Grid:
         return OBSERVED if self.observe else SCHEMA
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """All of it, as a spec writes it."""
-        return settings_of(self)
-
-    @property
     def runs(self) -> int:
         """How many runs it holds."""
         return self.replicas * math.prod(map(len, (self.loss, self.alpha, self.n, self.start)))
@@ -305,7 +317,7 @@ class Grid:
         """Unfold the grid of a sweep with that seed, in the order of n, loss, alpha and replica."""
         names = ("time", "hold", "scheme", "success", "dtype", "observe", "channel", "sensing")
         shared = {name: getattr(self, name) for name in names}
-        own = {loss: formulas_of(loss) for loss in self.loss}
+        own = {loss: formulas_of(loss, self.channel, self.sensing) for loss in self.loss}
         for n, loss, alpha in product(self.n, self.loss, self.alpha):
             for replica in range(self.replicas):
                 instance_seed = replica_seed(seed, replica)
@@ -321,21 +333,28 @@ def replica_seed(seed: int, replica: int) -> int:
     return int(np.random.SeedSequence([seed, replica]).generate_state(1, np.uint64)[0] >> 11)
 
 
-def formulas_of(loss: Loss) -> str:
-    """Return a digest of the formulas of a reader's own loss; of the library's, nothing.
+def formulas_of(*parts: Loss | Channel | Sensing) -> str:
+    """Return a digest of the formulas of what is a reader's own; of the library's, nothing.
 
     Raises
     ------
     ParameterError
         If they refer to something whose contents cannot be told: their rows might be stale.
     """
-    if type(loss).__module__.startswith("prlib.losses."):
+    return " ".join(filter(None, map(_formulas_of, parts)))
+
+
+def _formulas_of(part: Loss | Channel | Sensing) -> str:
+    rules = {"channel": ("draw",), "sensing": ("draw", "rows")}
+    names = rules.get(getattr(part, "family", None))
+    if type(part).__module__.startswith("prlib."):
         return ""
-    found = digest_of_formulas(type(loss))
+    found = digest_of_formulas(type(part), *([names] if names else []))
     if found is None:
+        family = getattr(part, "family", "loss")
         raise ParameterError(
-            f"loss = {loss.id}: its formulas refer to an object whose contents cannot be told, so "
-            "that rows could outlive them; they may refer to functions, numbers and arrays"
+            f"{family} = {part.id}: its formulas refer to an object whose contents cannot be told, "
+            "so that rows could outlive them; they may refer to functions, numbers and arrays"
         )
     return found
 
@@ -370,12 +389,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(plain(one) for one in value)
     return normalized(value)
-
-
-def settings_of(grid: Any) -> dict[str, Any]:
-    """Return the settings of a grid as a spec writes them, without an empty `observe`."""
-    found = {f.name: shown(getattr(grid, f.name)) for f in fields(grid)}
-    return {name: value for name, value in found.items() if name != "observe" or value}
 
 
 def shown(value: Any) -> Any:

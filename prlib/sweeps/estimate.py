@@ -38,8 +38,6 @@ def rates(
     by : sequence of str, optional
         Columns that tell the groups apart; by default `GROUPS` and whichever of `SETTINGS` vary,
         so that a rate is of runs of one setting.
-    confidence : float
-        Coverage of the interval.
 
     Returns
     -------
@@ -79,19 +77,7 @@ def varying(table: pd.DataFrame) -> list[str]:
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson interval of a rate.
-
-    Parameters
-    ----------
-    successes, trials : int
-        Counts.
-    confidence : float
-        Coverage.
-
-    Returns
-    -------
-    low, high : float
-        The interval.
+    """Wilson interval of a rate, from counts.
 
     Examples
     --------
@@ -125,8 +111,6 @@ def paired(
         pool several sizes or alphas.
     column : str
         What differs between the two runs of an instance.
-    confidence : float
-        Coverage of the interval.
 
     Returns
     -------
@@ -218,21 +202,10 @@ def half_point(
 
     Parameters
     ----------
-    alpha : array_like, shape (R,)
-        Measurements per dimension of each run.
-    recovered : array_like of bool, shape (R,)
-        Whether it recovered.
+    alpha, recovered : array_like, shape (R,)
+        Measurements per dimension of each run, and whether it recovered.
     bootstrap : int
-        Resamplings of runs within each alpha for the interval.
-    rng : Generator, optional
-        Their randomness; needed with a bootstrap.
-    confidence : float
-        Coverage of the interval.
-
-    Returns
-    -------
-    HalfPoint
-        The place, the slope and the interval.
+        Resamplings of runs within each alpha for the interval; they need `rng`.
 
     Raises
     ------

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from prlib.descent.trajectory import Trajectory
 from prlib.problem import Problem
@@ -36,18 +36,13 @@ class Observation:
     path: Trajectory
     index: int
 
-    @property
-    def state(self) -> NDArray:
-        """The estimate w."""
-        return self.path.states[self.index]
-
     @cached_property
     def law(self) -> Any:
         """The state's own law of labels and fields, a `prlib.measures.LabelMeasure`."""
         # A worker that does not observe starts without the theory.
         from prlib.measures import empirical  # noqa: PLC0415
 
-        return empirical(self.problem, self.state)
+        return empirical(self.problem, self.path.states[self.index])
 
     @cached_property
     def edge(self) -> Any:
@@ -63,28 +58,12 @@ class Observation:
 
         return bbp(self.law, self.edge.chi)
 
-    @cached_property
-    def outlier(self) -> Any:
-        """The outlier toward the signal that theory makes of that law, or ``None``."""
+    @property
+    def outlier(self) -> bool:
+        """Whether theory makes an outlier toward the signal of that law."""
         from prlib.spectra.outlier import outlier  # noqa: PLC0415
 
-        return outlier(self.law, self.edge)
-
-    @cached_property
-    def pair(self) -> dict[str, float]:
-        """The lowest eigenvalue, and the squared overlaps of its eigenvector.
-
-        They are those with the signal, with the lowest eigenvector at the start, with the
-        displacement since the start, and with the gradient.
-        """
-        path, i = self.path, self.index
-        return {
-            "value": path.eigenvalues[i, 0],
-            "signal": path.signal_overlap2[i, 0],
-            "start": path.start_overlap2[i, 0],
-            "displacement": path.displacement_overlap2[i, 0],
-            "gradient": path.gradient_overlap2[i, 0],
-        }
+        return outlier(self.law, self.edge) is not None
 
 
 @dataclass(frozen=True)
@@ -101,20 +80,29 @@ class Observable:
         return pa.field(self.name, self.type)
 
 
+def _recorded(name: str, column: str | None = None) -> Observable:
+    """Take what the trajectory records; of the eigenpairs, the lowest."""
+
+    def of(seen: Observation) -> Any:
+        return np.ravel(getattr(seen.path, column or name)[seen.index])[0]
+
+    return Observable(name, pa.float64(), of)
+
+
 OBSERVABLES = (
-    Observable("time", pa.float64(), lambda seen: seen.path.time[seen.index]),
+    _recorded("time"),
     Observable("abs_overlap", pa.float64(), lambda seen: abs(seen.path.overlap[seen.index])),
-    Observable("energy", pa.float64(), lambda seen: seen.path.energy[seen.index]),
-    Observable("mu", pa.float64(), lambda seen: seen.path.mu[seen.index]),
-    Observable("gradient_norm", pa.float64(), lambda seen: seen.path.gradient_norm[seen.index]),
-    Observable("lowest", pa.float64(), lambda seen: seen.pair["value"]),
-    Observable("overlap2", pa.float64(), lambda seen: seen.pair["signal"]),
-    Observable("start_overlap2", pa.float64(), lambda seen: seen.pair["start"]),
-    Observable("displacement_overlap2", pa.float64(), lambda seen: seen.pair["displacement"]),
-    Observable("gradient_overlap2", pa.float64(), lambda seen: seen.pair["gradient"]),
+    _recorded("energy"),
+    _recorded("mu"),
+    _recorded("gradient_norm"),
+    _recorded("lowest", "eigenvalues"),
+    _recorded("overlap2", "signal_overlap2"),
+    _recorded("start_overlap2"),
+    _recorded("displacement_overlap2"),
+    _recorded("gradient_overlap2"),
     Observable("edge", pa.float64(), lambda seen: seen.edge.position),
     Observable("bbp", pa.float64(), lambda seen: seen.bbp),
-    Observable("outlier", pa.bool_(), lambda seen: seen.outlier is not None),
+    Observable("outlier", pa.bool_(), lambda seen: seen.outlier),
 )
 """The observables, in the order of their columns. Energies are those of a dimension, overlaps of
 the eigenvector squared; edge, bbp and outlier are what theory makes of the state's own law."""

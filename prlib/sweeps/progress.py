@@ -61,15 +61,7 @@ class Progress:
         self.bar.close()
 
     def add(self, runs: int, work: float) -> None:
-        """Count finished runs.
-
-        Parameters
-        ----------
-        runs : int
-            How many more.
-        work : float
-            Their estimated core time.
-        """
+        """Count more finished runs, with their estimated core time."""
         self.done += runs
         self.left -= work
         self.bar.postfix = [self.done, self.total]

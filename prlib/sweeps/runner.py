@@ -112,11 +112,6 @@ def run(
     quiet : bool
         Whether to show no progress; otherwise it goes to standard error.
 
-    Returns
-    -------
-    SweepResult
-        The table and where it is.
-
     Raises
     ------
     ParameterError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -187,21 +187,11 @@ class Sweep:
         """Address of the sweep: a digest of its runs in their order."""
         return digest([self.kind, *self.run_ids])
 
-    def run(
-        self,
-        out: str | Path,
-        *,
-        executor: str = "processes",
-        jobs: int | None = None,
-        scheduler: str | None = None,
-        reuse: Sequence[str | Path] = (),
-        quiet: bool = False,
-    ) -> SweepResult:
+    def run(self, out: str | Path, **options: Any) -> SweepResult:
         """Run the sweep to its end, from wherever it stands; see `prlib.sweeps.runner.run`."""
         from prlib.sweeps.runner import run  # noqa: PLC0415 - it runs sweeps
 
-        options = {"executor": executor, "jobs": jobs, "scheduler": scheduler}
-        return run(self, out, **options, reuse=reuse, quiet=quiet)
+        return run(self, out, **options)
 
 
 def _grid(kind: type[Grid | TheoryGrid], table: Mapping[str, Any]) -> Grid | TheoryGrid:

@@ -266,15 +266,7 @@ def _conforming(kept: Kept, sweep: Sweep, lacking: dict[str, list[Path]]) -> pa.
 
 
 class Store:
-    """The files of one sweep in one folder.
-
-    Parameters
-    ----------
-    sweep : Sweep
-        The sweep.
-    folder : Path
-        Where its files are.
-    """
+    """The files of one sweep in one folder."""
 
     def __init__(self, sweep: Sweep, folder: Path) -> None:
         self.sweep, self.folder = sweep, folder
@@ -413,15 +405,7 @@ class Store:
         return found
 
     def finish(self, rows: Rows, *, wall: float) -> Kept:
-        """Write the table and its record, then drop the parts.
-
-        Parameters
-        ----------
-        rows : Rows
-            All rows.
-        wall : float
-            Seconds that passed in this call.
-        """
+        """Write the table and its record, which tells the seconds of this call; drop the parts."""
         content = table_bytes(rows.table.replace_schema_metadata(None))
         unknown = self.table_path.exists() and not self.record_path.exists()
         if unknown and self.table_path.read_bytes() != content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import MISSING, InitVar, asdict, dataclass, fields
 from functools import cached_property
@@ -14,7 +15,16 @@ from prlib.losses import Loss
 from prlib.parameters import ParameterError, check
 from prlib.schemes import Scheme, as_scheme
 from prlib.sweeps.addresses import address
-from prlib.sweeps.descents import FLOW, formulas_of, listed, losses, plain, settings_of, shown
+from prlib.sweeps.descents import (
+    FLOW,
+    Addressed,
+    Settings,
+    formulas_of,
+    listed,
+    losses,
+    replica_seed,
+    shown,
+)
 from prlib.transitions.time_dependent import TOLERANCE, DynamicState, dynamics
 
 SCHEMA = pa.schema(
@@ -36,7 +46,7 @@ NEWER = {field.name for field in fields(DynamicState) if field.default is not MI
 
 
 @dataclass(frozen=True)
-class TheoryTask:
+class TheoryTask(Addressed):
     """One run of `prlib.dynamics`; its attributes are the arguments."""
 
     KIND: ClassVar[str] = "theory"
@@ -50,11 +60,6 @@ class TheoryTask:
     seed: int = 0
     scheme: Scheme = FLOW
     formulas: str = ""
-
-    @classmethod
-    def defaults(cls) -> dict[str, Any]:
-        """Return the settings that have a default, as columns show them."""
-        return {f.name: shown(f.default) for f in fields(cls) if f.default is not MISSING}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -92,22 +97,15 @@ class TheoryTask:
         until : float, optional
             Flow time after which nothing is needed: the steps are the same, and fewer.
         """
-        states = dynamics(
-            self.loss,
-            self.alpha,
-            self.time if until is None else until,
-            paths=self.paths,
-            batches=self.batches,
-            tolerance=self.tolerance,
-            seed=self.seed,
-            scheme=self.scheme,
-        )
+        names = ("paths", "batches", "tolerance", "seed", "scheme")
+        options = {name: getattr(self, name) for name in names}
+        states = dynamics(self.loss, self.alpha, self.time if until is None else until, **options)
         shared = self.settings | {"run": self.run_ids[0]}
         return [shared | asdict(state) for state in states]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TheoryGrid:
+class TheoryGrid(Settings):
     """Runs of the dynamical theory for every combination of losses and alphas.
 
     Attributes
@@ -116,8 +114,11 @@ class TheoryGrid:
         Losses, as in `prlib.sweeps.Grid`, or ``a=``.
     alpha : tuple of float
         Measurements per dimension.
-    time, paths, batches, tolerance, seed, scheme
+    time, paths, batches, tolerance, scheme
         See `prlib.dynamics`.
+    seed : int
+        Each alpha has a seed of its own, made of this one: runs that share their draws err to the
+        same side, and a curve through them looks smoother than it is sure.
     """
 
     NEEDED: ClassVar[tuple[str, ...]] = ("loss", "alpha", "time", "paths")
@@ -146,13 +147,7 @@ class TheoryGrid:
         number = isinstance(self.tolerance, (int, float)) and not isinstance(self.tolerance, bool)
         if not (number and 0 < self.tolerance < 1):
             raise ParameterError(f"tolerance = {self.tolerance!r}: must be a number in (0, 1)")
-        for name, value in put.items():
-            object.__setattr__(self, name, plain(value))
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """All of it, as a spec writes it."""
-        return settings_of(self)
+        self.put(**put)
 
     @property
     def runs(self) -> int:
@@ -161,7 +156,8 @@ class TheoryGrid:
 
     def tasks(self, seed: int) -> Iterator[TheoryTask]:  # noqa: ARG002 - of descents; ours is a setting
         """Unfold the grid, in the order of loss and alpha."""
-        names = ("time", "paths", "batches", "tolerance", "seed", "scheme")
+        names = ("time", "paths", "batches", "tolerance", "scheme")
         shared = {name: getattr(self, name) for name in names}
         for loss, alpha in product(self.loss, self.alpha):
-            yield TheoryTask(loss, alpha, formulas=formulas_of(loss), **shared)
+            own = replica_seed(self.seed, int.from_bytes(struct.pack(">d", alpha)))
+            yield TheoryTask(loss, alpha, seed=own, formulas=formulas_of(loss), **shared)

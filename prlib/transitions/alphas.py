@@ -16,30 +16,24 @@ from prlib.transitions.threshold_states import alpha_threshold
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The thresholds of one loss.
+    """The thresholds of one loss, each with its estimated numerical error.
 
     Attributes
     ----------
-    loss : str
-        Id of the loss.
-    a : float or None
-        Its normalisation, if it has one.
+    loss, a
+        See `prlib.losses.Loss.names`.
     alpha_init : float
         Measurements per dimension above which the Hessian of a random start has an informative
         outlier; infinite if there is none at any alpha.
-    alpha_init_error : float
-        Estimated numerical error of alpha_init.
     edge_init : {"soft", "hard"}
         Kind of the left edge of the bulk there.
     alpha_threshold : float
         The same for threshold states.
-    alpha_threshold_error : float
-        Estimated numerical error of alpha_threshold.
     chi, x : float
         Response and breaking of the threshold states there.
-    alpha_minima, alpha_minima_error : float
-        The same for the most numerous minima of the landscape, and its error.
-    alpha_minima_low, alpha_minima_low_error : float
+    alpha_minima : float
+        The same for the most numerous minima of the landscape.
+    alpha_minima_low : float
         The same for the lowest minima: above it none is left that does not fall. Infinite or NaN
         if there is no such alpha, or none is found; NaN with noise, which the count of minima does
         not know.
@@ -84,8 +78,7 @@ def thresholds(loss: Loss, *, channel: str | Channel = NOISELESS) -> Thresholds:
     start, end = alpha_init(loss, channel=channel), alpha_threshold(loss, channel=channel)
     most, low = (_minima(loss, channel, lowest=lowest) for lowest in (False, True))
     return Thresholds(
-        loss=loss.id,
-        a=getattr(loss, "a", None),
+        **loss.names,
         alpha_init=start.alpha,
         alpha_init_error=start.error,
         edge_init=start.edge_kind,

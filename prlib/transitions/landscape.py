@@ -14,14 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from prlib.losses import Loss, takes_loss
 from prlib.measures.label_measure import LabelMeasure
-from prlib.measures.landscape import (
-    ETA,
-    Minima,
-    Search,
-    Solution,
-    UnresolvedError,
-    label_measure,
-)
+from prlib.measures.landscape import ETA, Minima, Search, Solution, label_measure
+from prlib.measures.quadrature import UnresolvedError
 from prlib.parameters import ParameterError, check
 from prlib.spectra.bulk import Edge, left_edge, stieltjes_inverse
 from prlib.spectra.outlier import bbp, outlier
@@ -39,47 +33,31 @@ MINIMA_ORDERS = (6, 9)
 class Landscape:
     r"""Minima of one overlap and energy: how many, and what the typical one is like.
 
+    Each number has its estimated error: how far it moves when the quadrature is refined.
+
     Attributes
     ----------
-    loss : str
-        Id of the loss.
-    a : float or None
-        Its normalisation, if it has one.
-    alpha : float
-        Measurements per dimension.
-    overlap : float
-        Overlap of the minima with the signal.
+    loss, a, alpha, overlap
+        Where they are; see `prlib.losses.Loss.names`.
     labels : {"held", "annealed"}
         Whether the labels are given, hence normal, or counted over as well.
     complexity : float
         Logarithm of the number of these minima, per dimension; negative where there are typically
         none. They are minima but for one direction: `bbp` says whether the signal makes it fall.
-    energy : float
-        Energy per dimension.
-    mu : float
-        Multiplier of the sphere.
+    energy, mu
+        See `prlib.measures.LabelMeasure`.
     chi : float
         Stieltjes transform of the Hessian at zero.
     s, lagrange, x, eta : float
         Conjugate to the gradient's size, its direction toward the signal, the energy (so that x is
         the slope of the complexity in it) and stability (zero where the bulk has a gap).
-    left_edge : float
-        Left edge of the bulk: zero where minima are marginal.
-    edge_kind : {"soft", "hard"}
-        Kind of that edge.
+    left_edge, edge_kind, outlier, overlap2
+        See `prlib.transitions.Spectrum`; the edge is zero where minima are marginal.
     bbp : float
         Left side of the condition of Baik, Ben Arous and Péché: above 1 an eigenvalue leaves the
         bulk toward the signal, and a marginal minimum is a saddle.
-    outlier : float or None
-        That eigenvalue; ``None`` if there is none.
-    overlap2 : float
-        Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
     measure : LabelMeasure
         Law of labels and fields.
-    complexity_error, energy_error, mu_error, chi_error, s_error, lagrange_error : float
-        Estimated numerical errors: how far each moves when the quadrature is refined.
-    x_error, eta_error, bbp_error, outlier_error, overlap2_error : float
-        The same; ``outlier_error`` is 0 where there is none.
     """
 
     loss: str
@@ -128,10 +106,6 @@ def landscape(
 
     Parameters
     ----------
-    loss : Loss, str or float
-        The loss.
-    alpha : float
-        Measurements per dimension.
     overlap : float
         Overlap of the minima with the signal, in (-1, 1); its sign makes no difference.
     energy : float, optional
@@ -234,8 +208,7 @@ def _described(minima: Minima, labels: Labels) -> Landscape:
         fine["outlier"] = None
     loss, edge = minima.measure.loss, _edge(minima.fine, minima.measure)
     return Landscape(
-        loss=loss.id,
-        a=getattr(loss, "a", None),
+        **loss.names,
         alpha=minima.point.alpha,
         overlap=minima.point.overlap,
         labels=labels,
@@ -254,17 +227,19 @@ ROUNDING = 1e-10
 class Band:
     """The band of energies in which minima of one overlap exist, and the overlaps at which any do.
 
+    Each number has its estimated error.
+
     Attributes
     ----------
     energy_low, energy_high : float or None
         Energies per dimension: of the lowest minima, whose complexity vanishes, and of the most
-        numerous; ``None`` where there are none, or they are too sharp to be found.
+        numerous. ``None`` where there are no minima, NaN where their law is too sharp to resolve,
+        as at small alpha, where they nearly fit every label.
     bbp_low, bbp_high : float or None
         Left side of the condition of Baik, Ben Arous and Péché for each.
     overlap_max : float or None
-        Overlap beyond which no minimum is left; ``None`` if none is found.
-    energy_low_error, energy_high_error, bbp_low_error, bbp_high_error, overlap_max_error : float
-        Estimated numerical errors.
+        Overlap beyond which no minimum is left; ``None`` if there are minima at every overlap, NaN
+        where their law is too sharp.
     """
 
     energy_low: float | None
@@ -306,12 +281,12 @@ def band(
     search = search_of(loss, labels)
     most = _most_numerous(search, alpha, overlap)
 
-    def better(find: Callable[[], Solution | None]) -> Minima | None:
+    def better(find: Callable[[], Solution | None]) -> Minima | Literal["sharp"] | None:
         try:
             found = find()
             return found and search.minima(found, orders)
         except UnresolvedError:
-            return None
+            return "sharp"
 
     exist = most.law.complexity > 0
     kinds = {
@@ -320,14 +295,20 @@ def band(
     }
     numbers: dict[str, float | None] = {}
     for end, kind in kinds.items():
-        described = kind and _described(kind, labels)
+        described = _described(kind, labels) if isinstance(kind, Minima) else None
         for name in ("energy", "bbp"):
-            numbers[f"{name}_{end}"] = described and getattr(described, name)
             error = f"{name}_error"
+            numbers[f"{name}_{end}"] = getattr(described, name) if described else _absent(kind)
             numbers[f"{name}_{end}_error"] = getattr(described, error) if described else 0.0
     last = better(lambda: search.last(_equator(search, most.point.alpha)))
-    moved = abs(last.point.overlap - last.coarse.point.overlap) + ROUNDING if last else 0.0
-    return Band(overlap_max=last and last.point.overlap, overlap_max_error=moved, **numbers)
+    if not isinstance(last, Minima):
+        return Band(overlap_max=_absent(last), overlap_max_error=0.0, **numbers)
+    moved = abs(last.point.overlap - last.coarse.point.overlap) + ROUNDING
+    return Band(overlap_max=last.point.overlap, overlap_max_error=moved, **numbers)
+
+
+def _absent(why: Literal["sharp"] | None) -> float | None:
+    return None if why is None else math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,10 +317,8 @@ class LandscapeMap:
 
     Attributes
     ----------
-    alphas : ndarray, shape (A,)
-        Measurements per dimension.
-    overlaps : ndarray, shape (M,)
-        Overlaps with the signal.
+    alphas, overlaps : ndarray, shapes (A,) and (M,)
+        The axes of the plane.
     complexity, energy, bbp : ndarray, shape (A, M)
         As in `Landscape`; NaN where none are found, or they are rarer than exp(-N/2).
     overlap_max : ndarray, shape (A,)

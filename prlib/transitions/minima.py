@@ -10,11 +10,11 @@ from prlib.losses import Loss, takes_loss
 from prlib.measures.landscape import (
     Search,
     Solution,
-    UnresolvedError,
     X,
     label_measure,
     no_complexity,
 )
+from prlib.measures.quadrature import UnresolvedError
 from prlib.parameters import ParameterError
 from prlib.spectra.outlier import bbp
 from prlib.transitions.landscape import (
@@ -58,14 +58,10 @@ def alpha_minima(
 
     Parameters
     ----------
-    loss : Loss, str or float
-        The loss.
     lowest : bool
         Minima at the bottom of the band of energies, in place of the most numerous ones.
-    labels : {"held", "annealed"}
-        As in `landscape`.
-    orders : pair of int
-        Orders of quadrature; the better one is reported, their difference is the error.
+    labels, orders
+        As in `prlib.transitions.landscape.landscape`.
 
     Examples
     --------

@@ -128,12 +128,8 @@ class Spectrum:
 
     Attributes
     ----------
-    loss : str
-        Id of the loss.
-    a : float or None
-        Its normalisation, if it has one.
-    alpha : float
-        Measurements per dimension.
+    loss, a, alpha
+        Where it is; see `prlib.losses.Loss.names`.
     mu : float
         Multiplier of the sphere.
     left_edge : float or None
@@ -184,8 +180,7 @@ def spectrum(loss: Loss, alpha: float, *, channel: str | Channel = NOISELESS) ->
     edge = left_edge(measure)
     found = outlier(measure, edge)
     return Spectrum(
-        loss=loss.id,
-        a=getattr(loss, "a", None),
+        **loss.names,
         alpha=measure.alpha,
         mu=measure.mu,
         left_edge=None if math.isinf(edge.position) else edge.position,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 from prlib.channels import NOISELESS, Channel
@@ -11,6 +11,7 @@ from prlib.losses import Loss, takes_loss
 from prlib.measures.threshold_states import (
     BranchEndError,
     NeverMetError,
+    ThresholdState,
     branch_of,
     solve_threshold_state,
 )
@@ -34,7 +35,7 @@ class ThresholdTransition:
     chi, x : float
         Response and breaking there; 0 if there is none.
     error, chi_error, x_error : float
-        Estimated errors: how far each moves when the quadrature is refined.
+        Estimated errors of alpha, chi and x: how far each moves when the quadrature is refined.
     """
 
     alpha: float
@@ -105,33 +106,15 @@ def _moved(fine: float, coarse: float) -> float:
 class ThresholdSpectrum:
     r"""What theory says of threshold states and of their Hessian.
 
+    Each number has its estimated error; ``outlier_error`` is 0 where there is none.
+
     Attributes
     ----------
-    loss : str
-        Id of the loss.
-    a : float or None
-        Its normalisation, if it has one.
-    alpha : float
-        Measurements per dimension.
-    chi, x : float
-        Response and breaking.
-    energy : float
-        Energy per dimension.
-    mu : float
-        Multiplier of the sphere.
-    left_edge : float
-        Left edge of the bulk, after the shift by mu: zero, but for the inconsistency of one-step
-        replica symmetry breaking where a proximal map jumps.
-    outlier : float or None
-        Eigenvalue that leaves the bulk toward the signal; ``None`` if there is none.
-    overlap2 : float
-        Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
-    complexity : float
-        Logarithm of the number of threshold states per dimension, in this approximation.
-    mixing : float
-        Above 1 the assumption that different states have zero overlap is unstable.
-    chi_error, x_error, energy_error, mu_error, outlier_error, overlap2_error : float
-        Estimated numerical errors; ``outlier_error`` is 0 where there is none.
+    loss, a, alpha, left_edge, outlier, overlap2
+        See `prlib.transitions.Spectrum`. The left edge is zero, but for the inconsistency of
+        one-step replica symmetry breaking where a proximal map jumps.
+    chi, x, energy, mu, complexity, mixing
+        See `prlib.measures.threshold_states.ThresholdState`.
     channel : str
         Id of what is measured.
     """
@@ -191,26 +174,18 @@ def threshold_state(
     edge = Edge(state.gap, state.chi, "soft")
     found, rough = outlier(state.measure, edge), outlier(state.coarse, edge)
     return ThresholdSpectrum(
-        loss=loss.id,
-        a=getattr(loss, "a", None),
-        alpha=state.alpha,
-        chi=state.chi,
-        x=state.x,
-        energy=state.energy,
-        mu=state.mu,
+        **loss.names,
+        **{name: getattr(state, name) for name in _KEPT},
         left_edge=state.gap,
         outlier=None if found is None else found.position,
         overlap2=_overlap2(found),
-        complexity=state.complexity,
-        mixing=state.mixing,
-        chi_error=state.chi_error,
-        x_error=state.x_error,
-        energy_error=state.energy_error,
-        mu_error=state.mu_error,
         outlier_error=_moved(found.position, rough.position) if found and rough else 0.0,
         overlap2_error=_moved(_overlap2(found), _overlap2(rough)),
         channel=channel.id,
     )
+
+
+_KEPT = {f.name for f in fields(ThresholdState)} & {f.name for f in fields(ThresholdSpectrum)}
 
 
 def _overlap2(found: Outlier | None) -> float:

@@ -11,8 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
 from prlib.measures.computable import computable
+from prlib.measures.curvatures import condensed
 from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
 from prlib.measures.dynamical.flow import MOST_TIMES
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
@@ -25,34 +27,29 @@ from prlib.spectra.outlier import bbp, outlier, squared_overlap
 TOLERANCE = 5e-4
 """Local error of a step of the flow: far below the sampling error of any default run."""
 
+SCATTERED = 2048
+"""Curvatures that are kept of a batch, which serves the errors alone."""
+
 
 @dataclass(frozen=True)
 class DynamicState:
-    """What theory says of the descent and its Hessian at one time; errors are standard errors.
+    """What theory says of the descent and its Hessian at one time, with standard errors.
 
     Attributes
     ----------
     t : float
         Flow time.
-    energy, energy_error : float
+    energy : float
         Energy per dimension.
-    mu, mu_error : float
-        Multiplier of the sphere.
-    left_edge, left_edge_error : float or None
-        Left edge of the bulk, after the shift by mu; ``None`` if it extends to minus infinity.
-    edge_kind : {"soft", "hard"}
-        Kind of that edge.
-    outlier, outlier_error : float or None
-        Eigenvalue that leaves the bulk toward the signal; ``None`` if there is none.
-    overlap2, overlap2_error : float
-        Squared overlap of the lowest eigenvector with the signal: 0 without an outlier.
-    bbp, bbp_error : float or None
+    mu, left_edge, edge_kind, outlier, overlap2
+        See `prlib.transitions.Spectrum`.
+    bbp : float or None
         Left side of the condition of the transition: above 1 there is an outlier.
-    variance, variance_error : float
+    variance : float
         N times the variance of the overlap with the signal; 1 at the start.
-    amplification, amplification_error : float
+    amplification : float
         Mean overlap over the overlap at the start.
-    gap, gap_error : float or None
+    gap : float or None
         The outlier less the left edge, whose errors are nearly the same; ``None`` without one.
     """
 
@@ -108,13 +105,14 @@ def dynamics(
     tolerance: float = TOLERANCE,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    channel: str | Channel = NOISELESS,
 ) -> tuple[DynamicState, ...]:
     """Describe gradient descent from a random start, and its Hessian, at infinite size.
 
+    There is one state a step, from time 0.
+
     Parameters
     ----------
-    loss, alpha, time
-        The loss, or its id, or ``a=``; measurements per dimension; flow time to reach.
     scheme : str or Scheme
         ``flow``, in the limit of small steps, or ``descent(step=0.01)``, step by step.
     steps : array_like or Flow, optional
@@ -128,11 +126,8 @@ def dynamics(
         Seed; the same seed gives the same digits.
     progress : callable, optional
         Called with the steps done and the steps in all.
-
-    Returns
-    -------
-    tuple of DynamicState
-        One a step, from time 0.
+    channel : Channel or str
+        What is measured, or its id; its labels must have a density.
 
     Raises
     ------
@@ -148,10 +143,11 @@ def dynamics(
     (0.0, 1.0, True)
     """
     alpha = computable(loss, alpha)
+    channel = Channel.read(channel)
     if steps is None:
-        steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance)
-    run = dynamical(loss, alpha, steps, paths=paths, batches=batches, seed=seed, progress=progress)
-    return describe(run)
+        steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance, channel=channel)
+    options = {"paths": paths, "batches": batches, "seed": seed}
+    return describe(dynamical(loss, alpha, steps, progress=progress, channel=channel, **options))
 
 
 def schedule(
@@ -162,10 +158,13 @@ def schedule(
     *,
     tolerance: float = TOLERANCE,
     announce: Callable[[int], None] | None = None,
+    channel: Channel = NOISELESS,
 ) -> Flow | NDArray[np.float64]:
     """Return the steps of a scheme up to a time, after announcing about how many there are."""
     if isinstance(scheme, GradientFlow):
-        return choose_flow(loss, alpha, time, tolerance=tolerance, announce=announce)
+        return choose_flow(
+            loss, alpha, time, tolerance=tolerance, announce=announce, channel=channel
+        )
     if not isinstance(scheme, GradientDescent):
         raise ParameterError(f"scheme = {scheme.id!r}: theory follows flow or descent(step=NUMBER)")
     count = max(1, round(check("time", time) / scheme.step))
@@ -188,19 +187,8 @@ def describe(run: MeanField) -> tuple[DynamicState, ...]:
 def t_bbp(loss: Loss, alpha: float, *, time: float = 10.0, **options: Any) -> tuple[Crossing, ...]:
     """Find the times at which the outlier toward the signal appears and disappears.
 
-    Parameters
-    ----------
-    loss, alpha
-        See `dynamics`.
-    time : float
-        Flow time up to which to look.
-    **options
-        See `dynamics`.
-
-    Returns
-    -------
-    tuple of Crossing
-        In order of time; empty if the outlier is there, or absent, all the time.
+    They come in order of time; there are none if the outlier is there, or absent, all the time.
+    The arguments are those of `dynamics`.
 
     Examples
     --------
@@ -248,12 +236,12 @@ def _state(run: MeanField, index: int) -> DynamicState:
         (float(estimate.value[index]), float(estimate.error[index]))
         for estimate in (run.energy, run.mu, run.variance, run.amplification)
     )
-    measure = run.measure(index)
+    measure = condensed(run.measure(index))
     edge = left_edge(measure)
     position = condition = exit_ = gap = (None, None)
     overlap2 = (0.0, 0.0)
     if math.isfinite(edge.position):
-        batches = [run.measure(index, batch) for batch in range(len(run.y))]
+        batches = [condensed(run.measure(index, i), SCATTERED) for i in range(len(run.y))]
         edges, conditions = _scatter_of_edge(measure, batches, edge)
         position = (edge.position, _error(edges))
         condition = (bbp(measure, edge.chi), _error(conditions))

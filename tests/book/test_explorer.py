@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from companion.thresholds import dynamical_threshold
 from prlib import spectrum, thresholds
 from prlib.descent import descend
 from prlib.losses import NormalizedIntensity
@@ -38,12 +39,12 @@ def test_it_shows_what_prlib_computes(visit, a: float, alpha: float) -> None:
     edge, _, kind = shown["edge"].partition(" ")
     expected = {
         "init": transitions.alpha_init,
-        "threshold": transitions.alpha_threshold,
         "overlap2": exact.overlap2,
     }
     values = {name: shown[name] for name in expected} | {"edge": edge}
     for name, value in (expected | {"edge": exact.left_edge}).items():
         assert float(values[name]) == pytest.approx(value, abs=last_digit(values[name])), name
+    assert shown["threshold"] == str(dynamical_threshold(a))
     assert kind == f"({exact.edge_kind})"
     if exact.outlier is None:
         assert shown["outlier"] == "none"

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from fnmatch import fnmatchcase
 
 import pytest
 
 from companion.sphinx.import_graph import PACKAGES, floors, picture
-from companion.sphinx.pages import API_MARK, ROOT, data_tables, floor_table, modules
+from companion.sphinx.pages import (
+    API_MARK,
+    ROOT,
+    data_tables,
+    exported,
+    floor_table,
+    modules,
+)
 
 
 def test_every_module_is_in_the_reference_once():
@@ -18,6 +26,13 @@ def test_every_module_is_in_the_reference_once():
     for module in modules(ROOT):
         held = [pattern for pattern in patterns if fnmatchcase(module.__name__, pattern)]
         assert len(held) == 1, module.__name__
+
+
+def test_what_a_package_offers_is_linked_where_it_is_defined():
+    links = exported(importlib.import_module("prlib.sensing"))
+    assert links == ["{py:class}`Sensing <prlib.sensing.sensing.Sensing>`"]
+    for module in modules(ROOT):
+        exported(module)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

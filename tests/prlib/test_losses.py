@@ -1,6 +1,8 @@
 """What every loss must be: smooth, even, with the derivatives it claims, and compilable."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -199,3 +201,37 @@ def test_a_name_of_prlib_is_not_taken():
 
         class Poisson(Loss):
             pass
+
+
+OWN = """
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+import cloudpickle
+from prlib.losses import LOSSES, Intensity, as_loss
+
+@dataclass(frozen=True)
+class Own(Intensity):
+    scale = 0.5
+
+if sys.argv[1] == "write":
+    Path(sys.argv[2]).write_bytes(cloudpickle.dumps(Own()))
+else:
+    copy = cloudpickle.loads(Path(sys.argv[2]).read_bytes())
+    assert type(copy) is not Own and copy.scale == 0.5
+    assert LOSSES["own"] is Own and as_loss(copy.id) == Own()
+    first = Own
+
+    @dataclass(frozen=True)
+    class Own(Intensity):
+        scale = 0.25
+
+    assert LOSSES["own"] is Own is not first
+"""
+
+
+def test_a_copy_from_another_process_does_not_replace_a_loss_and_a_new_definition_does(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(OWN)
+    for verb in ("write", "read"):
+        subprocess.run([sys.executable, str(program), verb, str(tmp_path / "own")], check=True)

@@ -107,7 +107,7 @@ document.addEventListener("DOMContentLoaded", () => {
       {
         axes: axes("normalisation a", "α"),
         scales: { x: { time: false, distr: 3 }, y: { range: [0, 12] } },
-        series: [{}, { stroke: blue, width: 2 }, { stroke: orange, width: 2 }],
+        series: [{}, { stroke: blue, width: 2 }, { stroke: orange, width: 2 }, { stroke: orange, width: 2, dash: [2, 4] }],
         hooks: {
           draw: [
             write("random start", 0.0013, 0.8, "left", blue),
@@ -123,7 +123,7 @@ document.addEventListener("DOMContentLoaded", () => {
           ],
         },
       },
-      [data.a, data.alphaInit, data.alphaThreshold],
+      [data.a, data.alphaInit, data.alphaMinima, data.alphaMinimaLow],
     );
 
     const found = data.rates.filter((r) => r.start === startIn.value);
@@ -168,7 +168,7 @@ document.addEventListener("DOMContentLoaded", () => {
       alpha: short(alpha, 3) + (asked === alpha ? "" : `, the nearest computed to ${short(asked, 3)}`),
       t: short(t, 3),
       init: short(at.alphaInit, 5),
-      threshold: short(at.alphaThreshold, 5),
+      threshold: at.late,
       edge: `${short(lowest)} (${edge.kind})`,
       outlier: out ? `${short(place)}, ${short(lowest - place, 2)} below the edge` : "none",
       overlap2: short(out ? out.overlap2 : 0, 3),

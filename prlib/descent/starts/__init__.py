@@ -53,16 +53,7 @@ def as_start(value: str | Start) -> Start:
 
 
 def starting_point(problem: Problem, point: NDArray, start: str | Start) -> NDArray:
-    """Return the point of the sphere where a start begins, of the type of X.
-
-    Parameters
-    ----------
-    problem : Problem
-        The instance.
-    point : ndarray, shape (N,)
-        A random point of the sphere.
-    start : str or Start
-        The start.
+    """Return where a start begins that is made of a random point, in the type of X.
 
     Examples
     --------

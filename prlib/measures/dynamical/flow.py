@@ -23,6 +23,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.measures.computable import computable
 from prlib.measures.dynamical.paths import SamplePaths
@@ -234,6 +235,7 @@ def choose_flow(
     tolerance: float = 1e-4,
     seed: int = 0,
     announce: Callable[[int], None] | None = None,
+    channel: Channel = NOISELESS,
 ) -> Flow:
     r"""Choose the steps of the gradient flow up to a time, with a pilot run of few paths.
 
@@ -254,6 +256,8 @@ def choose_flow(
         Seed of the pilot.
     announce : callable, optional
         Called once, as early as can be, with about how many times the flow will take.
+    channel : Channel
+        What is measured.
 
     Returns
     -------
@@ -270,9 +274,8 @@ def choose_flow(
     stages: list[int] = []
     reached = [0]
     with ThreadPoolExecutor(workers()) as pool:
-        solver = Solver(
-            loss, alpha, SamplePaths(1, PILOT_PATHS, seed, "sobol", loss.scale), 128, pool
-        )
+        drawn = SamplePaths(1, PILOT_PATHS, seed, "sobol", loss.scale, channel)
+        solver = Solver(loss, alpha, drawn, 128, pool)
         step = 0.1 / largest_curvature(solver)
         while (left := time - math.fsum(steps)) > 1e-9 * time:
             # Two equal last steps rather than a long one and a sliver.
@@ -323,5 +326,12 @@ def _error(solver: Solver, steps: list[float], reached: list[int]) -> float:
 
 
 def largest_curvature(solver: Solver) -> float:
-    """Bound on the largest curvature of the landscape now, over the paths sampled; at least 1."""
-    return max(right_edge_bound(solver.measure()) - float(solver.mu[:, solver.t].mean()), 1.0)
+    """Bound on the largest curvature of the landscapes now, over the paths sampled; at least 1.
+
+    Each batch is a landscape of its own, and one of few paths may be steeper than all together.
+    """
+    bounds = [
+        right_edge_bound(solver.measure(batch)) - float(solver.mu[batch, solver.t])
+        for batch in range(len(solver.y))
+    ]
+    return max(1.0, *bounds)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.measures.computable import computable
 from prlib.measures.dynamical.flow import Flow, flow_step
@@ -194,6 +195,7 @@ def dynamical(
     seed: int = 0,
     sampling: Sampling = "sobol",
     progress: Callable[[int, int], None] | None = None,
+    channel: Channel = NOISELESS,
 ) -> MeanField:
     r"""Solve the dynamical mean-field theory of gradient descent from a random start.
 
@@ -227,6 +229,8 @@ def dynamical(
         that do; or independent ones that do not.
     progress : callable, optional
         Called with the steps done and the steps in all.
+    channel : Channel
+        What is measured; its labels must have a density.
 
     Returns
     -------
@@ -262,7 +266,7 @@ def dynamical(
     times = schedule.times if isinstance(schedule, Flow) else 1 + len(schedule)
     _refuse_if_too_large(paths, batches, times)
     with ThreadPoolExecutor(workers()) as pool:
-        drawn = SamplePaths(batches, size, seed, sampling, loss.scale)
+        drawn = SamplePaths(batches, size, seed, sampling, loss.scale, channel)
         solver = Solver(loss, alpha, drawn, times, pool)
         recorded, fields = _run(solver, schedule, progress)
     steps = schedule.steps if isinstance(schedule, Flow) else schedule

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
+from prlib.channels import NOISELESS, Channel
+from prlib.parameters import ParameterError
+
 Sampling = Literal["sobol", "random", "plain"]
 
 FRESH = 1e-8
@@ -55,17 +58,35 @@ class SamplePaths:
         points of the law itself, without importance.
     scale : float
         Smallest scale of the label over which the loss changes.
+    channel : Channel
+        What is measured; its labels must have a density.
+
+    Raises
+    ------
+    ParameterError
+        If some labels have a probability of their own.
 
     Attributes
     ----------
     z, y, weights : ndarray, shape (B, S)
         Signal's fields, labels, and the probabilities of the paths, which sum to one in each batch.
-        Without noise the label is the field, and >= 0.
+        Without noise the label is the field, and >= 0; with noise z is the root of its mean square.
     """
 
     def __init__(
-        self, batches: int, paths: int, seed: int, sampling: Sampling, scale: float = 1.0
+        self,
+        batches: int,
+        paths: int,
+        seed: int,
+        sampling: Sampling,
+        scale: float = 1.0,
+        channel: Channel = NOISELESS,
     ) -> None:
+        if len(channel.atoms()[0]):
+            raise ParameterError(
+                f"channel = {channel.id!r}: gives labels a finite probability, which sample paths "
+                "do not draw; must be one whose labels have a density"
+            )
         self._streams = [
             np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(batches)
         ]
@@ -73,11 +94,17 @@ class SamplePaths:
         start = np.stack([self._points(rng, sampling) for rng in self._streams])
         importance = np.ones((2, batches, paths))
         if sampling != "plain":
-            start[:, 0], importance[0] = _labels(start[:, 0], scale)
+            unit = min(scale, channel.scale) / channel.width if channel != NOISELESS else scale
+            start[:, 0], importance[0] = _labels(start[:, 0], unit)
             start[:, 1], importance[1] = _widened(start[:, 1])
         weights = importance.prod(axis=0)
-        self.weights = weights / weights.sum(axis=1, keepdims=True)
         self.z = self.y = start[:, 0]
+        if channel != NOISELESS:
+            self.y = channel.width * start[:, 0]
+            density, square = channel.law(self.y.ravel())
+            self.z = np.sqrt(square).reshape(self.y.shape)
+            weights = weights * density.reshape(self.y.shape)
+        self.weights = weights / weights.sum(axis=1, keepdims=True)
         self._gaussians = [list(batch[1:]) for batch in start]
 
     def _points(self, rng: np.random.Generator, sampling: Sampling) -> NDArray:

@@ -75,10 +75,10 @@ class Solver:
         """Field of every path now, shape (B, S)."""
         return np.stack([np.concatenate([block.yhat for block in row]) for row in self._blocks])
 
-    def measure(self) -> LabelMeasure:
-        """Law of labels and fields now, over all batches."""
-        weights = self._shares[:, 0] / len(self.y)
-        nodes = (each.ravel() for each in (self.z, self.y, self.yhat, weights))
+    def measure(self, batch: int) -> LabelMeasure:
+        """Law of labels and fields of one batch now."""
+        yhat = np.concatenate([block.yhat for block in self._blocks[batch]])
+        nodes = (self.z[batch], self.y[batch], yhat, self._shares[batch, 0])
         return LabelMeasure(self.loss, self.alpha, *nodes, 0.0, self.loss.curvature_floor)
 
     def advance(self, terms: Sequence[tuple[int, float, float]], *, on_sphere: bool) -> None:

@@ -28,10 +28,16 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from prlib.losses import Loss
-from prlib.measures.quadrature import CUTOFF, graded_edges, legendre, on_panels
+from prlib.measures.quadrature import (
+    CUTOFF,
+    UnresolvedError,
+    graded_edges,
+    legendre,
+    on_panels,
+    sign_changes,
+)
 
 
 class Point(NamedTuple):
@@ -58,12 +64,8 @@ _ZOOMS, _SPLIT = 30, 12
 _MOST_PANELS = 20_000
 
 
-class UnresolvedError(ValueError):
-    """The law at these parameters is too sharp to resolve, or there is none."""
-
-
 @dataclass(frozen=True, eq=False)
-class Grid:
+class Nodes:
     """Nodes of the quadrature: for each label, one after the other, its fields.
 
     Attributes
@@ -113,7 +115,12 @@ def _terms(loss: Loss, point: Point, y: NDArray, yhat: NDArray):
     return value, force, curvature, safe, np.where(inside, exponent, -np.inf)
 
 
-def grid(loss: Loss, point: Point, order: int) -> Grid:
+def log_density(loss: Loss, point: Point, y: NDArray, yhat: NDArray) -> NDArray[np.float64]:
+    """Logarithm of the density in the field, given the label, up to a constant for each label."""
+    return _terms(loss, point, y, yhat)[-1]
+
+
+def laid_out(loss: Loss, point: Point, order: int) -> Nodes:
     """Lay out nodes that resolve the law at a point.
 
     Raises
@@ -128,7 +135,7 @@ def grid(loss: Loss, point: Point, order: int) -> Grid:
     steps = ((high - low)[:, None] * w).ravel()
     counts = np.bincount(rows, minlength=len(labels)) * order
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    return Grid(np.repeat(labels, counts), yhat, steps, starts, counts, label_weights)
+    return Nodes(np.repeat(labels, counts), yhat, steps, starts, counts, label_weights)
 
 
 def _field_panels(loss: Loss, point: Point, labels: NDArray) -> tuple[NDArray, NDArray, NDArray]:
@@ -166,16 +173,12 @@ def _label_panels(loss: Loss, point: Point) -> NDArray:
 
     Passing there, 1 + chi f(y, 0) changes sign, and the law changes over eta/chi of it.
     """
-    ends = np.geomspace(1e-4 * loss.scale, CUTOFF, 100)
 
     def step(y: NDArray | float) -> NDArray:
         return 1 + point.chi * loss.curvature(y, np.zeros_like(y))
 
     edges = [graded_edges(loss.scale)]
-    sign = step(ends) < 0
-    for i in np.flatnonzero(sign[1:] != sign[:-1]):
-        kink = brentq(step, ends[i], ends[i + 1], xtol=1e-15, rtol=1e-14)
-        slope = abs(step(ends[i + 1]) - step(ends[i])) / (ends[i + 1] - ends[i])
+    for kink, slope in sign_changes(step, loss.scale):
         width = max(abs(point.eta) / point.chi, 1e-6) / slope / 2
         distances = np.append(
             0.0, width * 3.0 ** np.arange(max(1, math.log2(CUTOFF / width) / math.log2(3)))
@@ -283,7 +286,7 @@ class Law:
         Mean of ln Z over labels that are held; ln of the mean of Z where labels tilt too.
     """
 
-    def __init__(self, loss: Loss, point: Point, nodes: Grid, *, annealed: bool) -> None:
+    def __init__(self, loss: Loss, point: Point, nodes: Nodes, *, annealed: bool) -> None:
         self.loss, self.point, self.nodes, self.annealed = loss, point, nodes, annealed
         terms = _terms(loss, point, nodes.y, nodes.yhat)
         self.value, self.force, self.curvature, self.step, exponent = terms

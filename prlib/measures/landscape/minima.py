@@ -10,7 +10,7 @@ from functools import cached_property
 
 from prlib.losses import Loss
 from prlib.measures.label_measure import LabelMeasure
-from prlib.measures.landscape.law import OVERLAP, Point, UnresolvedError, X
+from prlib.measures.landscape.law import OVERLAP, Point, X
 from prlib.measures.landscape.solve import (
     GAPPED,
     MARGINAL,
@@ -22,6 +22,7 @@ from prlib.measures.landscape.solve import (
     no_complexity,
     solved,
 )
+from prlib.measures.quadrature import UnresolvedError
 
 SEARCH, COARSE, FINE = 5, 6, 9
 """Orders of quadrature: to find a solution, to estimate the error, and to report it."""

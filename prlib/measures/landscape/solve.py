@@ -18,10 +18,10 @@ from prlib.measures.landscape.law import (
     Law,
     Point,
     S,
-    UnresolvedError,
     X,
-    grid,
+    laid_out,
 )
+from prlib.measures.quadrature import UnresolvedError
 from prlib.measures.random_start import initial
 
 Equation = Callable[[Law], tuple[float, NDArray]]
@@ -146,10 +146,10 @@ def solved(
     """
     unknowns = list(system)
     point, kept = start, _FAR
-    nodes, laid = grid(loss, start, order), start
+    nodes, laid = laid_out(loss, start, order), start
     for _ in range(_ITERATIONS):
         if _distance(point, laid) > kept:
-            nodes, laid = grid(loss, point, order), point
+            nodes, laid = laid_out(loss, point, order), point
         law = Law(loss, point, nodes, annealed=annealed)
         residuals, rows = zip(*(equation(law) for equation in system.values()), strict=True)
         size = np.abs(residuals).max()

@@ -1,7 +1,7 @@
 """The law of labels and fields where a descent at zero overlap ends: threshold states.
 
 `law` is the replica law at any response and breaking, `branch` the curve of those that solve the
-equations, `solution` the one at a given alpha, and `state` what is said of it.
+equations, and `solution` the one at a given alpha, with what is said of it.
 """
 
 from prlib.measures.threshold_states.branch import (
@@ -9,16 +9,18 @@ from prlib.measures.threshold_states.branch import (
     NeverMetError,
     branch_of,
 )
-from prlib.measures.threshold_states.law import TiltedLaw, UnresolvedError, tilted_law
-from prlib.measures.threshold_states.solution import solve_threshold_state, threshold_state
-from prlib.measures.threshold_states.state import ThresholdState
+from prlib.measures.threshold_states.law import TiltedLaw, tilted_law
+from prlib.measures.threshold_states.solution import (
+    ThresholdState,
+    solve_threshold_state,
+    threshold_state,
+)
 
 __all__ = [
     "BranchEndError",
     "NeverMetError",
     "ThresholdState",
     "TiltedLaw",
-    "UnresolvedError",
     "branch_of",
     "solve_threshold_state",
     "threshold_state",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -21,8 +22,9 @@ from scipy.optimize import brentq, minimize_scalar, newton, root
 from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.measures.computable import HIGHEST_ALPHA
+from prlib.measures.quadrature import UnresolvedError
 from prlib.measures.random_start import initial
-from prlib.measures.threshold_states.law import TiltedLaw, UnresolvedError, tilted_law
+from prlib.measures.threshold_states.law import TiltedLaw, tilted_law
 
 SEARCH, COARSE, FINE = 4, 7, 10
 """Orders of quadrature: to follow the branch, to estimate errors, and to report."""
@@ -207,19 +209,16 @@ class Branch:
     @lru_cache(maxsize=8)  # noqa: B019 - branches are few and live as long as the program
     def _turn(self, order: int) -> TiltedLaw:
         """Law where alpha is least, at one order of quadrature."""
-        near = self._places[-2:]
+        near, laws = self._places[-2:], []
 
-        def law(log_chi: float, accuracy: float = 1e-9) -> TiltedLaw:
+        def alpha(log_chi: float) -> float:
             guess = _extrapolated(near, log_chi)
-            return self._settled(log_chi, guess, order, accuracy)
+            laws.append(self._settled(log_chi, guess, order, ACCURACY))
+            return laws[-1].alpha
 
-        found = minimize_scalar(
-            lambda log_chi: law(log_chi).alpha,
-            bounds=(near[0].log_chi, self._after),
-            method="bounded",
-            options={"xatol": 1e-6},
-        )
-        return law(float(found.x), ACCURACY)
+        bounds = near[0].log_chi, self._after
+        minimize_scalar(alpha, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+        return min(laws, key=lambda law: law.alpha)
 
     def _newton(
         self, condition: Condition, index: int, orders: tuple[int, int]
@@ -278,23 +277,27 @@ class Branch:
 
     def _settled(self, log_chi: float, guess: float, order: int, accuracy: float) -> TiltedLaw:
         """Law on the branch at this chi, from a guess of log x/chi."""
-        laws: dict[float, TiltedLaw] = {}
+        seen: dict[float, TiltedLaw] = {}
 
-        def saddle(log_ratio: float) -> float:
+        def law(log_ratio: float) -> TiltedLaw:
             if not _FLATTEST <= log_ratio <= _SHARPEST:
                 raise UnresolvedError(
                     f"{self.loss}: no x solves the saddle at chi = {math.exp(log_chi):g}"
                 )
-            laws[log_ratio] = self._law_at(log_chi, log_ratio, order)
-            return laws[log_ratio].saddle
+            if log_ratio not in seen:
+                seen[log_ratio] = self._law_at(log_chi, log_ratio, order)
+            return seen[log_ratio]
 
-        try:
-            return laws[newton(saddle, guess, x1=guess + 1e-3, tol=accuracy, maxiter=12)]
-        except (UnresolvedError, RuntimeError, KeyError):
-            # A step too long may leave what is followed: the saddle rises with x, so bracket its
-            # root.
-            low, high = _enclosed(saddle, guess)
-            return laws[brentq(saddle, low, high, xtol=accuracy / 4, rtol=1e-14)]
+        def saddle(log_ratio: float) -> float:
+            return law(log_ratio).saddle
+
+        # The saddle rises with x at its root; a step too long may leave what is followed, or find
+        # a root at which it falls, near the end of a branch.
+        with suppress(UnresolvedError, RuntimeError):
+            place = newton(saddle, guess, x1=guess + 1e-3, tol=accuracy, maxiter=12)
+            if abs(saddle(place)) < accuracy and (place - guess) * saddle(guess) <= 0:
+                return law(place)
+        return law(brentq(saddle, *_enclosed(saddle, guess), xtol=accuracy / 4, rtol=1e-14))
 
 
 @lru_cache(maxsize=256)

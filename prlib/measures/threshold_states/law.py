@@ -37,13 +37,12 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.measures.label_measure import LabelMeasure
 from prlib.measures.labels import label_nodes
-from prlib.measures.quadrature import CUTOFF, ORDER, legendre
+from prlib.measures.quadrature import CUTOFF, ORDER, UnresolvedError, legendre, sign_changes
 from prlib.spectra.bulk import softness
 from prlib.spectra.outlier import bbp
 
@@ -62,18 +61,12 @@ _ZERO = 1e-9
 """What counts as zero in 1 + chi f: its rounding error, with room."""
 
 
-class UnresolvedError(ValueError):
-    """The law at this response and breaking is too sharp to resolve, or there is none."""
-
-
 @dataclass(frozen=True, eq=False)
 class TiltedLaw:
     r"""The replica law at given :math:`\chi` and x, not yet at its saddle.
 
     Attributes
     ----------
-    loss : Loss
-        The loss.
     chi, x : float
         Response and breaking.
     z, y, yhat : ndarray, shape (R, C)
@@ -143,18 +136,13 @@ def tilted_law(
     Parameters
     ----------
     loss : Loss
-        The loss; its proximal map may jump at h = 0 and nowhere else.
+        Its proximal map may jump at h = 0 and nowhere else.
     chi, x : float
         Response and breaking, > 0.
     channel : Channel
         What is measured: at zero overlap fields know of it only through the law of labels.
     order : int
         Nodes a panel; the error of every mean falls exponentially with it.
-
-    Returns
-    -------
-    TiltedLaw
-        See there.
 
     Raises
     ------
@@ -209,16 +197,11 @@ def _exponent(
 
 def _kinks(loss: Loss, chi: float, last: float) -> list[float]:
     """Labels at which the jump of the minimiser starts or ends: chi f(y, 0) = -1."""
-    grid = np.geomspace(1e-4 * loss.scale, last, 100)
 
     def step(y: NDArray | float) -> NDArray:
         return 1 + chi * loss.curvature(y, np.zeros_like(y))
 
-    sign = step(grid) < 0
-    return [
-        brentq(step, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14)
-        for i in np.flatnonzero(sign[1:] != sign[:-1])
-    ]
+    return [kink for kink, _ in sign_changes(step, loss.scale, last)]
 
 
 def _floor(loss: Loss, chi: float, y: NDArray, start: NDArray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
@@ -16,9 +17,54 @@ from prlib.measures.threshold_states.branch import (
     branch_of,
 )
 from prlib.measures.threshold_states.law import TiltedLaw
-from prlib.measures.threshold_states.state import ThresholdState
 from prlib.parameters import ParameterError
 from prlib.spectra.bulk import stieltjes_inverse
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdState:
+    r"""A threshold state of a loss: its order parameters, its law, and what the two imply.
+
+    Attributes
+    ----------
+    measure : LabelMeasure
+        Law of labels and fields.
+    coarse : LabelMeasure
+        The same by a coarser quadrature: what the two disagree on is not to be trusted.
+    chi : float
+        Response: the Stieltjes transform of the Hessian at the left edge of its bulk.
+    x : float
+        Breaking parameter over temperature.
+    alpha, energy, mu
+        Those of the measure.
+    gap : float
+        Left edge of the bulk, :math:`-1/\chi + \alpha E[f/(1 + \chi f)] - \mu`. It is zero, as in
+        an exact solution, where the minimiser of no label jumps. Where one does it is
+        :math:`\alpha E_y[2ŷ_0\, p(h = 0|y)]/\chi`: how far this approximation is from consistent.
+    complexity : float
+        Logarithm of the number of these states per dimension in this approximation. Where it is
+        negative full replica symmetry breaking raises the energy.
+    mixing : float
+        :math:`\alpha E_y[(\langle h^2 \rangle_y - 1)^2] (\chi + x)^2/x^2`. Above 1 the assumption
+        that different states have zero overlap is unstable.
+    chi_error, x_error, energy_error, mu_error : float
+        Estimated numerical errors: how far each moves when the quadrature is refined.
+    """
+
+    measure: LabelMeasure
+    coarse: LabelMeasure
+    alpha: float
+    chi: float
+    x: float
+    energy: float
+    mu: float
+    gap: float
+    complexity: float
+    mixing: float
+    chi_error: float
+    x_error: float
+    energy_error: float
+    mu_error: float
 
 
 def threshold_state(loss: Loss, alpha: float, channel: Channel = NOISELESS) -> LabelMeasure:

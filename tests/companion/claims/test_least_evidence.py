@@ -1,8 +1,11 @@
 """A single replica, a single size: claims stay open and say why, and figures are drawn."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from companion.analysis.prediction import prediction_curve
+from companion.analysis.threshold import by_loss
 from companion.claims import (
     bbp_at_initialisation,
     eigenvector_alignment,
@@ -13,7 +16,11 @@ from companion.claims.claim import evaluate
 from companion.claims.verdicts import TOO_FEW
 from companion.ensembles import constrained_descents, start_spectra
 from companion.figures.bbp_at_initialisation import start_transition_figure
-from companion.figures.threshold_states import relaxation_figure, threshold_transition_figure
+from companion.figures.threshold_states import (
+    dynamics_figure,
+    edge_figure,
+    threshold_transition_figure,
+)
 from prlib.losses import NormalizedIntensity
 from prlib.transitions import alpha_init
 
@@ -51,11 +58,19 @@ def test_one_start_says_nothing_and_fails_nothing(single):
     assert b"<svg" in start_transition_figure(LOSS, single, "fig-bbp-transition").svg()
 
 
-def test_one_constrained_descent_fails_nothing(held):
-    claims = evaluate(threshold_states.CLAIMS, loss=LOSS, rows=held)
+def test_one_held_descent_fails_nothing(held):
+    holds = held.assign(a=0.01, loss=LOSS.id, bbp=0.9 + 0.1 * held["alpha"])
+    tables = {"holds": holds, "far": holds, "rows": held, "found": by_loss(holds)}
+    band = pd.DataFrame({"a": 0.01, "alpha": [4.0, 6.0], "energy_1rsb": [0.5, 1.3]})
+    band = band.assign(energy_low=np.nan)
+    claims = evaluate(threshold_states.CLAIMS, loss=LOSS, band=band, **tables)
     assert {claim.verdict for claim in simulated(claims)} == {"OPEN"}
-    assert b"<svg" in relaxation_figure(LOSS, held, 6.0).svg()
-    assert b"<svg" in threshold_transition_figure(LOSS, held).svg()
+    figures = (
+        dynamics_figure(holds, tables["found"]),
+        edge_figure(holds),
+        threshold_transition_figure(LOSS, holds, band),
+    )
+    assert all(b"<svg" in figure.svg() for figure in figures)
 
 
 def test_one_start_of_a_loss_fails_nothing(single):

@@ -12,12 +12,14 @@ from scipy.special import expit
 
 from companion.analysis.finite_size import Growth, recovery_probability
 from companion.analysis.half_points import near_half, resampled_halves, under_limits
+from companion.analysis.threshold import by_loss
 from companion.claims.claim import evaluate, registered
 from companion.claims.constrained_vs_random import shares
 from companion.claims.finite_size_scaling import powers
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.measures.threshold_states import solve_threshold_state
+from prlib.models.matrix_tensor import MatrixTensor
 from prlib.spectra.bulk import edge_scale, left_edge
 from prlib.spectra.outlier import outlier
 from prlib.transitions import alpha_init
@@ -178,23 +180,64 @@ def held(*, energy=0.1, edge=0.0, turn=-0.5, alpha=6.0, replicas=40, n=(800,), *
     return found.assign(**columns)
 
 
+def long_holds(*, shift=0.0, energy=0.0, edge=0.0, bend=0.0, apart=0.0, fades=0.2, **columns):
+    """Descents held at a = 0.01 whose states turn unstable at alpha = 4.07 + shift."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {"alpha": alpha, "n": n, "replica": replica, "time": time}
+        for n in (500, 1000)
+        for alpha in (3.0, 3.75, 4.0, 4.25, 4.5, 5.0)
+        for replica in range(20)
+        for time in (5.0, 10.0, 20.0, 40.0, 100.0, 320.0)
+    )
+    wiggle = 1e-3 * rng.standard_normal(20)[rows["replica"]]
+    large, late = rows["n"] == 1000, rows["time"] > 200
+    noise = 0.01 * rng.standard_normal(len(rows))
+    at = rows["alpha"] - 4.07 - shift - apart * large
+    found = rows.assign(
+        a=0.01,
+        loss="normalized(a=0.01)",
+        bbp=1 + 0.25 * at - 0.05 * at**2 + wiggle,
+        energy=0.548 + 0.32 * (rows["alpha"] - 4) + 0.06 * (rows["alpha"] - 4) ** 2 + energy,
+        edge=edge * late
+        - (1 + wiggle + noise) * rows["time"] ** (-0.5 - bend * np.log(rows["time"])),
+        abs_overlap=0.0,
+        rises=0,
+        overlap2=0.3 - fades * large + wiggle,
+    )
+    found["energy"] += wiggle
+    # At the end of the run a minimum of a finite size.
+    found.loc[late, "edge"] = edge - rows["n"] ** (-2 / 3) * (1 + wiggle)
+    return found.assign(**columns)
+
+
 @pairs("threshold_states")
 def _(row):
-    small = held(alpha=4.0, n=(200,))
-    good, wrong = {
-        "threshold-equator": (held(), held(abs_overlap=0.1)),
-        "threshold-monotone": (held(), held(rises=2)),
-        "threshold-energy": (held(), held(energy=-0.1)),
-        "threshold-edge-rises-{alpha:g}": (held(edge=-0.5), held(edge=-0.5, turn=0.5)),
-        "threshold-edge-{alpha:g}": (held(), held(edge=0.3)),
-        "threshold-lowest-{alpha:g}": (held(), held(outlier=-1.2)),
-        "threshold-overlap2-{alpha:g}": (held(), held(outlier_overlap2=0.6)),
-        "threshold-blind-{alpha:g}": (
-            pd.concat([small, held(alpha=4.0, overlap2=small["overlap2"] - 0.2)]),
-            pd.concat([small, held(alpha=4.0, overlap2=small["overlap2"] + 0.2)]),
-        ),
+    def tables(**changed):
+        holds = long_holds(**changed)
+        near = holds[holds["alpha"].between(3.5, 4.75)]
+        band = pd.DataFrame({"a": 0.01, "alpha": [3.75, 4.0, 4.25, 4.5], "energy_1rsb": 0.4})
+        return {"holds": near, "found": by_loss(near), "far": holds, "band": band}
+
+    shared = {"loss": SOFT, "rows": held()}
+    if row in ("threshold-lowest-{alpha:g}", "threshold-overlap2-{alpha:g}"):
+        wrong = held(outlier=-1.2, outlier_overlap2=0.6)
+        return either(shared | tables(), rows=(held(), wrong))
+    changed = {
+        "threshold-equator": {"abs_overlap": 0.1},
+        "threshold-monotone": {"rises": 2},
+        "threshold-dynamical-{a:g}": {"shift": 0.4},
+        "threshold-1rsb-{a:g}": {"shift": 0.6},
+        "threshold-size-{a:g}": {"apart": 0.3},
+        "threshold-predicted": {"shift": 0.3},
+        "threshold-energy-{a:g}": {"energy": -0.5},
+        "threshold-energy-met-{alpha:g}": {"energy": 0.2},
+        "threshold-sum-met-{alpha:g}": {"shift": 0.6},
+        "threshold-edge-{a:g}": {"edge": -0.5},
+        "threshold-power-{a:g}": {"bend": 0.4},
+        "threshold-blind-{a:g}": {"fades": -0.2},
     }[row]
-    return either({"loss": SOFT}, rows=(good, wrong))
+    return shared | tables(), shared | tables(**changed)
 
 
 @pairs("constrained_vs_random")
@@ -301,7 +344,8 @@ def _(row):
 @pairs("loss_functions")
 def _(row):
     def found(a, init, threshold):
-        return SimpleNamespace(a=a, alpha_init=init, alpha_threshold=threshold, edge_init="soft")
+        ends = {"alpha_threshold": threshold, "alpha_minima": threshold}
+        return SimpleNamespace(a=a, alpha_init=init, **ends, edge_init="soft")
 
     good = [found(10.0, 6.0, 12.8), found(100.0, 30.0, 13.7)]
     wrong = [found(10.0, 14.0, 12.8), found(100.0, 30.0, 13.0)]
@@ -338,31 +382,19 @@ def _(row):
     theory = pd.concat(
         [
             run(2.0, [0.9, 0.9, 0.9, 0.8, 0.7]),
+            run(2.5, [0.9, 0.9, 0.9, 0.8, 0.7]),
             run(2.8, [0.99, 1.02, 1.03, 0.9, 0.8]),
             run(3.2, [1.05, 1.06, 1.02, 0.95, 0.9]),
             run(3.5, [1.1, 1.12, 1.08, 0.97, 0.9]),
             run(3.8, [1.2, 1.2, 1.2, 1.1, 0.98]),
         ]
     )
-    at = theory[(theory["alpha"] == 3.2) & (theory["t"] == 1.0)].iloc[0]
-    noise = 0.01 * np.linspace(-1, 1, 20)
-    simulated = pd.DataFrame(
-        {
-            "alpha": 3.2,
-            "n": 4000,
-            "time": 1.0,
-            "energy": at["energy"] + noise,
-            "edge": at["left_edge"] + noise,
-            "overlap2": at["overlap2"] + noise,
-        }
-    )
-    off = simulated.assign(**{c: simulated[c] + 1 for c in ("energy", "edge", "overlap2")})
-    checked = pd.DataFrame({"value": [1.0, 2.0], "error": 0.1, "error_more": 0.1})
-    near = checked.assign(value_finer=checked["value"] + 0.05, value_more=checked["value"] + 0.1)
-    far = checked.assign(value_finer=checked["value"] + 0.2, value_more=checked["value"] + 1.0)
-    once = pd.DataFrame({"alpha": [3.2], "variance": 20.0, "variance_error": 0.2})
-    shared = {"loss": SOFT, "theory": theory, "simulated": simulated, "compare": 1.0}
-    shared |= {"once": once, "ratio": 10}
+    theory = theory.assign(batches=16)
+    told = {(3.2, 0.01): 1.06, (3.2, 3.0): 0.9, (3.5, 3.0): 0.9}
+    index = pd.MultiIndex.from_tuples(told, names=["alpha", "time"])
+    conditions = pd.DataFrame({"mean": told.values(), "error": 0.005, "count": 40}, index)
+    checked = pd.DataFrame({"apart": [0.5, -1.0]})
+    shared = {"loss": SOFT, "theory": theory, "conditions": conditions, "alpha_slow": 3.2}
     wrong = {
         "evolution-start": pd.concat([theory, run(3.4, [1.3] * 5, edge=-50.0)]),
         "evolution-lost": pd.concat([theory, run(4.2, [1.05, 1.04, 0.9, 0.9, 0.9])]),
@@ -373,14 +405,13 @@ def _(row):
     if row in wrong:
         return either(shared, theory=(theory, wrong[row]))
     return {
-        "evolution-energy-{alpha:g}": either(shared, simulated=(simulated, off)),
-        "evolution-edge-{alpha:g}": either(shared, simulated=(simulated, off)),
-        "evolution-overlap2-{alpha:g}": either(shared, simulated=(simulated, off)),
-        "evolution-step": either(shared, checked=(near, far)),
-        "evolution-paths": either(shared, checked=(near, far)),
-        "evolution-batches": either(
-            shared, bias=(pd.DataFrame({"bias": [-0.05]}), pd.DataFrame({"bias": [-0.5]}))
+        "evolution-condition": either(
+            shared, conditions=(conditions, conditions.assign(mean=conditions["mean"] + 0.06))
         ),
+        "evolution-lost-simulated": either(
+            shared, conditions=(conditions, conditions.assign(mean=1.06))
+        ),
+        "evolution-again": either(shared, checked=(checked, pd.DataFrame({"apart": [5.0]}))),
     }[row]
 
 
@@ -421,22 +452,39 @@ def _(row):
     table = obeying(growth, {64: 0.7, 128: 0.7, 512: 0.7, 1024: 0.7})
     shared = {"theory": theory, "growth": growth, "table": table, "seen": [64, 128], "seed": 0}
     shared |= {"constant": (0.7, 0.02), "observed": observed}
-    unseen = obeying(growth, {2048: 0.7}, replicas=60, alphas=[2.75])
+    unseen = obeying(growth, {2048: 0.7}, replicas=200, alphas=[2.75])
     ended = theory.assign(variance=theory["variance"].where(theory["t"] < 40, 0.5))
+    logs = np.log([64.0, 128.0, 256.0, 512.0])
+    index = pd.MultiIndex.from_product([[5.0, 6.0], [64, 128, 256, 512]], names=["alpha", "n"])
+    escapes = pd.DataFrame({"expected": np.tile(logs, 2), "error": 0.02}, index)
+    escapes["expected_error"] = 0.0
+    escapes["time"] = 1 + escapes["expected"]
+    grown_ = pd.DataFrame({"error": 0.1, "again_error": 0.1}, index=[3.2])
+    grown_ = grown_.assign(again=0.05, batches=0.05, steps=0.05)
+    shared |= {"escapes": escapes, "grown": grown_}
+    if row.startswith("growth-"):
+        return either(shared, grown=(grown_, grown_.assign(again=0.5, batches=0.5, steps=0.5)))
     return {
-        "finite-size-constant-falls": either(
+        "finite-size-constant": either(
             shared,
-            table=tuple(obeying(growth, {64: 0.7, 128: 0.7, 1024: last}) for last in (0.5, 1.0)),
+            table=tuple(
+                obeying(growth, {64: 0.7, 128: 0.7, 1024: last}, replicas=1200)
+                for last in (0.5, 0.7)
+            ),
         ),
         "finite-size-goes-on": either(shared, theory=(theory, ended)),
-        "finite-size-variance-{alpha:g}": either(
+        "finite-size-variance": either(
             shared, observed=(observed, observed.assign(abs_overlap=2 * observed["abs_overlap"]))
         ),
-        "finite-size-half-{n}": either(
+        "finite-size-half": either(
             shared, table=(table, obeying(growth, {64: 0.7, 128: 0.7, 512: 1.6, 1024: 1.6}))
         ),
-        "finite-size-prediction-{n}-{alpha:g}": either(
-            shared, unseen=(unseen, unseen.assign(recovered=False))
+        "finite-size-prediction": either(shared, unseen=(unseen, unseen.assign(recovered=False))),
+        "escape-rate": either(
+            shared, escapes=(escapes.assign(time=2 * escapes["expected"]), escapes)
+        ),
+        "escape-logarithm": either(
+            shared, escapes=(escapes, escapes.assign(time=np.exp(0.8 * escapes["expected"])))
         ),
     }[row]
 
@@ -494,8 +542,28 @@ def _(row):
     }[row]
 
 
+@pairs("beyond")
+def _(row):
+    def found(*gaps):
+        return pd.DataFrame({"n": [30, 60][: len(gaps)], "gap": gaps, "error": 0.01})
+
+    class Lost(MatrixTensor):
+        def outlier(self, mu):
+            return super().outlier(mu) if mu == 0 else None
+
+    models = [[kind(0.4, 2.0), kind(0.9, 2.0)] for kind in (MatrixTensor, Lost)]
+    shared = {"start": 2.8, "end": 4.4, "models": models[0]}
+    shared |= {"retrieval": found(0.3, 0.4), "tensor": found(0.3, 0.1)}
+    return {
+        "beyond-window": either(shared, end=(4.4, 2.8)),
+        "beyond-no-window": either(shared, models=models),
+        "beyond-used": either(shared, retrieval=(found(0.3, 0.4), found(0.3, -0.2))),
+        "beyond-closes": either(shared, tensor=(found(0.3, 0.1), found(0.1, 0.3))),
+    }[row]
+
+
 ROWS = [(chapter, row) for chapter, rows in registered().items() for row in rows]
-UNSTATED = {"threshold_states", "time_dependent_bbp", "finite_size_theory", "landscape_of_minima"}
+UNSTATED = {"landscape_of_minima"}
 """Chapters whose claims are yet to state the effects that matter: each takes itself out."""
 
 

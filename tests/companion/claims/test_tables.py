@@ -7,11 +7,15 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from companion.analysis.dynamics import PRINTED, batch_bias, convergence, transition_times
+from companion.analysis.dynamics import PRINTED, growth_checked, repeated, transition_times
 from companion.analysis.finite_size import Growth
 from companion.claims.constrained_vs_random import half_points_table, random_does_better
-from companion.claims.finite_size_theory import growth_table, prediction_table
-from companion.claims.time_dependent_bbp import batch_table, convergence_table
+from companion.claims.finite_size_theory import (
+    growth_check_table,
+    growth_table,
+    prediction_table,
+)
+from companion.claims.time_dependent_bbp import repeat_table
 
 ALPHAS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
 
@@ -22,49 +26,49 @@ def run(shift=0.0, bbp=(1.1, 1.05, 0.9)):
     return pd.DataFrame({"alpha": 3.2, "t": [0.0, 0.5, 1.0], **numbers, "bbp": bbp})
 
 
-def test_the_table_of_convergence_shows_each_number_and_the_digits_that_hold():
-    shown = convergence_table(convergence(run(), run(0.0009), run(-0.008)))
-    assert shown.loc[(3.2, "energy")].tolist() == [
-        "2.346 ± 0.002",
-        "2.347",
-        "2.338 ± 0.002",
-        "2.3",
-    ]
+def test_the_table_of_repeats_shows_each_number_and_the_digits_that_hold():
+    shown = repeat_table(repeated(run(), run(-0.008), 1.0))
+    row = shown.loc[(3.2, "energy")]
+    assert row.tolist() == ["2.346 ± 0.002", "2.338 ± 0.002", "-2.8", "2.3"]
     assert (3.2, "time at which the outlier disappears") in shown.index
 
 
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
-        ((19.41, 19.43, 19.44), "19.4"),
-        ((0.249, 0.351, 0.251), "–"),
-        ((2.4, 7.0, 3.0), "–"),
-        ((-1.04, -1.041, -1.02), "-1.0"),
-        ((0.77, 0.77, 0.71), "–"),
-        ((18.4, 18.4, 19.6), "20"),
+        ((19.41, 19.44), "19.4"),
+        ((0.249, 0.351), "–"),
+        ((2.4, 7.0), "–"),
+        ((-1.04, -1.02), "-1.0"),
+        ((0.77, 0.71), "–"),
+        ((18.4, 19.6), "20"),
     ],
 )
-def test_only_digits_that_all_runs_print_hold(values, shown):
-    base, finer, more = (run(value - 2.34567) for value in values)
-    table = convergence_table(convergence(base, finer, more))
+def test_only_digits_that_both_runs_print_hold(values, shown):
+    table = repeat_table(repeated(*(run(value - 2.34567) for value in values), 1.0))
     assert table.loc[(3.2, "energy"), "digits that hold"] == shown
 
 
 def test_a_run_that_never_loses_its_outlier_lacks_a_number():
-    never = run(bbp=(1.1, 1.05, 1.04))
-    table = convergence(run(), never, never)
-    assert table["value_finer"].isna().sum() == 1
+    table = repeated(run(), run(bbp=(1.1, 1.05, 1.04)), 1.0)
+    assert table["value_again"].isna().sum() == 1
 
 
-def test_small_batches_are_compared_with_large_ones():
-    def at_the_end(variance):
-        return pd.DataFrame({"alpha": 3.2, "variance": [1.0, variance], "variance_error": 0.2})
+def test_growth_is_compared_with_other_seeds_smaller_batches_and_shorter_steps():
+    def at_the_end(variance, *, batches=8):
+        columns = {"variance": [1.0, variance], "variance_error": 0.2, "paths": 4096}
+        return pd.DataFrame({"alpha": 3.2, "t": [0.5, 1.0], **columns, "batches": batches})
 
-    bias = batch_bias(at_the_end(19.0), at_the_end(20.0))
-    assert bias.loc[3.2, "bias"] == pytest.approx(-0.05)
-    assert bias.loc[3.2, "bias_error"] == pytest.approx(0.95 * np.hypot(0.2 / 19, 0.2 / 20))
-    shown = batch_table(bias, 512, 8192)
-    assert shown.loc[3.2].tolist() == ["19.0 ± 0.2", "20.0 ± 0.2", "-5.0% ± 1.4%"]
+    first, again = at_the_end(20.0), at_the_end(20.2)
+    batches, steps = (first, at_the_end(19.0, batches=32)), (at_the_end(20.6), first)
+    found = growth_checked(first, again, batches, steps, [1.0]).loc[(3.2, 1.0)]
+    assert found["again"] == pytest.approx(np.log(20.2 / 20))
+    assert found["again_error"] == pytest.approx(np.hypot(0.2 / 20, 0.2 / 20.2))
+    assert found["batches"] == pytest.approx(np.log(20 / 19) / 3)
+    assert found["steps"] == pytest.approx(np.log(20 / 20.6) / 3)
+    shown = growth_check_table(found.to_frame().T)
+    assert shown["other seeds, %"].iloc[0] == "+1.0 ± 1.4"
+    assert shown["shorter steps, %"].iloc[0] == "-1.0"
 
 
 def test_a_run_without_an_outlier_at_any_time_has_no_time_of_its_loss():

@@ -16,9 +16,13 @@ from companion.analysis.finite_size import Growth, compared_rates
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.prediction import prediction_curve
 from companion.analysis.scaling import all_fits, fit_scaling, predictions
+from companion.analysis.signal_free import at_infinite_size
+from companion.analysis.threshold import by_loss
 from companion.figures.bbp_at_initialisation import start_spectra_figure, start_transition_figure
+from companion.figures.beyond import beyond_figure
 from companion.figures.export import registered
 from companion.figures.finite_size_theory import (
+    escape_figure,
     fluctuations_figure,
     predicted_half_points_figure,
     predicted_recovery_figure,
@@ -40,17 +44,21 @@ from companion.figures.recovery import (
 )
 from companion.figures.recovery import start_overlap_figure as spectral_overlap_figure
 from companion.figures.threshold_states import (
+    band_figure,
+    dynamics_figure,
+    edge_figure,
     law_figure,
-    relaxation_figure,
     threshold_spectrum_figure,
     threshold_transition_figure,
 )
 from companion.figures.time_dependent_bbp import (
     ageing_figure,
+    condition_figure,
     hessian_evolution_figure,
     t_bbp_figure,
 )
 from companion.reexecution import FOLDER
+from companion.thresholds import measured_thresholds
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.measures.dynamical import choose_flow, dynamical
@@ -211,14 +219,44 @@ def _(_name):
     return threshold_spectrum_figure(LOSS, 6.0, np.linspace(-3, 60, 200), initial(LOSS, 6.0), 10.0)
 
 
-@draws("fig-threshold-relaxation")
+def long_holds():
+    rows = pd.DataFrame(
+        {"alpha": alpha, "n": n, "replica": replica, "time": time}
+        for alpha in (3.75, 4.0, 4.25, 4.5)
+        for n in (50, 100)
+        for replica in range(4)
+        for time in (5.0, 10.0, 20.0, 40.0, 320.0)
+    )
+    own = 0.01 * rows["replica"]
+    return rows.assign(
+        a=0.01,
+        loss=LOSS.id,
+        bbp=1 + 0.25 * (rows["alpha"] - 4.1) + own,
+        energy=0.5 + own,
+        edge=-(rows["time"] ** -0.5) * (1 + own),
+        lowest=-0.1 + own,
+        overlap2=0.2 + own,
+    )
+
+
+@draws("fig-threshold-dynamics")
 def _(_name):
-    return relaxation_figure(LOSS, held(), 6.0)
+    return dynamics_figure(long_holds(), by_loss(long_holds()))
+
+
+@draws("fig-threshold-band")
+def _(_name):
+    return band_figure(long_holds(), traps().assign(a=0.01))
+
+
+@draws("fig-threshold-edge")
+def _(_name):
+    return edge_figure(long_holds())
 
 
 @draws("fig-threshold-transition")
 def _(_name):
-    return threshold_transition_figure(LOSS, held())
+    return threshold_transition_figure(LOSS, long_holds(), traps())
 
 
 @draws("fig-constrained-overlap")
@@ -256,7 +294,7 @@ def _(_name):
 
 @draws("fig-phase-diagram")
 def _(_name):
-    return phase_diagram_figure([thresholds(a) for a in (0.01, 1.0, 100.0)])
+    return phase_diagram_figure([thresholds(a) for a in (0.01, 1.0, 100.0)], measured_thresholds())
 
 
 @draws("fig-losses-start-overlap")
@@ -284,6 +322,22 @@ def _(_name):
         for t in late
     )
     return ageing_figure(run, states, theory((3.0,)), observed("constrained", (3.0,)))
+
+
+@draws("fig-condition")
+def _(_name):
+    rows = [
+        (alpha, n, t, 1.0, 0.01, 40) for alpha in (2.0, 3.0) for n in (64, 128) for t in (0.1, 1)
+    ]
+    found = pd.DataFrame(rows, columns=["alpha", "n", "time", "mean", "error", "count"])
+    return condition_figure(LOSS, theory(), at_infinite_size(found), found)
+
+
+@draws("fig-escape")
+def _(_name):
+    index = pd.MultiIndex.from_product([[5.0, 6.0], [64, 128]], names=["alpha", "n"])
+    times = {"time": [2.0, 2.4, 1.8, 2.1], "expected": [1.5, 1.9, 1.2, 1.6]}
+    return escape_figure(LOSS, pd.DataFrame(times | {"error": 0.05, "runs": 200}, index))
 
 
 @draws("fig-fluctuations")
@@ -336,6 +390,12 @@ def _(_name):
 @draws("fig-minima-energies")
 def _(_name):
     return energies_figure(LOSS, traps(), held().assign(bbp=1.0), thresholds(LOSS))
+
+
+@draws("fig-beyond")
+def _(_name):
+    table = recovering(["random", "constrained"])
+    return beyond_figure(table, table.assign(alpha=table["alpha"] / 3), 1.5)
 
 
 SLOW = {"fig-half-points"}

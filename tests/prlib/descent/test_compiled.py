@@ -110,6 +110,7 @@ def test_interrupted_between_any_two_files_the_next_descents_work(filled, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize(("number", "moment"), [(signal.SIGINT, 4.0), (signal.SIGKILL, 9.0)])
 def test_interrupted_and_raced_the_next_descents_work(filled, tmp_path, number, moment):
     first = started(ONE, "float32", cache=tmp_path)

@@ -7,6 +7,7 @@ from prlib.descent import reference
 from prlib.descent.batch import RUNNING, STATIONARY, Batch, Limits
 from prlib.descent.kernels import Workspace
 from prlib.losses import Intensity, NormalizedIntensity, PseudoHuber
+from prlib.measures import empirical
 from prlib.problem import Problem, random_on_sphere
 from prlib.schemes import SCHEMES, GradientFlow, as_scheme
 
@@ -157,7 +158,6 @@ def test_the_bound_takes_the_signals_field_where_labels_have_noise():
     w = np.sqrt(1 - 0.9**2) * starts[0] + 0.9 * problem.signal
     w *= np.sqrt(60 / (w @ w))
     noisy = Problem(problem.loss, problem.X, np.abs(problem.y) + 0.3, problem.signal)
-    f = noisy.loss.curvature(noisy.y, noisy.fields(w))
-    bound = reference.curvature_bound(noisy.z, noisy.fields(w), f, 60, noisy.overlap(w))
+    bound = reference.curvature_bound(empirical(noisy, w))
     step = one_step_of(noisy, w[None], np.zeros(1))[0].records["largest_step"][0]
     assert step == pytest.approx(0.8 / (bound - min(noisy.mu(w), 0.0)), rel=1e-9)

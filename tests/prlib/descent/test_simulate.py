@@ -11,6 +11,7 @@ from prlib.descent import descend, descend_instance, descend_starts, descend_tog
 from prlib.descent.batch import RUNNING, Batch, Limits
 from prlib.descent.reference import advance, curvature_bound
 from prlib.losses import Intensity, NormalizedIntensity
+from prlib.measures import empirical
 from prlib.parameters import ParameterError
 from prlib.problem import Problem, random_on_sphere
 from prlib.schemes import GradientFlow
@@ -140,9 +141,7 @@ def test_the_curvature_stays_near_its_bound_along_a_descent(loss, n, alpha):
         success=None,
     ).states
     for w in states:
-        yhat = problem.fields(w)
-        f = loss.curvature(problem.y, yhat)
-        bound = curvature_bound(problem.y, yhat, f, n, problem.overlap(w))
+        bound = curvature_bound(empirical(problem, w))
         largest = eigenvalues(problem, w)[-1] + problem.mu(w)
         # A step of one over the bound is stable up to twice the curvature. At finite N the squared
         # length of a measurement vector fluctuates by sqrt(2/N); three times that is the room.

@@ -7,7 +7,7 @@ import pytest
 
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
 from prlib.measures.landscape import Search
-from prlib.measures.landscape.law import ETA, OVERLAP, Law, Point, grid
+from prlib.measures.landscape.law import ETA, OVERLAP, Law, Point, laid_out
 from prlib.measures.landscape.solve import GAPPED, solved
 from prlib.measures.threshold_states import solve_threshold_state
 
@@ -37,7 +37,7 @@ def state_id(value):
 def test_derivatives_of_phi_are_those_of_its_values(overlap, annealed):
     loss = NormalizedIntensity(0.01)
     point = Point(0.52, 1.03, 0.1 if overlap else 0.0, 0.2, 0.27, overlap, 3.0)
-    nodes = grid(loss, point, 8)
+    nodes = laid_out(loss, point, 8)
 
     def law(index, shift):
         values = list(point)

@@ -128,6 +128,24 @@ def test_states_follow_alpha_continuously():
         assert np.abs(np.diff(steps)).max() < 0.2 * np.abs(steps).max(), name
 
 
+@pytest.mark.slow
+def test_states_are_smooth_in_the_plane_of_a_and_alpha():
+    # From above the turns of all branches: near one, energies fall with alpha, and chi bends.
+    a, alphas = np.geomspace(3e-3, 3, 14), np.geomspace(1.95, 12, 14)
+    states = [
+        [solve_threshold_state(NormalizedIntensity(float(one)), float(alpha)) for alpha in alphas]
+        for one in a
+    ]
+    for name in ("chi", "x", "energy"):
+        values = np.log([[getattr(state, name) for state in row] for row in states])
+        for w in (values, values.T):
+            between = (9 * (w[2:-4] + w[4:-2]) - w[:-6] - w[6:]) / 16
+            # The third difference bounds what cubic interpolation leaves; a jump onto another
+            # kind of state would be of the size of the steps, half of which it would leave.
+            left, step = np.abs(between - w[3:-3]).max(), np.abs(np.diff(w, axis=0)).max()
+            assert left < step / 5, name
+
+
 @pytest.mark.parametrize(
     ("loss", "alpha", "end"),
     [

@@ -30,7 +30,7 @@ def test_of_large_instances_the_start_is_what_their_settings_give():
 
 
 def test_of_the_theory_early_times_are_what_their_settings_give():
-    (one,) = recheck("dynamics", 1, seconds=0.01, data=DATA)
+    (one,) = recheck("early", 1, seconds=0.01, data=DATA)
     assert one.extent == "early"
     assert one.holds, one
 

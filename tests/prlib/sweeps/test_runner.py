@@ -32,7 +32,7 @@ from prlib.sweeps.store import Store, table_bytes
 
 CONTRACT = (
     "loss alpha n start replica seed recovered abs_overlap energy time steps stopped_by "
-    "abs_start_overlap rises sharpness time_limit hold scheme success dtype run"
+    "abs_start_overlap rises sharpness time_limit hold scheme success dtype channel sensing run"
 ).split()
 
 
@@ -380,6 +380,7 @@ def count_parts(out):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_control_c_ends_soon_with_a_way_to_go_on(long_spec, launch, tmp_path, number):
     out = tmp_path / "interrupted"
@@ -420,6 +421,7 @@ def test_control_c_while_a_result_is_taken_ends_the_sweep_too(long_spec, launch,
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_workers_end_with_a_parent_that_is_killed(long_spec, launch, tmp_path):
     process = launch(long_spec, tmp_path / "orphans")
     while not list((tmp_path / "orphans" / "long.parts").glob("*.parquet")):

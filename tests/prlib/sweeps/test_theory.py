@@ -26,13 +26,20 @@ def data(sweep, tmp_path_factory):
 
 def test_rows_are_the_states_of_the_theory(sweep, data):
     found = results(sweep, data=data)
-    states = dynamics(1.0, 3.0, 0.02, paths=1024, batches=4, seed=3)
     mine = found[found["alpha"] == 3.0]
+    states = dynamics(1.0, 3.0, 0.02, paths=1024, batches=4, seed=int(mine["seed"].iloc[0]))
     assert list(found.columns) == [*SCHEMA.names, "source"]
     assert set(found["source"]) == {f"{data.name}/theory/small.parquet"}
     assert mine["t"].tolist() == [state.t for state in states]
     assert mine["variance"].tolist() == [state.variance for state in states]
     assert not (data / "computed").exists()
+
+
+def test_each_alpha_draws_its_own_paths_whatever_others_stand_beside_it(sweep):
+    seeds = [task.seed for grid in sweep.grids for task in grid.tasks(0)]
+    assert len({*seeds}) == len(seeds)
+    alone = next(TheoryGrid(a=1.0, alpha=3.0, time=0.02, paths=1024, batches=4, seed=3).tasks(0))
+    assert alone.seed in seeds
 
 
 def test_what_is_not_there_is_computed_and_kept(data, monkeypatch):
