@@ -15,6 +15,9 @@ from prlib.spectra.outlier import outlier
 from prlib.sweeps import wilson
 from prlib.transitions import alpha_init
 
+ALIGNED = 0.15
+"""Squared overlap of the start's outlier from which there is something to lose."""
+
 
 def monotone(rows: pd.DataFrame) -> Finding:
     """Count the steps of a run that raised the energy."""
@@ -34,13 +37,15 @@ def _start(loss: Loss, rows: pd.DataFrame) -> Finding | None:
 
 def _lost(loss: Loss, rows: pd.DataFrame) -> tuple[dict, Finding] | None:
     # Above the transition of threshold states the outlier stays, and fades for another reason.
-    ends = alpha_init(loss).alpha, dynamical_threshold(loss).alpha
-    between = rows[rows["alpha"].between(*ends)]
+    last, losing = dynamical_threshold(loss).alpha, {}
+    for alpha, found in rows[rows["alpha"] <= last].groupby("alpha"):
+        law = outlier(initial(loss, alpha))
+        if law is not None and law.overlap2 >= ALIGNED:
+            losing[alpha] = lost_alignment(found)
     members = {}
-    for alpha, found in between.groupby("alpha"):
-        lost = lost_alignment(found)
+    for alpha, lost in losing.items():
         estimate = lost.mean(), lost.sem(), len(lost), "loss of squared overlap"
-        members[f"alpha = {alpha:g}"] = rises(*estimate, tests=between["alpha"].nunique())
+        members[f"alpha = {alpha:g}"] = rises(*estimate, tests=len(losing))
     return ({"equator": EQUATOR}, jointly(members)) if members else None
 
 
@@ -55,8 +60,8 @@ CLAIMS = (
     ),
     Row(
         "time-lost",
-        "between the transitions the alignment of the lowest eigenvector fades while the estimate "
-        "is near the equator, |m| < {equator:g}",
+        "between the transitions, where the start is well aligned, the alignment fades while the "
+        "estimate is near the equator, |m| < {equator:g}",
         _lost,
         effect=0.25,
     ),

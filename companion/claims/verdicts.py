@@ -260,18 +260,3 @@ def jointly(members: Mapping[str, Finding]) -> Finding:
         return too_few()
     worst = min(known, key=lambda one: min(one.depth(x) for x in one.ends))
     return replace(worst, members=tuple(members.items()))
-
-
-def does_better(difference: float, p: float, quantity: str = "p of McNemar's test") -> Finding:
-    """Ask that one of two paired rates is higher, by an exact test as rare as `Z` errors."""
-    level = float(2 * norm.sf(Z))
-    found = within(float(p), 0.0, level, quantity)
-    if p > level:
-        return found.opened()
-    return found if difference > 0 else replace(found, decided="FAIL")
-
-
-def outweighs(gain: float, enough: float, quantity: str) -> Finding:
-    """Ask that a gain is at least so large; OPEN where it is less in modulus."""
-    found = within(gain, enough, math.inf, quantity)
-    return found.opened() if abs(gain) < enough or math.isnan(gain) else found

@@ -123,6 +123,8 @@ def recovery_figure(
             _thresholds(axis, loss)
             for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
+                if found.empty:
+                    continue
                 points(axis, found["alpha"], found, color=colour, label=f"N = {n}")
                 _fitted(axis, table[(table["n"] == n) & (table["start"] == start)], colour)
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
@@ -132,8 +134,8 @@ def recovery_figure(
     return BookFigure(
         name,
         f"Fraction of {' and '.join(starts)} starts that recover the signal at {of(loss)} "
-        f"(|m| > 0.99 before t = {table['time_limit'].max():g}), {_runs(counted)}, the same "
-        "instances in each panel. Points: simulation, with 95 % Wilson intervals; curves: "
+        f"(|m| > 0.99 before t = {_limits(table)}), {_runs(counted)}, the same instances in each "
+        "panel. Points: simulation, with 95 % Wilson intervals; curves: "
         f"{_fits(table)}. "
         r"Vertical lines: \(\alpha_\mathrm{BBP}\) at the start (dotted, "
         f"{alpha_init(loss).alpha:.3f}) "
@@ -141,6 +143,10 @@ def recovery_figure(
         f"Recovered fractions against alpha, one curve a size. {_halves(table, starts)}",
         figure,
     )
+
+
+def _limits(table: pd.DataFrame) -> str:
+    return " or ".join(f"{limit:g}" for limit in sorted(table["time_limit"].unique()))
 
 
 def _lacking(table: pd.DataFrame, starts: Sequence[str]) -> str:
