@@ -236,7 +236,8 @@ def edge_exponents(rows: pd.DataFrame) -> pd.DataFrame:
     """
     early = rows[(rows["n"] == rows["n"].max()) & (rows["time"] > 0) & (rows["time"] <= EARLY)]
     runs = early.pivot_table(index=["alpha", "replica"], columns="time", values="edge")
-    if len(runs) < 2 or runs.shape[1] < 4:
+    # One instance of an alpha resampled is itself: it has no error.
+    if runs.empty or runs.groupby("alpha").size().min() < 2 or runs.shape[1] < 4:
         return pd.DataFrame(columns=["exponent", "error"])
     weights = _resampled(runs.index.get_level_values("alpha").to_numpy(), early["n"].iloc[0])
     edges = np.log(-(weights @ runs.to_numpy()) / len(runs))
