@@ -54,15 +54,15 @@ class Loss(ABC):
     --------
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
-    ... class Quartic(Loss):
+    ... class ScaledQuartic(Loss):
     ...     strength: float
     ...     l = staticmethod(lambda y, yhat, c: c * (yhat**2 - y**2) ** 2)
     ...     dl = staticmethod(lambda y, yhat, c: 4 * c * yhat * (yhat**2 - y**2))
     ...     d2l = staticmethod(lambda y, yhat, c: 4 * c * (3 * yhat**2 - y**2))
     ...     curvature_floor = -np.inf
-    >>> Quartic(0.25).id
-    'quartic(strength=0.25)'
-    >>> as_loss("quartic(strength=0.25)") == Quartic(0.25)
+    >>> ScaledQuartic(0.25).id
+    'scaled_quartic(strength=0.25)'
+    >>> as_loss("scaled_quartic(strength=0.25)") == ScaledQuartic(0.25)
     True
     """
 

@@ -24,6 +24,9 @@ from prlib.system import available_cores
 _BEAT = 0.2
 """Seconds between two looks at Ctrl-C and the clock."""
 
+_LAST_WORDS = 5.0
+"""Most seconds that joblib is given to notice that its workers are gone."""
+
 _LOOK, _IDLE = 10.0, 60.0
 """Seconds between two looks at a Dask cluster, and those without work that mean that it gave up."""
 
@@ -72,6 +75,7 @@ def as_finished(
     """
     with (
         deferred_interrupt() as raise_if_pressed,
+        _beside() as start,
         EXECUTORS[name](jobs, scheduler, raise_if_pressed) as workers,
     ):
         # Ctrl-C reaches the whole group, and this process alone answers it: workers that are
@@ -80,8 +84,7 @@ def as_finished(
             calls = (joblib.delayed(function)(item) for item in items)
             running = workers.run(calls)
         arrived: queue.SimpleQueue = queue.SimpleQueue()
-        thread = threading.Thread(target=_drain, args=(running, arrived), daemon=True)
-        thread.start()
+        start(_drain, running, arrived)
         while True:
             with suppress(queue.Empty):
                 kind, value = arrived.get(timeout=_BEAT)
@@ -93,6 +96,25 @@ def as_finished(
             raise_if_pressed()
             workers.look()
             beat()
+
+
+@contextmanager
+def _beside() -> Iterator[Callable[..., None]]:
+    """Yield a function that calls another in a thread, which is waited for at the end.
+
+    What joblib cleans up there when its workers are killed, it would clean up once more at exit.
+    """
+    started: list[threading.Thread] = []
+
+    def start(function: Callable[..., None], *args: Any) -> None:
+        started.append(threading.Thread(target=function, args=args, daemon=True))
+        started[-1].start()
+
+    try:
+        yield start
+    finally:
+        for thread in started:
+            thread.join(_LAST_WORDS)
 
 
 def _drain(running: Iterator[Any], arrived: queue.SimpleQueue) -> None:

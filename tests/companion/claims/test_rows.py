@@ -228,13 +228,13 @@ def _(row):
         "threshold-monotone": {"rises": 2},
         "threshold-dynamical-{a:g}": {"shift": 0.4},
         "threshold-1rsb-{a:g}": {"shift": 0.6},
-        "threshold-size-{a:g}": {"apart": 0.3},
+        "threshold-size": {"apart": 0.3},
         "threshold-predicted": {"shift": 0.3},
-        "threshold-energy-{a:g}": {"energy": -0.5},
+        "threshold-energy": {"energy": -0.5},
         "threshold-energy-met-{alpha:g}": {"energy": 0.2},
         "threshold-sum-met-{alpha:g}": {"shift": 0.6},
-        "threshold-edge-{a:g}": {"edge": -0.5},
-        "threshold-power-{a:g}": {"bend": 0.4},
+        "threshold-edge": {"edge": -0.5},
+        "threshold-power": {"bend": 0.4},
         "threshold-blind-{a:g}": {"fades": -0.2},
     }[row]
     return shared | tables(), shared | tables(**changed)
@@ -397,7 +397,7 @@ def _(row):
     shared = {"loss": SOFT, "theory": theory, "conditions": conditions, "alpha_slow": 3.2}
     wrong = {
         "evolution-start": pd.concat([theory, run(3.4, [1.3] * 5, edge=-50.0)]),
-        "evolution-lost": pd.concat([theory, run(4.2, [1.05, 1.04, 0.9, 0.9, 0.9])]),
+        "evolution-lost": pd.concat([theory, run(4.0, [1.05, 1.04, 0.9, 0.9, 0.9])]),
         "evolution-comes-later": theory.assign(
             bbp=theory["bbp"].where(theory["alpha"] > 2.83, 0.9)
         ),
@@ -469,7 +469,7 @@ def _(row):
             shared,
             table=tuple(
                 obeying(growth, {64: 0.7, 128: 0.7, 1024: last}, replicas=1200)
-                for last in (0.5, 0.7)
+                for last in (0.7, 0.5)
             ),
         ),
         "finite-size-goes-on": either(shared, theory=(theory, ended)),

@@ -654,7 +654,7 @@ def test_an_observable_that_a_table_lacks_is_named(table, data, monkeypatch):
         {**table, "name": "seen", "a": 0.01, "n": 16, "replicas": 1, "observe": [1.0]}
     )
     before = results(seen, quiet=True)
-    trace = Observable("trace", pa.float64(), lambda one: one.problem.mu(one.state))
+    trace = Observable("trace", pa.float64(), lambda one: one.path.mu[one.index])
     monkeypatch.setattr("prlib.sweeps.descents.OBSERVABLES", (*OBSERVABLES, trace))
     monkeypatch.setattr("prlib.sweeps.store.OBSERVABLES", (*OBSERVABLES, trace))
     monkeypatch.setattr("prlib.sweeps.descents.OBSERVED", OBSERVED.append(trace.field))
