@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -10,7 +11,8 @@ import pandas as pd
 from companion.analysis.intervals import mean_interval
 from companion.analysis.minima import limits
 from companion.claims.claim import Row
-from companion.claims.verdicts import Finding, errors_of, too_few, within
+from companion.claims.verdicts import LEVEL, Finding, errors_of, jointly, too_few, within
+from prlib.sweeps import wilson
 from prlib.transitions import Thresholds
 
 MOST = 0.98
@@ -43,19 +45,24 @@ def _slope(at: pd.DataFrame) -> Finding:
     return within(error, 0.0, DIGITS, "largest relative difference")
 
 
-def _stuck(found: pd.DataFrame, table: pd.DataFrame) -> Found:
+def _share(found: pd.Series, quantity: str, tests: int = 1) -> Finding:
+    """Ask that nearly all of some runs are so, by their count."""
+    count, runs = int(found.sum()), len(found)
+    ends = wilson(count, runs, 1 - (1 - LEVEL) / tests)
+    return Finding(count / runs, ends, (MOST, math.inf), quantity)
+
+
+def _stuck(found: pd.DataFrame, table: pd.DataFrame) -> tuple[dict, Finding]:
     random = table[(table["start"] == "random") & ~table["recovered"]]
-    for n, rows in random.groupby("n"):
-        below = (rows["abs_overlap"] < limits(rows, found)).mean()
-        yield {"n": n, "most": MOST}, within(below, MOST, 1.0, "fraction of them")
+    below = (random["abs_overlap"] < limits(random, found)).groupby(random["n"])
+    members = {f"N = {n}": _share(rows, "fraction of them", below.ngroups) for n, rows in below}
+    return {"most": MOST}, jointly(members)
 
 
 def _released(found: pd.DataFrame, table: pd.DataFrame) -> tuple[dict, Finding]:
     rows = table[table["abs_start_overlap"] > limits(table, found)]
     told = {"most": MOST}
-    if rows.empty:
-        return told, too_few()
-    return told, within(rows["recovered"].mean(), MOST, 1.0, "recovered fraction")
+    return told, too_few() if rows.empty else _share(rows["recovered"], "recovered fraction")
 
 
 def _inside(column: str) -> Callable[[pd.DataFrame, pd.DataFrame], Finding]:
@@ -71,7 +78,11 @@ def _inside(column: str) -> Callable[[pd.DataFrame, pd.DataFrame], Finding]:
         if count < 2:
             return too_few()
         reach = errors_of(count) * error
-        finding = within(mean, -reach, 1 + reach, "place, 0 where lowest, 1 where most numerous")
+        ends, quantity = (
+            (mean - reach, mean + reach),
+            "place, 0 where lowest, 1 where most numerous",
+        )
+        finding = Finding(mean, ends, (0.0, 1.0), quantity)
         # Errors that let 1RSB in as well cannot tell the two apart.
         apart = ((one - low) / (high - low)).mean() < -reach
         return finding if apart or finding.verdict == "FAIL" else finding.opened()
@@ -106,26 +117,30 @@ CLAIMS = (
         "check",
     ),
     Row(
-        "minima-stuck-{n}",
-        "at N = {n} at least {most:g} of the random starts that do not recover end at an overlap "
+        "minima-stuck",
+        "at every N at least {most:g} of the random starts that do not recover end at an overlap "
         "below that beyond which theory has no minimum",
         _stuck,
+        effect=0.02,
     ),
     Row(
         "minima-released",
         "at least {most:g} of the descents that start beyond that overlap recover",
         _released,
+        effect=0.02,
     ),
     Row(
         "minima-energy",
         "descents held at zero overlap end inside the band of energies, and not at that of 1RSB",
         _inside("energy"),
+        effect=0.5,
     ),
     Row(
         "minima-instability",
         "the condition of the transition of descents held at zero overlap ends between that of the "
         "lowest and of the most numerous minima, and not at that of 1RSB",
         _inside("bbp"),
+        effect=0.5,
     ),
 )
 """Evaluated on ``lines``, the thresholds of the loss; ``found`` and ``at``, rows of
