@@ -232,7 +232,8 @@ def half_point_shifts(base: pd.DataFrame, changed: pd.DataFrame, seed: int) -> p
         low, high = np.nanquantile(drawn[:, 1] - drawn[:, 0], [0.025, 0.975])
         rows[n] = {"pairs": len(found), "half": before, "changed": after, "shift": after - before}
         rows[n] |= {"low": low, "high": high, "error": _spread(low, high)}
-    return pd.DataFrame(rows).T.astype({"pairs": int}).rename_axis("N")
+    columns = ["pairs", "half", "changed", "shift", "low", "high", "error"]
+    return pd.DataFrame(rows, columns).T.astype({"pairs": int}).rename_axis("N")
 
 
 def _spread(low: float, high: float) -> float:

@@ -241,7 +241,7 @@ def smallest(notebook):
     for parameter in notebook.parameters:
         value = notebook.quick.get(parameter.name, parameter.default)
         if parameter.like == "replicas":
-            found[parameter.name] = 1
+            found[parameter.name] = [1] if isinstance(value, list) else 1
         elif isinstance(value, list):
             found[parameter.name] = value[:1]
     return found
