@@ -127,12 +127,13 @@ def _shift(shifts: pd.DataFrame, measured_first: Sequence[int]) -> Finding | Non
 
 
 def _shift_grows(shifts: pd.DataFrame) -> Finding:
+    shifts = shifts.dropna(subset=["error"])
+    if len(shifts) < 2:
+        return too_few()
     log_n = np.log10(shifts.index.to_numpy(dtype=float))
     weight = 1 / shifts["error"].to_numpy() ** 2
     centred = log_n - np.average(log_n, weights=weight)
     spread = weight @ centred**2
-    if len(shifts) < 2:
-        return too_few()
     slope = weight * centred @ shifts["shift"].to_numpy() / spread
     return rises(float(slope), float(spread**-0.5), quantity="shift in alpha per decade of N")
 

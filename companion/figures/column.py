@@ -33,7 +33,7 @@ def in_one_column(figure: Figure) -> Figure:
     panels = [axis for axis in copy.axes if axis.get_subplotspec() is not None and axis.axison]
     labels = [[label_of(axis, which) for which in "xy"] for axis in panels]
     columns = 1 if len(panels) <= MOST else 2
-    rows = -(-len(panels) // columns)
+    rows = max(1, -(-len(panels) // columns))
     places = GridSpec(rows, columns, figure=copy)
     for number, (axis, (x, y)) in enumerate(zip(panels, labels, strict=True)):
         axis.set_subplotspec(places[number])
