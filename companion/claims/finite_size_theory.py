@@ -129,7 +129,19 @@ def _logarithm(escapes: pd.DataFrame) -> Finding:
 
 
 def _farthest(moved: pd.Series, most: float, quantity: str) -> Finding:
-    return within(moved.abs().max(), 0.0, most, quantity)
+    known = moved.abs().dropna()
+    return within(known.max(), 0.0, most, quantity) if len(known) else too_few()
+
+
+def _batches(grown: pd.DataFrame) -> Finding:
+    known = grown.dropna(subset=["batches", "batches_error"])
+    members = {}
+    for (alpha, t), row in known.iterrows():
+        bias, reach = (row[["batches", "batches_error"]] / row["error"]).abs()
+        ends = max(bias - Z * reach, 0.0), bias + Z * reach
+        found = Finding(bias, ends, (-np.inf, 1.0), "standard errors")
+        members[f"alpha = {alpha:g}, t = {t:g}"] = found
+    return jointly(members) if members else too_few()
 
 
 CLAIMS = (
@@ -190,7 +202,7 @@ CLAIMS = (
     Row(
         "growth-batches",
         "batches have enough paths: the bias that they leave in log V, in standard errors of a run",
-        lambda grown: _farthest(grown["batches"] / grown["error"], 1.0, "standard errors"),
+        _batches,
         "check",
     ),
     Row(

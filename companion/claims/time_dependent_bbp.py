@@ -197,6 +197,8 @@ def repeat_table(checked: pd.DataFrame) -> pd.DataFrame:
 
 def _shared(values: np.ndarray) -> str:
     # The finest rounding, down to one digit, that is the same for all.
+    if not np.all(np.isfinite(values) & (values != 0)):
+        return "–"
     leading = -int(np.floor(np.log10(np.abs(values).min())))
     for digits in range(leading + 5, leading - 1, -1):
         first, *others = np.round(values, digits)
