@@ -186,7 +186,7 @@ def _with_interval(line: Line2D, bars: tuple[LineCollection, ...]) -> dict:
         # A point without an interval, as the mean of one run, has a segment without ends.
         none = np.full((2, 2), np.nan)
         segments = np.array([s if len(s) == 2 else none for s in bar.get_segments()])
-        if len(segments) == len(x) and np.allclose(*segments[..., 0].T, equal_nan=True):
+        if len(segments) == len(x) > 0 and np.allclose(*segments[..., 0].T, equal_nan=True):
             data |= {"low": segments[:, 0, 1], "high": segments[:, 1, 1]}
     return data
 
