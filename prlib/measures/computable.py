@@ -21,6 +21,9 @@ SHARPEST = 0.03
 SMALLEST_CURVATURE, LARGEST_CURVATURE = 1e-100, 1e100
 """Curvatures at a typical label whose squares and ratios are still numbers."""
 
+SMALLEST_SHARE = 1e-9
+"""Smallest curvature at a typical label, over its floor, of which rounding leaves seven digits."""
+
 
 def computable(loss: Loss, alpha: float) -> float:
     """Return the checked alpha.
@@ -62,4 +65,10 @@ def _require_resolved(loss: Loss) -> None:
         raise ParameterError(
             f"loss = {loss.id}: its curvature changes over {scale:.2g} of a label; theory "
             f"resolves {SHARPEST:g} and more"
+        )
+    if np.isfinite(loss.curvature_floor) and size < SMALLEST_SHARE * abs(loss.curvature_floor):
+        raise ParameterError(
+            f"loss = {loss.id}: its curvature at a typical label is {size:.2g}, its floor "
+            f"{loss.curvature_floor:g}; theory resolves a ratio of {SMALLEST_SHARE:g} and more "
+            "(unnormalized is the limit of large a)"
         )
