@@ -379,3 +379,35 @@ def in_parallel(function: Callable, tasks: Sequence[Iterable[Any]], what: str) -
 def _one_thread(function: Callable, *arguments: Any) -> Any:
     with threadpool_limits(1):
         return function(*arguments)
+
+
+def held_descents(
+    a: float,
+    alphas: Sequence[float],
+    sizes: Sequence[int],
+    instances: Sequence[int],
+    *,
+    seed: int,
+    times: Sequence[float],
+) -> pd.DataFrame:
+    """Observe descents that are held without the signal to the last of some times.
+
+    Parameters
+    ----------
+    a : float
+        Normalisation of the loss.
+    alphas, sizes, instances : sequence
+        Measurements per dimension; dimensions, and how many instances of each.
+    seed, times
+        See `observations`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `observations`, with ``a``.
+    """
+    rows = (
+        observations(a, alphas, n, ["constrained"], count, seed, times=times, hold=times[-1])
+        for n, count in zip(sizes, instances, strict=False)
+    )
+    return pd.concat(rows).assign(a=a)

@@ -121,13 +121,13 @@ CLAIMS = (
         "at every N at least {most:g} of the random starts that do not recover end at an overlap "
         "below that beyond which theory has no minimum",
         _stuck,
-        effect=0.02,
+        effect=0.01,
     ),
     Row(
         "minima-released",
         "at least {most:g} of the descents that start beyond that overlap recover",
         _released,
-        effect=0.02,
+        effect=0.01,
     ),
     Row(
         "minima-energy",
