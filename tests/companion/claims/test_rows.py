@@ -459,8 +459,9 @@ def _(row):
     escapes = pd.DataFrame({"expected": np.tile(logs, 2), "error": 0.02}, index)
     escapes["expected_error"] = 0.0
     escapes["time"] = 1 + escapes["expected"]
-    grown_ = pd.DataFrame({"error": 0.1, "again_error": 0.1}, index=[3.2])
-    grown_ = grown_.assign(again=0.05, batches=0.05, steps=0.05)
+    at = pd.MultiIndex.from_tuples([(3.2, 2.0)], names=["alpha", "t"])
+    grown_ = pd.DataFrame({"error": 0.1, "again_error": 0.1}, at)
+    grown_ = grown_.assign(again=0.05, batches=0.05, batches_error=0.001, steps=0.05)
     shared |= {"escapes": escapes, "grown": grown_}
     if row.startswith("growth-"):
         return either(shared, grown=(grown_, grown_.assign(again=0.5, batches=0.5, steps=0.5)))
