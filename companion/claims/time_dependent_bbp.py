@@ -208,8 +208,13 @@ def _shared(values: np.ndarray) -> str:
 
 
 def _printed(values: pd.Series, errors: pd.Series, form: str) -> list[str]:
-    pairs = (rounded(value, error) for value, error in zip(values, errors, strict=True))
-    return [form.format(value=value, error=error) for value, error in pairs]
+    def told(value: float, error: float) -> str:
+        if not error > 0:
+            return f"{value:.3g}"
+        value, error = rounded(value, error)
+        return form.format(value=value, error=error)
+
+    return [told(*pair) for pair in zip(values, errors, strict=True)]
 
 
 @takes_loss
