@@ -36,6 +36,8 @@ def _start(loss: Loss, theory: pd.DataFrame) -> Finding:
     # Errors come from a few batches each.
     reach = [errors_of(batches, len(start)) for batches in start["batches"]]
     scores = np.abs(start["left_edge"] - exact) / (start["left_edge_error"] * reach)
+    if not len(scores):
+        return too_few()
     return within(scores.max(), 0.0, 1.0, "half intervals")
 
 
@@ -108,7 +110,8 @@ def _comes_later(loss: Loss, theory: pd.DataFrame) -> tuple[dict, Finding]:
 
 def _again(checked: pd.DataFrame) -> Finding:
     # NaN, where another run lacks a number, is a maximum of its own.
-    return within(checked["apart"].abs().to_numpy().max(), 0.0, Z, "joint standard errors")
+    apart = checked["apart"].abs().to_numpy()
+    return within(apart.max(), 0.0, Z, "joint standard errors") if len(apart) else too_few()
 
 
 CLAIMS = (
