@@ -268,17 +268,16 @@ def turns_hard(width: float) -> float:
 def wide_hessian(problem: Problem, W: NDArray) -> NDArray:
     r"""Hessian of a wide student on its p spheres, as a matrix of shape (p N, p N).
 
+    Its blocks, one a pair of units, are
+
+    .. math:: X^T \mathrm{diag}(c\,\delta_{kl} + (f - c)\, u_k u_l) X - \mu_k \delta_{kl} I .
+
     Parameters
     ----------
     problem : Problem
         The instance.
     W : ndarray, shape (p, N)
         The estimates.
-
-    Returns
-    -------
-    ndarray
-        Blocks :math:`X^T \mathrm{diag}(c\,\delta_{kl} + (f - c) u_k u_l) X - \mu_k \delta_{kl} I`.
 
     Examples
     --------
