@@ -1,4 +1,4 @@
-"""Families of things with a name and numbers, whose text ids read back: channels, sensing."""
+"""Families of things with a name and numbers, whose ids read back: losses, channels, sensing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import re
 from abc import ABC
 from dataclasses import MISSING, fields
 from typing import Any, ClassVar, Self
+from weakref import WeakSet
 
 from prlib.identifiers import identifier, normalized, read_identifier
 from prlib.parameters import PARAMETERS, ParameterError, number_above_zero
+
+_copies: WeakSet[type[Named]] = WeakSet()
+"""Classes that unpickling made of those of another process."""
 
 
 class Named(ABC):
@@ -34,17 +38,22 @@ class Named(ABC):
     def __init_subclass__(
         cls, *, family: str | None = None, name: str | None = None, **kwargs: Any
     ) -> None:
-        """Begin a family, or enter one."""
+        """Begin a family, or enter one: a copy from another process replaces no original."""
         super().__init_subclass__(**kwargs)
         if family is not None:
             cls.family, cls.members = family, {}
             return
-        cls.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        cls.name = name or cls.__dict__.get("name", words)
         taken = cls.members.get(cls.name)
         if taken and taken.__module__.startswith("prlib.") and cls.__module__ != taken.__module__:
             raise ParameterError(
                 f"name = {cls.name!r}: prlib has a {cls.family} of that name already"
             )
+        if vars(cls).keys() <= {"__module__", "__doc__", "name"}:  # it is filled in later
+            _copies.add(cls)
+            if taken and taken not in _copies:
+                return
         cls.members[cls.name] = cls
 
     def __post_init__(self) -> None:

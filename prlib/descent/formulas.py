@@ -99,7 +99,7 @@ def block_function(loss: type[Loss], count: int, dtype: np.dtype) -> Any:
     return _forms[key]
 
 
-def digest_of_formulas(kind: type, names: Sequence[str] = ("l", "dl", "d2l")) -> str | None:
+def digest_of_formulas(kind: type, names: Sequence[str]) -> str | None:
     """Return what stands for the formulas of a class; ``None`` if it cannot be told."""
     frozen = _Frozen()
     for name in names:

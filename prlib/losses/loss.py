@@ -9,32 +9,26 @@ on NumPy arrays in the theory and compiled in the descent.
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cached_property, wraps
-from typing import Any, ClassVar, TypeVar
-from weakref import WeakSet
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prlib.identifiers import identifier, normalized, read_identifier
-from prlib.parameters import PARAMETERS, ParameterError, number_above_zero
+from prlib.identifiers import identifier, read_identifier
+from prlib.named import Named
+from prlib.parameters import ParameterError
 
 _DOUBLINGS, _HALVINGS = 60, 52
 """Doublings until a root is enclosed; halvings to float64 precision."""
 
 R = TypeVar("R")
 
-LOSSES: dict[str, type[Loss]] = {}
-"""The losses by their names, those of a reader's own too once they are defined."""
 
-_copies: WeakSet[type[Loss]] = WeakSet()
-"""Classes that unpickling made of those of another process."""
-
-
-class Loss(ABC):
+class Loss(Named, family="loss"):
     r"""A loss :math:`\ell(y, ŷ)`, even in y and in ŷ, so that the sign of the signal is free.
 
     A subclass is a frozen dataclass of floats. It gives the static formulas `l`, `dl`, `d2l`, each
@@ -65,29 +59,6 @@ class Loss(ABC):
     >>> as_loss("scaled_quartic(strength=0.25)") == ScaledQuartic(0.25)
     True
     """
-
-    name: ClassVar[str]
-
-    def __init_subclass__(cls, *, name: str | None = None, **kwargs: Any) -> None:
-        """Enter the class into `LOSSES`, where a copy from another process replaces no original."""
-        super().__init_subclass__(**kwargs)
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
-        cls.name = name or cls.__dict__.get("name", words)
-        taken = LOSSES.get(cls.name)
-        if taken and taken.__module__.startswith("prlib.") and cls.__module__ != taken.__module__:
-            raise ParameterError(f"name = {cls.name!r}: prlib has a loss of that name already")
-        if vars(cls).keys() <= {"__module__", "__doc__", "name"}:  # it is filled in later
-            _copies.add(cls)
-            if taken and taken not in _copies:
-                return
-        LOSSES[cls.name] = cls
-
-    def __post_init__(self) -> None:
-        """Check the numbers, and round them to what `id` tells."""
-        for field in fields(self):
-            parameter = PARAMETERS.get(field.name, number_above_zero(field.name, f"of {self.name}"))
-            value = normalized(parameter.check(getattr(self, field.name)))
-            object.__setattr__(self, field.name, value)
 
     @property
     def id(self) -> str:
@@ -184,6 +155,10 @@ class Loss(ABC):
     def curvature(self, y: ArrayLike, yhat: ArrayLike) -> NDArray:
         r"""Second derivative :math:`f = \ell''(y, ŷ)` in ŷ, elementwise."""
         return self.d2l(np.asarray(y), np.asarray(yhat), *self.parameters)
+
+
+LOSSES: dict[str, type[Loss]] = Loss.members
+"""The losses by their names, those of a reader's own too once they are defined."""
 
 
 def as_loss(value: Loss | str | float | None) -> Loss:

@@ -333,6 +333,10 @@ def replica_seed(seed: int, replica: int) -> int:
     return int(np.random.SeedSequence([seed, replica]).generate_state(1, np.uint64)[0] >> 11)
 
 
+FORMULAS = {"loss": ("l", "dl", "d2l"), "channel": ("draw",), "sensing": ("draw", "rows")}
+"""What of a reader's own determines rows, by family."""
+
+
 def formulas_of(*parts: Loss | Channel | Sensing) -> str:
     """Return a digest of the formulas of what is a reader's own; of the library's, nothing.
 
@@ -345,16 +349,13 @@ def formulas_of(*parts: Loss | Channel | Sensing) -> str:
 
 
 def _formulas_of(part: Loss | Channel | Sensing) -> str:
-    rules = {"channel": ("draw",), "sensing": ("draw", "rows")}
-    names = rules.get(getattr(part, "family", None))
     if type(part).__module__.startswith("prlib."):
         return ""
-    found = digest_of_formulas(type(part), *([names] if names else []))
+    found = digest_of_formulas(type(part), FORMULAS[part.family])
     if found is None:
-        family = getattr(part, "family", "loss")
         raise ParameterError(
-            f"{family} = {part.id}: its formulas refer to an object whose contents cannot be told, "
-            "so that rows could outlive them; they may refer to functions, numbers and arrays"
+            f"{part.family} = {part.id}: its formulas refer to an object whose contents cannot be "
+            "told, so that rows could outlive them; they may refer to functions, numbers and arrays"
         )
     return found
 
@@ -397,7 +398,7 @@ def shown(value: Any) -> Any:
         return [shown(one) for one in value]
     if isinstance(value, Start):
         return value.name
-    return value.id if isinstance(value, (Loss, Scheme, Named)) else value
+    return value.id if isinstance(value, (Scheme, Named)) else value
 
 
 def _observed(times: object, end: float) -> tuple[float, ...]:
