@@ -183,6 +183,13 @@ def add_option(parser: Any, name: str, **kwargs: Any) -> None:
     )
 
 
+def add_read(parser: Any, name: str, read: Callable[[str], Any], **kwargs: Any) -> None:
+    """Add an option whose text a registry reads."""
+    parser.add_argument(
+        f"--{name}", type=lambda text: told(read, text), metavar=name.upper(), **kwargs
+    )
+
+
 def literal(text: str) -> Any:
     """Read a Python literal; anything else is text, which the registry then judges."""
     try:
@@ -195,12 +202,8 @@ def literal(text: str) -> Any:
 def _add_loss(parser: argparse.ArgumentParser, **kwargs: Any) -> None:
     losses = parser.add_mutually_exclusive_group(required=True)
     add_option(losses, "a", **kwargs)
-    losses.add_argument(
-        "--loss",
-        type=lambda text: told(as_loss, text),
-        help="any loss by its id, as 'amplitude(smoothing=0.3)'",
-        metavar="LOSS",
-        **kwargs,
+    add_read(
+        losses, "loss", as_loss, help="any loss by its id, as 'amplitude(smoothing=0.3)'", **kwargs
     )
     losses.add_argument(
         "--unnormalized", action="store_true", help="the loss (ŷ² - y²)²/4, without normalisation"
@@ -213,13 +216,9 @@ def _loss(arguments: argparse.Namespace) -> Loss:
 
 def _add_channel(parser: argparse.ArgumentParser) -> None:
     channels = parser.add_mutually_exclusive_group()
-    channels.add_argument(
-        "--channel",
-        type=lambda text: told(Channel.read, text),
-        default=NOISELESS,
-        help=f"what is measured: {', '.join(Channel.members)}; as 'outliers(fraction=0.05)'",
-        metavar="CHANNEL",
-    )
+    names = ", ".join(Channel.members)
+    help_ = f"what is measured: {names}; as 'outliers(fraction=0.05)'"
+    add_read(channels, "channel", Channel.read, default=NOISELESS, help=help_)
     channels.add_argument(
         "--noise",
         type=lambda text: told(lambda sigma: Channel.read(f"additive({sigma})"), text),
@@ -230,13 +229,8 @@ def _add_channel(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_scheme(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--scheme",
-        type=lambda text: told(as_scheme, text),
-        default=as_scheme("flow"),
-        help="flow (default): the gradient flow; or as descent(step=0.01): equal steps",
-        metavar="SCHEME",
-    )
+    help_ = "flow (default): the gradient flow; or as descent(step=0.01): equal steps"
+    add_read(parser, "scheme", as_scheme, default=as_scheme("flow"), help=help_)
 
 
 def print_record(*records: Any, as_json: bool) -> None:
@@ -437,13 +431,8 @@ def _add_descend(commands: Any) -> None:
         add_option(parser, name, default=default, required=default is None)
     _add_scheme(parser)
     _add_channel(parser)
-    parser.add_argument(
-        "--sensing",
-        type=lambda text: told(Sensing.read, text),
-        default=GAUSSIAN,
-        help=f"law of the measurement vectors: {', '.join(Sensing.members)}",
-        metavar="SENSING",
-    )
+    help_ = f"law of the measurement vectors: {', '.join(Sensing.members)}"
+    add_read(parser, "sensing", Sensing.read, default=GAUSSIAN, help=help_)
     parser.add_argument(
         "--dtype",
         choices=("float32", "float64"),
@@ -456,13 +445,8 @@ def _add_descend(commands: Any) -> None:
 def _add_start(parser: argparse.ArgumentParser) -> None:
     from prlib.descent.starts import STARTS, as_start  # noqa: PLC0415
 
-    parser.add_argument(
-        "--start",
-        type=lambda text: told(as_start, text).name,
-        default="random",
-        help=f"where the descent starts: {', '.join(STARTS)}",
-        metavar="START",
-    )
+    help_ = f"where the descent starts: {', '.join(STARTS)}"
+    add_read(parser, "start", lambda text: as_start(text).name, default="random", help=help_)
 
 
 def _descend(arguments: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from prlib.cli import add_option, command, print_record, told
+from prlib.cli import add_option, add_read, command, print_record
 from prlib.losses import as_loss
 from prlib.parameters import ParameterError
 
@@ -28,13 +28,8 @@ def add(commands: Any) -> None:
         "--intensities", action="store_true", help="y holds squares of what was measured"
     )
     parser.add_argument("-o", "--output", help=".npy file for the estimate; never replaced")
-    parser.add_argument(
-        "--loss",
-        type=lambda text: told(as_loss, text),
-        default=as_loss(0.01),
-        help="what the descent goes down; normalized(a=0.01) by default",
-        metavar="LOSS",
-    )
+    help_ = "what the descent goes down; normalized(a=0.01) by default"
+    add_read(parser, "loss", as_loss, default=as_loss(0.01), help=help_)
     parser.add_argument("--starts", type=int, default=10, help="descents at most; 10 by default")
     add_option(parser, "time", default=100.0)
     add_option(parser, "seed", default=0)
