@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -204,9 +205,9 @@ def recover(
     with one_blas_thread():
         frame = _Frame.of(given.X.astype(np.float64))
         ends: list[tuple[NDArray, float]] = []
-        for w in _ends(loss, frame, moduli / size, starts, time, seed):
-            ends.append(w)
-            if ends[-1][1] < EXACT:
+        for end in _ends(loss, frame, moduli / size, starts, time, seed):
+            ends.append(end)
+            if end[1] < EXACT:
                 break
     best, residual = min(ends, key=lambda end: end[1])
     agreeing = sum(bool(abs(w @ best) > 0.999 * np.sqrt((w @ w) * (best @ best))) for w, _ in ends)
@@ -254,8 +255,10 @@ class _Frame:
     def back(self, w: NDArray) -> NDArray[np.float64]:
         return scipy.linalg.solve_triangular(self.factor, w)
 
-    def fit(self, fields: NDArray) -> NDArray[np.float64]:
-        return scipy.linalg.lstsq(self.rows, fields)[0]
+    @cached_property
+    def inverse(self) -> NDArray[np.float64]:
+        """Least squares as a matrix: every start fits many times."""
+        return scipy.linalg.pinv(self.rows)
 
 
 def _ends(
@@ -284,7 +287,7 @@ def _with_signs(frame: _Frame, y: NDArray, w: NDArray) -> tuple[NDArray[np.float
     fields = frame.rows @ w
     for _ in range(_SIGNS):
         signs = np.sign(fields)
-        w = frame.fit(signs * y)
+        w = frame.inverse @ (signs * y)
         fields = frame.rows @ w
         if np.array_equal(np.sign(fields), signs):
             break
