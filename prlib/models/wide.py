@@ -20,10 +20,8 @@ Annesi, Bocchi & Cammarota, arXiv:2510.18435.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -37,12 +35,11 @@ from prlib.measures.computable import computable
 from prlib.measures.label_measure import LabelMeasure
 from prlib.measures.labels import label_nodes
 from prlib.measures.quadrature import CUTOFF, ORDER, graded_edges, legendre
-from prlib.measures.random_start import ORDERS
 from prlib.parameters import ParameterError
 from prlib.problem import Problem
 from prlib.spectra.bulk import softness
 from prlib.spectra.outlier import bbp
-from prlib.transitions.random_start import ENOUGH, transition
+from prlib.transitions.random_start import InitialTransition, converged, transition
 
 
 def as_width(value: Any) -> float:
@@ -228,22 +225,20 @@ def wide_thresholds(
     """
     width, channel = as_width(width), Channel.read(channel)
 
-    def described(alpha: float, chi: float, kind: Literal["soft", "hard"], error: float):
-        return WideTransition(*loss.names.values(), width, alpha, error, kind, chi, channel.id)
+    def with_order(order: int) -> tuple[float, float, Literal["soft", "hard"]]:
+        return transition(wide_start(loss, 1.0, width, channel, order=order))
 
-    if loss.curvature_floor == -math.inf:
-        return described(math.inf, 0.0, "hard", 0.0)
-    moved = 0.0
-    for before, found in pairwise(_ladder(loss, width, channel)):
-        earlier, moved = moved, abs(found[0] - before[0])
-        if moved < ENOUGH * found[0]:
-            return described(*found, moved + 1e-12 * found[0])
-    return described(*found, moved + earlier)
-
-
-def _ladder(loss: Loss, width: float, channel: Channel) -> Iterator[tuple]:
-    for order in ORDERS:
-        yield transition(wide_start(loss, 1.0, width, channel, order=order))
+    unbounded = loss.curvature_floor == -math.inf
+    found = InitialTransition(math.inf, 0.0, "hard", 0.0) if unbounded else converged(with_order)
+    return WideTransition(
+        **loss.names,
+        width=width,
+        alpha_init=found.alpha,
+        alpha_init_error=found.error,
+        edge_init=found.edge_kind,
+        chi=found.chi,
+        channel=channel.id,
+    )
 
 
 def turns_hard(width: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -71,9 +72,16 @@ def alpha_init(
     if loss.curvature_floor == -math.inf:
         return InitialTransition(math.inf, 0.0, "hard", 0.0)
     channel = Channel.read(channel)
+    return converged(lambda order: _alpha_init(loss, channel, order), orders)
+
+
+def converged(
+    found_with: Callable[[int], tuple[float, float, Literal["soft", "hard"]]],
+    orders: tuple[int, ...] = ORDERS,
+) -> InitialTransition:
+    """Refine what `transition` finds with an order of quadrature until two in a row agree."""
     moved = 0.0
-    for coarse, fine in pairwise(orders):
-        (rough, *_), found = (_alpha_init(loss, channel, order) for order in (coarse, fine))
+    for (rough, *_), found in pairwise(map(found_with, orders)):
         # Two orders may agree by chance, three hardly.
         before, moved = moved, abs(found[0] - rough)
         if moved < ENOUGH * found[0]:
