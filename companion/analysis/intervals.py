@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
@@ -70,6 +71,20 @@ def weighted_mean(means: pd.Series, errors: pd.Series) -> tuple[float, float]:
     """
     weight = 1 / errors**2
     return float(weight @ means / weight.sum()), float(weight.sum() ** -0.5)
+
+
+def weighted_fit(design: NDArray, values: NDArray, errors: NDArray) -> tuple[NDArray, NDArray]:
+    """Fit values with errors by least squares: coefficients, and their covariance.
+
+    Examples
+    --------
+    >>> fit, covariance = weighted_fit(np.ones((2, 1)), np.array([1.0, 3.0]), np.array([1.0, 1.0]))
+    >>> float(fit[0]), float(covariance[0, 0])
+    (2.0, 0.5)
+    """
+    weighted = design / errors[:, None]
+    covariance = np.linalg.inv(weighted.T @ weighted)
+    return covariance @ weighted.T @ (values / errors), covariance
 
 
 def power_of_size(rows: pd.DataFrame, column: str, by: str = "alpha") -> tuple[float, float, int]:

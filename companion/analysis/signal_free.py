@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from companion.analysis.intervals import weighted_fit
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.spectra.bulk import left_edge
@@ -62,9 +63,7 @@ def at_infinite_size(found: pd.DataFrame) -> pd.DataFrame:
         design = (means["alpha"].to_numpy()[:, None] == alphas).astype(float)
         if len({*means["n"]}) > 1:
             design = np.column_stack([design, 1 / means["n"]])
-        weighted = design / means["error"].to_numpy()[:, None]
-        covariance = np.linalg.inv(weighted.T @ weighted)
-        line = covariance @ weighted.T @ (means["mean"] / means["error"]).to_numpy()
+        line, covariance = weighted_fit(design, means["mean"].to_numpy(), means["error"].to_numpy())
         counts = means.groupby("alpha")["count"].min()
         for i, alpha in enumerate(alphas):
             rows[alpha, time] = (line[i], np.sqrt(covariance[i, i]), counts[alpha])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from companion.analysis.intervals import weighted_mean
+from companion.analysis.intervals import weighted_fit, weighted_mean
 from prlib.transitions import thresholds
 
 RESAMPLES = 1000
@@ -218,9 +218,8 @@ def edge_limit(rows: pd.DataFrame) -> tuple[float, float, int]:
     means = sizes["mean"].mean().to_numpy()
     errors = sizes["sem"].apply(lambda sem: np.sqrt(np.square(sem).sum(skipna=False)) / len(sem))
     place = np.array([*sizes.groups], float) ** -EDGE_POWER
-    design = np.vander(place, 2, increasing=True) / errors.to_numpy()[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    edge = (covariance @ design.T @ (means / errors.to_numpy()))[0]
+    design = np.vander(place, 2, increasing=True)
+    (edge, _), covariance = weighted_fit(design, means, errors.to_numpy())
     return float(edge), float(np.sqrt(covariance[0, 0])), int((cells["count"] - 1).sum())
 
 
