@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.half_points import half_points, near_half, resampled_halves
-from companion.analysis.intervals import largest_change, settings_compared, weighted_mean
+from companion.analysis.intervals import (
+    largest_change,
+    settings_compared,
+    weighted_fit,
+    weighted_mean,
+)
 from companion.claims.claim import Refuted, Row
 from companion.claims.verdicts import (
     Finding,
@@ -130,12 +135,11 @@ def _shift_grows(shifts: pd.DataFrame) -> Finding:
     shifts = shifts.dropna(subset=["error"])
     if len(shifts) < 2:
         return too_few()
-    log_n = np.log10(shifts.index.to_numpy(dtype=float))
-    weight = 1 / shifts["error"].to_numpy() ** 2
-    centred = log_n - np.average(log_n, weights=weight)
-    spread = weight @ centred**2
-    slope = weight * centred @ shifts["shift"].to_numpy() / spread
-    return rises(float(slope), float(spread**-0.5), quantity="shift in alpha per decade of N")
+    design = np.vander(np.log10(shifts.index.to_numpy(dtype=float)), 2)
+    found = shifts["shift"].to_numpy(dtype=float), shifts["error"].to_numpy(dtype=float)
+    (slope, _), covariance = weighted_fit(design, *found)
+    error = float(np.sqrt(covariance[0, 0]))
+    return rises(float(slope), error, quantity="shift in alpha per decade of N")
 
 
 CLAIMS = (

@@ -18,7 +18,7 @@ from companion.analysis.finite_size import (
     small_fluctuations,
 )
 from companion.analysis.half_points import half_points, near_half
-from companion.analysis.intervals import error_of, weighted_mean
+from companion.analysis.intervals import error_of, weighted_fit, weighted_mean
 from companion.claims.claim import Refuted, Row
 from companion.claims.typeset import rounded
 from companion.claims.verdicts import (
@@ -118,9 +118,8 @@ def _logarithm(escapes: pd.DataFrame) -> Finding:
         if len(rows) < 4:
             continue
         design = np.vander(rows["log"] - rows["log"].mean(), 3)
-        weighted = design / rows["error"].to_numpy()[:, None]
-        covariance = np.linalg.inv(weighted.T @ weighted)
-        bend, slope, _ = covariance @ weighted.T @ (rows["time"] / rows["error"]).to_numpy()
+        times, errors = rows[["time", "error"]].to_numpy(dtype=float).T
+        (bend, slope, _), covariance = weighted_fit(design, times, errors)
         found.append((2 * bend / slope, 2 * covariance[0, 0] ** 0.5 / slope))
     if not found:
         return too_few()
