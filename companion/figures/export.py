@@ -34,6 +34,11 @@ MIME = "application/vnd.prlib.figure+json"
 COLUMN_PDF = "column.pdf"
 """The file of a figure that is as wide as a journal's column, 86 mm."""
 
+SVG_DPI = 72
+"""Dots an inch of what is smooth and drawn as pixels: a page carries them."""
+
+_COORDINATES, _FINER = re.compile(rb' (?:d|x|y)="[^"]*"'), re.compile(rb"(\.\d\d)\d+")
+
 
 @dataclass(frozen=True, eq=False)
 class BookFigure:
@@ -61,9 +66,11 @@ class BookFigure:
 
     def svg(self) -> bytes:
         """Render as SVG; the same figure gives the same bytes."""
-        svg = self._saved("svg", {"Date": None, "Title": self.id, "Description": self._source})
-        # Without indentation, which is a tenth of the file.
-        return re.sub(rb"\n\s+", b"\n", svg)
+        metadata = {"Date": None, "Title": self.id, "Description": self._source}
+        svg = self._saved("svg", metadata, dpi=SVG_DPI)
+        # Without indentation, and to a hundredth of a point: a sixth of the file.
+        svg = re.sub(rb"\n\s+", b"\n", svg)
+        return _COORDINATES.sub(lambda found: _FINER.sub(rb"\1", found[0]), svg)
 
     def pdf(self) -> bytes:
         """Render as PDF: vectors, fonts embedded, at the width of the figure in a paper."""

@@ -34,9 +34,9 @@ def test_every_figure_has_a_function_a_cell_and_the_specs_of_its_tables():
 
 def test_every_claim_of_a_notebook_has_the_estimator_that_decides_it():
     names = {notebook.name for notebook in notebooks()}
-    found = [where(held.id) for held in verify() if held.source in names]
-    assert len(found) > 100
-    for origin in found:
+    claims = [held for held in verify() if held.source in names]
+    assert {held.source for held in claims} == names
+    for origin in (where(held.id) for held in claims):
         assert origin.function.startswith("companion/"), origin.id
         assert exists(origin.function)
 
