@@ -360,6 +360,7 @@ def _add_dynamics(commands: Any) -> None:
     _add_loss(parser)
     add_option(parser, "alpha", required=True)
     add_option(parser, "time", required=True)
+    add_option(parser, "overlap", default=0.0)
     add_option(parser, "seed", default=0)
     _add_scheme(parser)
     _add_channel(parser)
@@ -372,7 +373,8 @@ def _dynamics(arguments: argparse.Namespace) -> None:
     from prlib.transitions.time_dependent import TOLERANCE, schedule  # noqa: PLC0415
 
     loss, scheme = _loss(arguments), arguments.scheme
-    options = {"tolerance": TOLERANCE, "announce": _announce, "channel": arguments.channel}
+    given = {"channel": arguments.channel, "overlap": arguments.overlap}
+    options = {"tolerance": TOLERANCE, "announce": _announce, **given}
     steps = schedule(loss, arguments.alpha, arguments.time, scheme, **options)
     with tqdm(unit="step", file=sys.stderr, leave=False) as bar:
 
@@ -388,7 +390,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
                 steps=steps,
                 seed=arguments.seed,
                 progress=progress,
-                channel=arguments.channel,
+                **given,
             )
         except FloatingPointError as error:
             raise RuntimeError(str(error)) from None
@@ -396,7 +398,8 @@ def _dynamics(arguments: argparse.Namespace) -> None:
         for state in states:
             print(_json(loss.names | asdict(state)))
         return
-    names = ("t", "energy", "mu", "left_edge", "outlier", "overlap2", "variance")
+    last = "overlap" if arguments.overlap else "variance"
+    names = ("t", "energy", "mu", "left_edge", "outlier", "overlap2", last)
     print("  ".join(f"{name:>10}" for name in names))
     for state in states:
         values = (

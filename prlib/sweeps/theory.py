@@ -31,14 +31,16 @@ SCHEMA = pa.schema(
     [
         *(("loss", pa.string()), ("alpha", pa.float64()), ("time", pa.float64())),
         *(("paths", pa.int64()), ("batches", pa.int64()), ("tolerance", pa.float64())),
-        *(("scheme", pa.string()), ("seed", pa.int64()), ("run", pa.string())),
+        *(("scheme", pa.string()), ("start_overlap", pa.float64())),
+        *(("seed", pa.int64()), ("run", pa.string())),
         *(
             (field.name, pa.string() if field.name == "edge_kind" else pa.float64())
             for field in fields(DynamicState)
         ),
     ]
 )
-"""Columns: the settings (time is where the run ends) and the address, then the fields of
+"""Columns: the settings (time is where the run ends, start_overlap the overlap that it begins
+with) and the address, then the fields of
 `prlib.transitions.time_dependent.DynamicState`; null means that there is none."""
 
 NEWER = {field.name for field in fields(DynamicState) if field.default is not MISSING}
@@ -47,7 +49,7 @@ NEWER = {field.name for field in fields(DynamicState) if field.default is not MI
 
 @dataclass(frozen=True)
 class TheoryTask(Addressed):
-    """One run of `prlib.dynamics`; its attributes are the arguments."""
+    """One run of `prlib.dynamics`, whose arguments are its attributes."""
 
     KIND: ClassVar[str] = "theory"
 
@@ -59,6 +61,7 @@ class TheoryTask(Addressed):
     tolerance: float = 5e-4
     seed: int = 0
     scheme: Scheme = FLOW
+    start_overlap: float = 0.0
     formulas: str = ""
 
     @property
@@ -74,7 +77,11 @@ class TheoryTask(Addressed):
     @property
     def title(self) -> str:
         """The task in words."""
-        return f"{self.loss.id}, alpha = {self.alpha:g}, time = {self.time:g}, {self.paths} paths"
+        start = f", overlap = {self.start_overlap:g}" if self.start_overlap else ""
+        return (
+            f"{self.loss.id}, alpha = {self.alpha:g}{start}, time = {self.time:g}, "
+            f"{self.paths} paths"
+        )
 
     @property
     def group(self) -> str:
@@ -98,7 +105,7 @@ class TheoryTask(Addressed):
             Flow time after which nothing is needed: the steps are the same, and fewer.
         """
         names = ("paths", "batches", "tolerance", "seed", "scheme")
-        options = {name: getattr(self, name) for name in names}
+        options = {name: getattr(self, name) for name in names} | {"overlap": self.start_overlap}
         states = dynamics(self.loss, self.alpha, self.time if until is None else until, **options)
         shared = self.settings | {"run": self.run_ids[0]}
         return [shared | asdict(state) for state in states]
@@ -106,7 +113,7 @@ class TheoryTask(Addressed):
 
 @dataclass(frozen=True, kw_only=True)
 class TheoryGrid(Settings):
-    """Runs of the dynamical theory for every combination of losses and alphas.
+    """Runs of the dynamical theory for every combination of losses, alphas and overlaps.
 
     Attributes
     ----------
@@ -114,6 +121,8 @@ class TheoryGrid(Settings):
         Losses, as in `prlib.sweeps.Grid`, or ``a=``.
     alpha : tuple of float
         Measurements per dimension.
+    overlap : tuple of float
+        Overlaps of the start with the signal.
     time, paths, batches, tolerance, scheme
         See `prlib.dynamics`.
     seed : int
@@ -131,6 +140,7 @@ class TheoryGrid(Settings):
     tolerance: float = TOLERANCE
     seed: int = 0
     scheme: Scheme = FLOW
+    overlap: tuple[float, ...] = (0.0,)
     a: InitVar[Any] = ()
 
     kind: ClassVar[str] = "theory"
@@ -139,7 +149,8 @@ class TheoryGrid(Settings):
     def __post_init__(self, a: Any) -> None:
         """Check the values; `prlib.dynamics` checks what depends on the run."""
         put = {"loss": losses(self.loss, a), "scheme": as_scheme(self.scheme)}
-        put["alpha"] = listed("alpha", self.alpha, lambda one: check("alpha", one))
+        for name in ("alpha", "overlap"):
+            put[name] = listed(name, getattr(self, name), lambda one, name=name: check(name, one))
         for name in ("time", "paths", "seed"):
             put[name] = check(name, getattr(self, name))
         if isinstance(self.batches, bool) or not isinstance(self.batches, int) or self.batches < 2:
@@ -152,12 +163,13 @@ class TheoryGrid(Settings):
     @property
     def runs(self) -> int:
         """How many runs it holds."""
-        return len(self.loss) * len(self.alpha)
+        return len(self.loss) * len(self.alpha) * len(self.overlap)
 
     def tasks(self, seed: int) -> Iterator[TheoryTask]:  # noqa: ARG002 - of descents; ours is a setting
-        """Unfold the grid, in the order of loss and alpha."""
+        """Unfold the grid, in the order of loss, alpha and overlap."""
         names = ("time", "paths", "batches", "tolerance", "scheme")
         shared = {name: getattr(self, name) for name in names}
-        for loss, alpha in product(self.loss, self.alpha):
-            own = replica_seed(self.seed, int.from_bytes(struct.pack(">d", alpha)))
-            yield TheoryTask(loss, alpha, seed=own, formulas=formulas_of(loss), **shared)
+        for loss, alpha, overlap in product(self.loss, self.alpha, self.overlap):
+            own = {"formulas": formulas_of(loss), "start_overlap": overlap}
+            own["seed"] = replica_seed(self.seed, int.from_bytes(struct.pack(">d", alpha)))
+            yield TheoryTask(loss, alpha, **own, **shared)

@@ -15,7 +15,7 @@ from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
 from prlib.measures.computable import computable
 from prlib.measures.curvatures import condensed
-from prlib.measures.dynamical import Flow, MeanField, choose_flow, dynamical
+from prlib.measures.dynamical import Estimate, Flow, MeanField, choose_flow, dynamical
 from prlib.measures.dynamical.flow import MOST_TIMES
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
 from prlib.measures.label_measure import LabelMeasure
@@ -45,12 +45,15 @@ class DynamicState:
         See `prlib.transitions.Spectrum`.
     bbp : float or None
         Left side of the condition of the transition: above 1 there is an outlier.
-    variance : float
-        N times the variance of the overlap with the signal; 1 at the start.
-    amplification : float
-        Mean overlap over the overlap at the start.
+    variance : float or None
+        N times the variance of the overlap with the signal; 1 at the start. ``None`` where the
+        start has an overlap.
+    amplification : float or None
+        Mean overlap over the overlap at the start, where that is as small as chance makes it.
     gap : float or None
         The outlier less the left edge, whose errors are nearly the same; ``None`` without one.
+    overlap : float
+        Overlap with the signal.
     """
 
     t: float
@@ -67,12 +70,14 @@ class DynamicState:
     overlap2_error: float
     bbp: float | None
     bbp_error: float | None
-    variance: float
-    variance_error: float
-    amplification: float
-    amplification_error: float
+    variance: float | None
+    variance_error: float | None
+    amplification: float | None
+    amplification_error: float | None
     gap: float | None = None
     gap_error: float | None = None
+    overlap: float = 0.0
+    overlap_error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ def dynamics(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     channel: str | Channel = NOISELESS,
+    overlap: float = 0.0,
 ) -> tuple[DynamicState, ...]:
     """Describe gradient descent from a random start, and its Hessian, at infinite size.
 
@@ -128,6 +134,8 @@ def dynamics(
         Called with the steps done and the steps in all.
     channel : Channel or str
         What is measured, or its id; its labels must have a density.
+    overlap : float
+        Overlap of the start with the signal, random but for it; without noise only.
 
     Raises
     ------
@@ -141,13 +149,16 @@ def dynamics(
     >>> states = dynamics(a=1.0, alpha=3.0, time=0.05, paths=1024, batches=4)
     >>> states[0].t, states[0].variance, states[-1].energy < states[0].energy
     (0.0, 1.0, True)
+    >>> states = dynamics(a=1.0, alpha=3.0, time=0.05, paths=1024, batches=4, overlap=0.3)
+    >>> states[0].overlap, 0.3 < states[-1].overlap < 0.4
+    (0.3, True)
     """
     alpha = computable(loss, alpha)
-    channel = Channel.read(channel)
+    given = {"channel": Channel.read(channel), "overlap": check("overlap", overlap)}
     if steps is None:
-        steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance, channel=channel)
-    options = {"paths": paths, "batches": batches, "seed": seed}
-    return describe(dynamical(loss, alpha, steps, progress=progress, channel=channel, **options))
+        steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance, **given)
+    options = {"paths": paths, "batches": batches, "seed": seed, "progress": progress}
+    return describe(dynamical(loss, alpha, steps, **options, **given))
 
 
 def schedule(
@@ -159,11 +170,18 @@ def schedule(
     tolerance: float = TOLERANCE,
     announce: Callable[[int], None] | None = None,
     channel: Channel = NOISELESS,
+    overlap: float = 0.0,
 ) -> Flow | NDArray[np.float64]:
     """Return the steps of a scheme up to a time, after announcing about how many there are."""
     if isinstance(scheme, GradientFlow):
         return choose_flow(
-            loss, alpha, time, tolerance=tolerance, announce=announce, channel=channel
+            loss,
+            alpha,
+            time,
+            tolerance=tolerance,
+            announce=announce,
+            channel=channel,
+            overlap=overlap,
         )
     if not isinstance(scheme, GradientDescent):
         raise ParameterError(f"scheme = {scheme.id!r}: theory follows flow or descent(step=...)")
@@ -232,10 +250,10 @@ def _crossing(
 
 
 def _state(run: MeanField, index: int) -> DynamicState:
-    energy, mu, variance, amplification = (
-        (float(estimate.value[index]), float(estimate.error[index]))
-        for estimate in (run.energy, run.mu, run.variance, run.amplification)
-    )
+    energy, mu, overlap = (_at(one, index) for one in (run.energy, run.mu, run.overlap))
+    variance, amplification = (None, None), (None, None)
+    if not run.batch_overlap.any():
+        variance, amplification = _at(run.variance, index), _at(run.amplification, index)
     measure = condensed(run.measure(index))
     edge = left_edge(measure)
     position = condition = exit_ = gap = (None, None)
@@ -263,7 +281,12 @@ def _state(run: MeanField, index: int) -> DynamicState:
         *variance,
         *amplification,
         *gap,
+        *overlap,
     )
+
+
+def _at(estimate: Estimate, index: int) -> tuple[float, float]:
+    return float(estimate.value[index]), float(estimate.error[index])
 
 
 def _error(batches: NDArray) -> float:

@@ -31,8 +31,8 @@ class Sums:
 
     Attributes
     ----------
-    energy, mu : float
-        Of the loss, and of residual times field.
+    energy, mu, pull : float
+        Of the loss, and of the residual times the field and times the signal's field.
     drive : ndarray, shape (2, t + 1)
         Of :math:`r_t r_s`.
     response, squares : ndarray, shape (2, t + 1)
@@ -43,6 +43,7 @@ class Sums:
 
     energy: float
     mu: float
+    pull: float
     drive: NDArray[np.float64]
     response: NDArray[np.float64]
     squares: NDArray[np.float64]
@@ -62,17 +63,17 @@ class Block:
     ----------
     loss : Loss
         The loss.
-    y : ndarray, shape (n,)
-        Labels; n a multiple of `LANES`.
+    z, y : ndarray, shape (n,)
+        Signal's fields and labels; n a multiple of `LANES`.
     shares : ndarray, shape (2, n)
         What a path counts in means, and that times the square of the signal's field.
     capacity : int
         Times that there is room for at first.
     """
 
-    def __init__(self, loss: Loss, y: NDArray, shares: NDArray, capacity: int) -> None:
+    def __init__(self, loss: Loss, z: NDArray, y: NDArray, shares: NDArray, capacity: int) -> None:
         tiles = len(y) // LANES
-        self.loss, self.y, self.shares = loss, y, shares
+        self.loss, self.z, self.y, self.shares = loss, z, y, shares
         self.yhat = self.curvature = np.zeros(len(y))
         self._residuals, self._curvatures = (
             np.empty((tiles, capacity, LANES), STORED) for _ in range(2)
@@ -87,7 +88,7 @@ class Block:
         self._variables[:, self._rank] = variable.reshape(-1, LANES)
         self._rank += 1
 
-    def advance(self, noise: NDArray, memory: NDArray) -> Sums:
+    def advance(self, noise: NDArray, memory: NDArray, overlap: float) -> Sums:
         """Move to the next time.
 
         Parameters
@@ -96,6 +97,8 @@ class Block:
             Coefficients of the Gaussian variables in the noise of the field.
         memory : ndarray, shape (t + 1, t + 1)
             Response of the weights at time t + 1 or before to a field at k, at ``[k, :]``; float64.
+        overlap : float
+            What of the signal's field is in the field.
 
         Returns
         -------
@@ -105,7 +108,7 @@ class Block:
         t, rank = len(memory) - 1, self._rank
         if t == self._residuals.shape[1]:
             self._residuals, self._curvatures = map(_longer, (self._residuals, self._curvatures))
-        yhat = np.zeros(len(self.y))
+        yhat = overlap * self.z
         _combine(self._variables, noise, yhat)
         _combine(self._residuals, memory[:t, t].copy(), yhat)
         # Rounded before it is used: correlations are then those of one set of numbers, and the
@@ -119,6 +122,7 @@ class Block:
         sums = Sums(
             float(self.shares[0] @ self.loss.value(self.y, yhat)),
             float(self.shares[0] @ (exact * yhat)),
+            float(self.shares[0] @ (exact * self.z)),
             *(np.zeros((2, t + 1)) for _ in range(3)),
             *(np.zeros((2, rank)) for _ in range(2)),
         )

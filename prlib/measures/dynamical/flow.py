@@ -236,6 +236,7 @@ def choose_flow(
     seed: int = 0,
     announce: Callable[[int], None] | None = None,
     channel: Channel = NOISELESS,
+    overlap: float = 0.0,
 ) -> Flow:
     r"""Choose the steps of the gradient flow up to a time, with a pilot run of few paths.
 
@@ -258,6 +259,8 @@ def choose_flow(
         Called once, as early as can be, with about how many times the flow will take.
     channel : Channel
         What is measured.
+    overlap : float
+        Overlap with the signal at the start.
 
     Returns
     -------
@@ -274,8 +277,8 @@ def choose_flow(
     stages: list[int] = []
     reached = [0]
     with ThreadPoolExecutor(workers()) as pool:
-        drawn = SamplePaths(1, PILOT_PATHS, seed, "sobol", loss.scale, channel)
-        solver = Solver(loss, alpha, drawn, 128, pool)
+        drawn = SamplePaths(1, PILOT_PATHS, seed, "sobol", loss.scale, channel, signed=overlap != 0)
+        solver = Solver(loss, alpha, drawn, 128, pool, overlap)
         step = 0.1 / largest_curvature(solver)
         while (left := time - math.fsum(steps)) > 1e-9 * time:
             # Two equal last steps rather than a long one and a sliver.
@@ -321,7 +324,7 @@ def _error(solver: Solver, steps: list[float], reached: list[int]) -> float:
     times = np.cumsum([0.0, *steps[-3:]])
     gaps = times[:, None] - times + np.eye(4)
     third = 6 / gaps.prod(axis=1)
-    covariance = solver.weights.covariance.mean(axis=0)[np.ix_(reached[-4:], reached[-4:])]
+    covariance = solver.correlation(reached[-4:]).mean(axis=0)
     return steps[-1] ** 3 / 15 * math.sqrt(max(third @ covariance @ third, 0.0))
 
 

@@ -87,7 +87,7 @@ class Cost:
 
 @dataclass(frozen=True, eq=False)
 class MeanField:
-    r"""Gradient descent at infinite size, from a random start, at overlap zero.
+    r"""Gradient descent at infinite size, from a random start or one with an overlap.
 
     The descent is recorded at T + 1 times; B is the number of batches and S their paths.
 
@@ -107,7 +107,9 @@ class MeanField:
     batch_energy, batch_mu : ndarray, shape (B, T + 1)
         Energy per dimension and multiplier of the sphere, per batch.
     batch_variance, batch_gain : ndarray, shape (B, T + 1)
-        :math:`V = N\,\mathrm{Var}\,m` and amplification, per batch.
+        :math:`V = N\,\mathrm{Var}\,m` and amplification, per batch; NaN with an overlap.
+    batch_overlap : ndarray, shape (B, T + 1)
+        Overlap m with the signal, per batch.
     batch_correlation : ndarray, shape (B, T + 1, T + 1)
         :math:`C(t, s) = w_t \cdot w_s/N`, per batch.
     """
@@ -123,6 +125,7 @@ class MeanField:
     batch_mu: NDArray[np.float64]
     batch_variance: NDArray[np.float64]
     batch_gain: NDArray[np.float64]
+    batch_overlap: NDArray[np.float64]
     batch_correlation: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -155,6 +158,11 @@ class MeanField:
         return Estimate.of(self.batch_gain)
 
     @property
+    def overlap(self) -> Estimate:
+        r"""Overlap with the signal, :math:`m = w \cdot w^*/N`, shape (T + 1,)."""
+        return Estimate.of(self.batch_overlap)
+
+    @property
     def correlation(self) -> Estimate:
         r"""Two-time correlation :math:`C(t, s)`, shape (T + 1, T + 1)."""
         return Estimate.of(self.batch_correlation)
@@ -175,12 +183,14 @@ class MeanField:
             One node a path. Its support is taken to be the whole plane, as at the start.
         """
         nodes = [self.z, self.y, self.yhat[index], self.weights]
+        overlap = self.batch_overlap[:, index]
         if batch is None:
             nodes[-1] = self.weights / len(self.y)
         else:
-            nodes = [each[batch] for each in nodes]
+            nodes, overlap = [each[batch] for each in nodes], overlap[batch]
         nodes = [each.ravel() for each in nodes]
-        return LabelMeasure(self.loss, self.alpha, *nodes, 0.0, self.loss.curvature_floor)
+        m = float(np.mean(overlap))
+        return LabelMeasure(self.loss, self.alpha, *nodes, m, self.loss.curvature_floor)
 
 
 # Its matrices are small: threads of linear algebra would wait for each other more than they do.
@@ -196,6 +206,7 @@ def dynamical(
     sampling: Sampling = "sobol",
     progress: Callable[[int, int], None] | None = None,
     channel: Channel = NOISELESS,
+    overlap: float = 0.0,
 ) -> MeanField:
     r"""Solve the dynamical mean-field theory of gradient descent from a random start.
 
@@ -208,6 +219,10 @@ def dynamical(
 
     The component along the signal obeys the same recursion with z² inside both means, which gives
     the fluctuations of the overlap at finite size.
+
+    With an overlap the start is random but for it. Then the signal's field adds to every field,
+    :math:`ŷ_t = m_t z + \omega_t + \dots`, the two-time functions are those of the part orthogonal
+    to the signal, and m follows the gradient along the signal, :math:`\alpha E[r_t z]`.
 
     Parameters
     ----------
@@ -231,6 +246,8 @@ def dynamical(
         Called with the steps done and the steps in all.
     channel : Channel
         What is measured; its labels must have a density.
+    overlap : float
+        Overlap with the signal at the start; without noise only.
 
     Returns
     -------
@@ -257,6 +274,7 @@ def dynamical(
     (5, True, 1.0)
     """
     alpha, seed = computable(loss, alpha), check("seed", seed)
+    overlap = check("overlap", overlap)
     schedule = schedule if isinstance(schedule, Flow) else _checked_steps(schedule)
     if sampling not in get_args(Sampling):
         raise ParameterError(
@@ -266,10 +284,11 @@ def dynamical(
     times = schedule.times if isinstance(schedule, Flow) else 1 + len(schedule)
     _refuse_if_too_large(paths, batches, times)
     with ThreadPoolExecutor(workers()) as pool:
-        drawn = SamplePaths(batches, size, seed, sampling, loss.scale, channel)
-        solver = Solver(loss, alpha, drawn, times, pool)
+        drawn = SamplePaths(batches, size, seed, sampling, loss.scale, channel, signed=overlap != 0)
+        solver = Solver(loss, alpha, drawn, times, pool, overlap)
         recorded, fields = _run(solver, schedule, progress)
     steps = schedule.steps if isinstance(schedule, Flow) else schedule
+    unknown = math.nan if overlap else 0.0
     return MeanField(
         loss,
         alpha,
@@ -280,9 +299,10 @@ def dynamical(
         np.stack(fields),
         solver.energy[:, recorded],
         solver.mu[:, recorded],
-        np.diagonal(solver.signal.covariance, axis1=1, axis2=2)[:, recorded],
-        solver.signal.gain[:, recorded],
-        solver.weights.covariance[np.ix_(range(batches), recorded, recorded)],
+        np.diagonal(solver.signal.covariance, axis1=1, axis2=2)[:, recorded] + unknown,
+        solver.signal.gain[:, recorded] + unknown,
+        solver.overlap[:, recorded],
+        solver.correlation(recorded),
     )
 
 

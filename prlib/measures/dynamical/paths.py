@@ -45,7 +45,8 @@ class SamplePaths:
 
     The law is symmetric in the sign of the label and in the joint sign of all Gaussians, and the
     averages that the theory takes are even in both. A mirrored path would repeat its twin's
-    contribution exactly, so one quadrant of (label, first Gaussian) stands for all four.
+    contribution exactly, so one quadrant of (label, first Gaussian) stands for all four. With an
+    overlap the law keeps only the joint sign of both, and half of the plane stands for all of it.
 
     Parameters
     ----------
@@ -60,11 +61,13 @@ class SamplePaths:
         Smallest scale of the label over which the loss changes.
     channel : Channel
         What is measured; its labels must have a density.
+    signed : bool
+        Whether the sign of the label counts, as it does with an overlap.
 
     Raises
     ------
     ParameterError
-        If some labels have a probability of their own.
+        If some labels have a probability of their own, or signs are asked of noisy ones.
 
     Attributes
     ----------
@@ -81,7 +84,13 @@ class SamplePaths:
         sampling: Sampling,
         scale: float = 1.0,
         channel: Channel = NOISELESS,
+        *,
+        signed: bool = False,
     ) -> None:
+        if signed and channel != NOISELESS:
+            raise ParameterError(
+                f"channel = {channel.id!r}: must be {NOISELESS.id} where the start has an overlap"
+            )
         if len(channel.atoms()[0]):
             raise ParameterError(
                 f"channel = {channel.id!r}: gives labels a finite probability, which sample paths "
@@ -90,7 +99,7 @@ class SamplePaths:
         self._streams = [
             np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(batches)
         ]
-        self._size = paths
+        self._size, self._folded = paths, 1 if signed else 2
         start = np.stack([self._points(rng, sampling) for rng in self._streams])
         importance = np.ones((2, batches, paths))
         if sampling != "plain":
@@ -108,13 +117,14 @@ class SamplePaths:
         self._gaussians = [list(batch[1:]) for batch in start]
 
     def _points(self, rng: np.random.Generator, sampling: Sampling) -> NDArray:
-        # Points of the quadrant: standard normals, the first two of them positive.
+        # Standard normals, the label positive and, in a quadrant, the first Gaussian too.
+        folded = slice(self._folded)
         if sampling != "sobol":
             points = rng.standard_normal((QUASI_DIMENSIONS, self._size))
-            points[:2] = np.abs(points[:2])
+            points[folded] = np.abs(points[folded])
             return points
         uniform = qmc.Sobol(QUASI_DIMENSIONS, scramble=True, rng=rng).random(self._size).T
-        uniform[:2] = (1 + uniform[:2]) / 2
+        uniform[folded] = (1 + uniform[folded]) / 2
         # The points may hold an exact zero, whose normal quantile is infinite.
         return ndtri(np.clip(uniform, 2.0**-34, 1 - 2.0**-34))
 

@@ -36,30 +36,43 @@ class Solver:
         Times that there is room for at first.
     pool : ThreadPoolExecutor
         Where the blocks are advanced.
+    overlap : float
+        Overlap with the signal at the start.
 
     Attributes
     ----------
     t : int
         The last time evaluated.
     weights, signal : Component
-        Two-time functions of a generic component of w and of the one along the signal.
+        Two-time functions of a component of w that is orthogonal to the signal, and of what the
+        one along it fluctuates by at overlap zero.
+    overlap : ndarray, shape (B, capacity)
+        Overlap with the signal: its own recursion is driven by :math:`\alpha E[r z]`.
     energy, mu : ndarray, shape (B, capacity)
         Energy per dimension and multiplier of the sphere.
     """
 
     def __init__(
-        self, loss: Loss, alpha: float, paths: SamplePaths, capacity: int, pool: ThreadPoolExecutor
+        self,
+        loss: Loss,
+        alpha: float,
+        paths: SamplePaths,
+        capacity: int,
+        pool: ThreadPoolExecutor,
+        overlap: float = 0.0,
     ) -> None:
         self.loss, self.alpha, self._pool = loss, alpha, pool
         self.z, self.y = paths.z, paths.y
         batches, size = paths.y.shape
         self.weights, self.signal = Component(batches, capacity), Component(batches, capacity)
-        self.energy, self.mu = np.zeros((batches, capacity)), np.zeros((batches, capacity))
+        self.energy, self.mu, self.overlap, self._pull = np.zeros((4, batches, capacity))
+        self.overlap[:, 0] = overlap
+        self.weights.covariance[:, 0, 0] = 1 - overlap**2
         self._shares = np.stack([paths.weights, paths.weights * paths.z**2], axis=1)
         self._spans = [slice(at, at + BLOCK) for at in range(0, size, BLOCK)]
         self._blocks = [
-            [Block(loss, y[span], alpha * shares[:, span], capacity) for span in self._spans]
-            for y, shares in zip(paths.y, self._shares, strict=True)
+            [Block(loss, z[at], y[at], alpha * shares[:, at], capacity) for at in self._spans]
+            for z, y, shares in zip(paths.z, paths.y, self._shares, strict=True)
         ]
         self._noise = [Noise(paths, batch) for batch in range(batches)]
         self.t = 0
@@ -79,7 +92,14 @@ class Solver:
         """Law of labels and fields of one batch now."""
         yhat = np.concatenate([block.yhat for block in self._blocks[batch]])
         nodes = (self.z[batch], self.y[batch], yhat, self._shares[batch, 0])
-        return LabelMeasure(self.loss, self.alpha, *nodes, 0.0, self.loss.curvature_floor)
+        overlap = float(self.overlap[batch, self.t])
+        return LabelMeasure(self.loss, self.alpha, *nodes, overlap, self.loss.curvature_floor)
+
+    def correlation(self, times: Sequence[int]) -> NDArray[np.float64]:
+        r"""Two-time correlation :math:`w_t \cdot w_s/N` at some times, shape (B, T, T)."""
+        m = self.overlap[:, times]
+        orthogonal = self.weights.covariance[np.ix_(range(len(m)), times, times)]
+        return orthogonal + m[:, :, None] * m[:, None]
 
     def advance(self, terms: Sequence[tuple[int, float, float]], *, on_sphere: bool) -> None:
         r"""Take one step of a scheme, and average over the paths at the new time.
@@ -98,9 +118,16 @@ class Solver:
         made_of = [Term(j, weight + c * self.mu[:, j], c) for j, weight, c in terms]
         variance = self.weights.advance(t, made_of)
         self.signal.advance(t, made_of)
+        overlap = sum(
+            term.weight * self.overlap[:, term.time] - term.gradient * self._pull[:, term.time]
+            for term in made_of
+        )
         if on_sphere:
-            self.weights.rescale(t + 1, np.sqrt(variance))
-            self.signal.rescale(t + 1, np.sqrt(variance))
+            norm = np.sqrt(variance + overlap**2)
+            self.weights.rescale(t + 1, norm)
+            self.signal.rescale(t + 1, norm)
+            overlap /= norm
+        self.overlap[:, t + 1] = overlap
         self.t += 1
         self._evaluate()
 
@@ -113,11 +140,12 @@ class Solver:
             memory = np.ascontiguousarray(self.weights.memory[batch, :now, :now])
             for block, span in zip(self._blocks[batch], self._spans, strict=True):
                 variable = None if fresh is None else fresh[span]
-                tasks.append((block, variable, row, memory))
+                tasks.append((block, variable, row, memory, self.overlap[batch, t]))
         found = list(self._pool.map(_advance, tasks))
         for batch, noise in enumerate(self._noise):
             sums = reduce(add, found[batch * len(self._spans) : (batch + 1) * len(self._spans)])
             self.energy[batch, t], self.mu[batch, t] = sums.energy, sums.mu
+            self._pull[batch, t] = sums.pull if self.overlap[batch, 0] else 0.0
             scatter = sums.squares - sums.response**2 / self.y.shape[1]
             for row, component in enumerate((self.weights, self.signal)):
                 drive, response = component.drive[batch], component.response[batch]
@@ -130,17 +158,17 @@ class Solver:
         self.weights.grow(capacity)
         self.signal.grow(capacity)
         more = capacity - self.mu.shape[1]
-        for name in ("energy", "mu"):
+        for name in ("energy", "mu", "overlap", "_pull"):
             setattr(self, name, np.pad(getattr(self, name), ((0, 0), (0, more))))
 
 
-def _advance(task: tuple[Block, NDArray | None, NDArray, NDArray]) -> Sums:
-    block, variable, noise, memory = task
+def _advance(task: tuple[Block, NDArray | None, NDArray, NDArray, float]) -> Sums:
+    block, variable, *state = task
     if variable is not None:
         block.enter(variable)
     # A descent that diverges is refused by its energy.
     with np.errstate(over="ignore", invalid="ignore"):
-        return block.advance(noise, memory)
+        return block.advance(*state)
 
 
 def workers() -> int:
