@@ -277,7 +277,7 @@ def choose_flow(
     stages: list[int] = []
     reached = [0]
     with ThreadPoolExecutor(workers()) as pool:
-        drawn = SamplePaths(1, PILOT_PATHS, seed, "sobol", loss.scale, channel, signed=overlap != 0)
+        drawn = SamplePaths(1, PILOT_PATHS, seed, "sobol", loss.scale, channel, paired=overlap != 0)
         solver = Solver(loss, alpha, drawn, 128, pool, overlap)
         step = 0.1 / largest_curvature(solver)
         while (left := time - math.fsum(steps)) > 1e-9 * time:

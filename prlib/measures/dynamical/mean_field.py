@@ -284,7 +284,7 @@ def dynamical(
     times = schedule.times if isinstance(schedule, Flow) else 1 + len(schedule)
     _refuse_if_too_large(paths, batches, times)
     with ThreadPoolExecutor(workers()) as pool:
-        drawn = SamplePaths(batches, size, seed, sampling, loss.scale, channel, signed=overlap != 0)
+        drawn = SamplePaths(batches, size, seed, sampling, loss.scale, channel, paired=overlap != 0)
         solver = Solver(loss, alpha, drawn, times, pool, overlap)
         recorded, fields = _run(solver, schedule, progress)
     steps = schedule.steps if isinstance(schedule, Flow) else schedule

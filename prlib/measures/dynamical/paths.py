@@ -46,7 +46,9 @@ class SamplePaths:
     The law is symmetric in the sign of the label and in the joint sign of all Gaussians, and the
     averages that the theory takes are even in both. A mirrored path would repeat its twin's
     contribution exactly, so one quadrant of (label, first Gaussian) stands for all four. With an
-    overlap the law keeps only the joint sign of both, and half of the plane stands for all of it.
+    overlap the law keeps only the joint sign of both: half of the plane stands for all of it, and
+    paths come in pairs with opposite Gaussians. What they pull toward the signal at overlap zero
+    then cancels, as it does in the law, and no more than rounding is mistaken for an overlap.
 
     Parameters
     ----------
@@ -61,13 +63,13 @@ class SamplePaths:
         Smallest scale of the label over which the loss changes.
     channel : Channel
         What is measured; its labels must have a density.
-    signed : bool
-        Whether the sign of the label counts, as it does with an overlap.
+    paired : bool
+        Whether paths come in pairs, as they do with an overlap; S is then two at least.
 
     Raises
     ------
     ParameterError
-        If some labels have a probability of their own, or signs are asked of noisy ones.
+        If some labels have a probability of their own, or pairs are asked of noisy ones.
 
     Attributes
     ----------
@@ -85,9 +87,9 @@ class SamplePaths:
         scale: float = 1.0,
         channel: Channel = NOISELESS,
         *,
-        signed: bool = False,
+        paired: bool = False,
     ) -> None:
-        if signed and channel != NOISELESS:
+        if paired and channel != NOISELESS:
             raise ParameterError(
                 f"channel = {channel.id!r}: must be {NOISELESS.id} where the start has an overlap"
             )
@@ -99,9 +101,9 @@ class SamplePaths:
         self._streams = [
             np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(batches)
         ]
-        self._size, self._folded = paths, 1 if signed else 2
+        self._paired, self._size = paired, paths // 2 if paired else paths
         start = np.stack([self._points(rng, sampling) for rng in self._streams])
-        importance = np.ones((2, batches, paths))
+        importance = np.ones((2, batches, self._size))
         if sampling != "plain":
             unit = min(scale, channel.scale) / channel.width if channel != NOISELESS else scale
             start[:, 0], importance[0] = _labels(start[:, 0], unit)
@@ -113,26 +115,30 @@ class SamplePaths:
             density, square = channel.law(self.y.ravel())
             self.z = np.sqrt(square).reshape(self.y.shape)
             weights = weights * density.reshape(self.y.shape)
+        if paired:
+            self.y, weights = np.tile(self.y, 2), np.tile(weights, 2)
+            self.z = self.y
         self.weights = weights / weights.sum(axis=1, keepdims=True)
         self._gaussians = [list(batch[1:]) for batch in start]
 
     def _points(self, rng: np.random.Generator, sampling: Sampling) -> NDArray:
-        # Standard normals, the label positive and, in a quadrant, the first Gaussian too.
-        folded = slice(self._folded)
+        # Points of the quadrant: standard normals, the first two of them positive.
         if sampling != "sobol":
             points = rng.standard_normal((QUASI_DIMENSIONS, self._size))
-            points[folded] = np.abs(points[folded])
+            points[:2] = np.abs(points[:2])
             return points
         uniform = qmc.Sobol(QUASI_DIMENSIONS, scramble=True, rng=rng).random(self._size).T
-        uniform[folded] = (1 + uniform[folded]) / 2
+        uniform[:2] = (1 + uniform[:2]) / 2
         # The points may hold an exact zero, whose normal quantile is infinite.
         return ndtri(np.clip(uniform, 2.0**-34, 1 - 2.0**-34))
 
     def gaussian(self, batch: int, index: int) -> NDArray:
         """Gaussian variable of a batch in order of entry, shape (S,); the late ones only once."""
         if index < QUASI_DIMENSIONS - 1:
-            return self._gaussians[batch][index]
-        return self._streams[batch].standard_normal(self._size)
+            drawn = self._gaussians[batch][index]
+        else:
+            drawn = self._streams[batch].standard_normal(self._size)
+        return np.concatenate([drawn, -drawn]) if self._paired else drawn
 
 
 def _labels(normal: NDArray, scale: float) -> tuple[NDArray, NDArray]:
