@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from companion.analysis.dynamics import at_times
+from companion.analysis.finite_size import Growth, constants
+from companion.analysis.half_points import half_points, near_half
 
 RECOVERED = 0.99
 """Overlap that counts as recovery, that of the simulations."""
@@ -61,6 +63,35 @@ def basin(theory: pd.DataFrame, time: float, level: float = RECOVERED) -> pd.Dat
             "constant_error": constant * np.hypot(relative, error / growth),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("alpha")
+
+
+def constants_compared(table: pd.DataFrame, growth: Growth, found: pd.DataFrame) -> pd.DataFrame:
+    """Put the constant that the runs of each size ask for beside that of theory.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Runs of one start, ``recovered`` by the time of `growth`.
+    growth : Growth
+        V at that time.
+    found : pandas.DataFrame
+        From `basin`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by N: ``alpha`` of the half point, ``constant`` and ``error`` of the runs, and
+        ``expected`` and ``expected_error`` at that alpha, NaN where theory was not run.
+    """
+    fitted = constants(table, growth).set_axis(["constant", "error"], axis=1)
+    halves = half_points(near_half(table), list(table["start"].unique())).set_index("n")["half"]
+    alpha = halves.reindex(fitted.index)
+    expected = (
+        np.interp(alpha, found.index, found[column], left=np.nan, right=np.nan)
+        for column in ("constant", "constant_error")
+    )
+    columns = dict(zip(("expected", "expected_error"), expected, strict=True))
+    return fitted.assign(alpha=alpha, **columns)
 
 
 def _arrivals(runs: pd.DataFrame, level: float) -> NDArray[np.float64]:

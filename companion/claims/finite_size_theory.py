@@ -45,6 +45,25 @@ def _drifts(table: pd.DataFrame, growth: Growth, seen: Sequence[int]) -> tuple[d
     return fields, agrees(other / constant, joint / constant, 1.0, np.inf, "ratio of constants")
 
 
+def _basin(compared: pd.DataFrame) -> Finding:
+    known = compared.dropna()
+    if known.empty:
+        return too_few()
+    return jointly(
+        {
+            f"N = {n}": agrees(
+                row["constant"] - row["expected"],
+                float(np.hypot(row["error"], row["expected_error"])),
+                0.0,
+                np.inf,
+                "constant less that of theory",
+                tests=len(known),
+            )
+            for n, row in known.iterrows()
+        }
+    )
+
+
 def _goes_on(theory: pd.DataFrame, growth: Growth) -> tuple[dict, Finding] | None:
     found = after_the_outlier(theory, growth.time)
     if found.empty:
@@ -149,6 +168,13 @@ CLAIMS = (
         "one constant c fits every size: that of N = {last} is that of N = {seen}",
         _drifts,
         effect=0.15,
+    ),
+    Row(
+        "finite-size-basin",
+        "at every N the constant is that of theory: the overlap from which a descent of infinite "
+        "size recovers in time, times what small overlaps grow by",
+        _basin,
+        effect=0.1,
     ),
     Row(
         "finite-size-goes-on",

@@ -120,6 +120,41 @@ def predicted_recovery_figure(
     )
 
 
+@book_figure("fig-basin", data=("theory/basin", "theory/growth", "recovery"))
+@takes_loss
+def basin_figure(
+    loss: Loss, found: pd.DataFrame, compared: pd.DataFrame, time: float
+) -> BookFigure:
+    """Draw the constant of theory against alpha, and those that simulations ask for."""
+    known = compared.dropna(subset=["alpha"])
+    if found.empty:
+        return nothing_drawn("fig-basin", f"At no alpha does theory recover by t = {time:g}.")
+    with panels(height=3.2, width=5.6) as (figure, (axis,)):
+        reach = 1.96 * found["constant_error"]
+        low, high = found["constant"] - reach, found["constant"] + reach
+        axis.plot(found.index, found["constant"], color=THEORY, label=r"theory, $m_* A$")
+        axis.fill_between(found.index, low, high, color=THEORY, alpha=0.15, linewidth=0)
+        for (n, row), colour in zip(known.iterrows(), sequence(len(known)), strict=True):
+            interval = pd.DataFrame({"mean": [row["constant"]]})
+            interval["low"] = row["constant"] - 1.96 * row["error"]
+            interval["high"] = row["constant"] + 1.96 * row["error"]
+            points(axis, [row["alpha"]], interval, color=colour, label=f"N = {n}")
+        axis.set(xlabel=r"$\alpha$", ylim=(0, 1.2))
+        axis.set_ylabel("constant c")
+        legend_below(figure, axis, columns=4)
+    return BookFigure(
+        "fig-basin",
+        "How large an overlap must have become, had it gone on growing as small ones do, for its "
+        f"descent to recover by t = {time:g}, {of(loss)}. Line: theory of infinite size, "
+        r"\(c = m_* A\), with a 95 % band: \(m_*\) is the overlap of the start that recovers just "
+        "in time, A what small overlaps grow by. Points: the constant that the recovered fractions "
+        r"of each size ask for, at the \(\alpha\) of its half point, with 95 % intervals.",
+        "A nearly level line of theory against alpha, with the constants of the simulations. "
+        f"{ends_in_words(figure)}",
+        figure,
+    )
+
+
 @book_figure("fig-predicted-half-points", data=("theory/growth", "theory/border", "recovery"))
 @takes_loss
 def predicted_half_points_figure(

@@ -462,7 +462,9 @@ def _(row):
     at = pd.MultiIndex.from_tuples([(3.2, 2.0)], names=["alpha", "t"])
     grown_ = pd.DataFrame({"error": 0.1, "again_error": 0.1}, at)
     grown_ = grown_.assign(again=0.05, batches=0.05, batches_error=0.001, steps=0.05)
-    shared |= {"escapes": escapes, "grown": grown_}
+    expected = {"expected": 0.7, "expected_error": 0.01}
+    compared = pd.DataFrame({"constant": [0.71, 0.69], "error": 0.01, **expected}, [64, 128])
+    shared |= {"escapes": escapes, "grown": grown_, "compared": compared}
     if row.startswith("growth-"):
         return either(shared, grown=(grown_, grown_.assign(again=0.5, batches=0.5, steps=0.5)))
     return {
@@ -472,6 +474,9 @@ def _(row):
                 obeying(growth, {64: 0.7, 128: 0.7, 1024: last}, replicas=1200)
                 for last in (0.7, 0.5)
             ),
+        ),
+        "finite-size-basin": either(
+            shared, compared=(compared, compared.assign(constant=[0.71, 0.85]))
         ),
         "finite-size-goes-on": either(shared, theory=(theory, ended)),
         "finite-size-variance": either(

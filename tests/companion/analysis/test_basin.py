@@ -1,0 +1,60 @@
+"""The overlap that recovers in time, from courses whose answer is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from companion.analysis.basin import basin, constants_compared
+
+RATE = 0.5
+
+
+def course(alpha, start, error=1e-3):
+    """An overlap that grows as an exponential, and closes in on the signal as another."""
+    t = np.linspace(0.0, 20.0, 2001)
+    overlap = start * np.exp(RATE * t)
+    overlap = np.where(
+        overlap < 0.5, overlap, 1 - 0.5 * np.exp(-2 * (t - np.log(0.5 / start) / RATE))
+    )
+    return pd.DataFrame(
+        {"alpha": alpha, "start_overlap": start, "t": t, "overlap": overlap, "overlap_error": error}
+    )
+
+
+def courses(alpha=3.0, starts=(1e-6, 0.005, 0.01, 0.02)):
+    return pd.concat([course(alpha, start) for start in starts], ignore_index=True)
+
+
+def test_it_is_the_overlap_whose_descent_arrives_just_in_time():
+    # From 1/2 it takes log(50)/2 to 0.99; half is reached from m after log(1/2m)/RATE.
+    time = 9.0
+    expected = 0.5 * np.exp(-RATE * (time - np.log(50) / 2))
+    found = basin(courses(), time).loc[3.0]
+    assert found["overlap"] == pytest.approx(expected, rel=1e-4)
+    assert found["growth"] == pytest.approx(np.exp(RATE * time), rel=1e-3)
+    assert found["constant"] == pytest.approx(0.5 * 50 ** (RATE / 2), rel=2e-3)
+    # The time of arrival is as sure as the overlap over its slope, 2 (1 - m) there.
+    assert found["error"] / found["overlap"] == pytest.approx(RATE * 1e-3 / 0.02, rel=0.3)
+
+
+def test_an_alpha_at_which_nothing_arrives_is_left_out():
+    none = courses(4.0, (1e-6, 1e-5, 2e-5))
+    assert basin(pd.concat([courses(), none]), 9.0).index.tolist() == [3.0]
+    assert basin(none, 9.0).empty
+
+
+def test_beyond_the_alphas_of_theory_nothing_is_expected(monkeypatch):
+    monkeypatch.setattr(
+        "companion.analysis.basin.constants",
+        lambda *_: pd.DataFrame({"c": [0.7, 0.8], "standard error": 0.01}, [64, 128]),
+    )
+    monkeypatch.setattr(
+        "companion.analysis.basin.half_points",
+        lambda *_: pd.DataFrame({"n": [64, 128], "half": [2.75, 9.0]}),
+    )
+    monkeypatch.setattr("companion.analysis.basin.near_half", lambda table: table)
+    found = basin(pd.concat([courses(2.5), courses(3.0)]), 9.0)
+    compared = constants_compared(pd.DataFrame({"start": ["random"]}), None, found)
+    assert compared["expected"].tolist() == pytest.approx(
+        [found["constant"].mean(), np.nan], nan_ok=True
+    )
