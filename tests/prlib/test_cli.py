@@ -319,6 +319,18 @@ def test_dynamics_prints_an_object_a_time(capsys):
     assert states[-1]["t"] == pytest.approx(0.01)
 
 
+def test_dynamics_begins_at_an_overlap(capsys):
+    given = ("dynamics", "--a", 1, "--alpha", 3, "--time", 0.01, "--overlap", 0.3)
+    _, out, _ = run(capsys, *given, "--json")
+    states = [json.loads(line) for line in out.splitlines()]
+    assert states[0]["overlap"] == 0.3
+    assert 0.3 < states[-1]["overlap"] < 0.4
+    assert states[-1]["variance"] is None
+    _, out, _ = run(capsys, *given)
+    assert out.split()[6] == "overlap"
+    assert out.split()[-1].startswith("0.3")
+
+
 def test_dynamics_says_what_it_takes_and_that_it_diverged(capsys, monkeypatch):
     def diverge(*_arguments, **_options):
         raise FloatingPointError("step 3 is too large for the curvature")

@@ -22,6 +22,7 @@ from companion.figures.bbp_at_initialisation import start_spectra_figure, start_
 from companion.figures.beyond import beyond_figure
 from companion.figures.export import registered
 from companion.figures.finite_size_theory import (
+    basin_figure,
     escape_figure,
     fluctuations_figure,
     predicted_half_points_figure,
@@ -354,6 +355,13 @@ def _(_name):
     table = recovering(["random"])
     compared = compared_rates(grown(), (0.7, 0.02), table)
     return predicted_recovery_figure(LOSS, grown(), (0.7, 0.02), compared, [64, 128])
+
+
+@draws("fig-basin")
+def _(_name):
+    found = pd.DataFrame({"constant": [0.7, 0.75], "constant_error": 0.01}, [2.0, 3.0])
+    compared = pd.DataFrame({"alpha": [2.2, 2.7], "constant": [0.8, 0.7], "error": 0.05}, [64, 128])
+    return basin_figure(LOSS, found, compared, 10.0)
 
 
 @draws("fig-predicted-half-points")
