@@ -10,6 +10,8 @@ scattered with V/A² N. So half the story of chapter 10, its constant c, is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -20,6 +22,24 @@ from companion.analysis.half_points import half_points, near_half
 
 RECOVERED = 0.99
 """Overlap that counts as recovery, that of the simulations."""
+
+
+def probes(
+    theory: pd.DataFrame, alpha: float, time: float, shares: Sequence[float]
+) -> tuple[float, ...]:
+    """Choose overlaps to begin at: shares of what grows to one, to two digits.
+
+    Parameters
+    ----------
+    theory : pandas.DataFrame
+        Runs of the dynamical theory from overlap zero.
+    alpha, time : float
+        Of them, and by when.
+    shares : sequence of float
+        What each would grow to as small ones do.
+    """
+    growth, _ = at_times(theory[theory["alpha"] == alpha], "amplification", time)
+    return tuple(float(f"{share / float(growth):.2g}") for share in shares)
 
 
 def basin(theory: pd.DataFrame, time: float, level: float = RECOVERED) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.basin import basin, constants_compared
+from companion.analysis.basin import basin, constants_compared, probes
 
 RATE = 0.5
 
@@ -58,3 +58,9 @@ def test_beyond_the_alphas_of_theory_nothing_is_expected(monkeypatch):
     assert compared["expected"].tolist() == pytest.approx(
         [found["constant"].mean(), np.nan], nan_ok=True
     )
+
+
+def test_probes_are_shares_of_what_grows_to_one():
+    theory = pd.DataFrame({"alpha": 3.0, "t": [0.0, 1.0, 10.0]})
+    theory = theory.assign(amplification=[1.0, 2.0, 12.3], amplification_error=0.1)
+    assert probes(theory, 3.0, 10.0, [0.01, 0.55]) == (0.00081, 0.045)
