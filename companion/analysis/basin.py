@@ -45,14 +45,14 @@ def probes(
 def basin(theory: pd.DataFrame, time: float, level: float = RECOVERED) -> pd.DataFrame:
     r"""Find the overlap of the start from which a descent has an overlap at a time.
 
-    The time to get there falls with the logarithm of the overlap; between the two runs whose times
-    are nearest it does so linearly.
+    The time to get there falls with the logarithm of the start's overlap, linearly between the two
+    runs that arrive nearest to it.
 
     Parameters
     ----------
     theory : pandas.DataFrame
         Runs of the dynamical theory from several overlaps at each alpha, the smallest of which
-        stays small.
+        stays small, for several seeds.
     time : float
         Flow time t.
     level : float
@@ -61,28 +61,23 @@ def basin(theory: pd.DataFrame, time: float, level: float = RECOVERED) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        Indexed by alpha: ``overlap`` :math:`m_*` with its standard error, ``growth`` A(t), and
-        ``constant``, their product, with its own. An alpha at which fewer than two runs get there
-        is left out.
+        Indexed by alpha: ``overlap`` :math:`m_*`, ``growth`` A(t), ``constant``, their product
+        seed by seed, and its standard error ``constant_error``; ``seeds`` that arrived in two
+        runs. Where fewer than two did the alpha is left out.
     """
-    rows = {}
-    for alpha, runs in theory.groupby("alpha"):
-        times = _arrivals(runs, level)
-        if len(times) < 2:
+    rows = []
+    for (alpha, _), runs in theory.groupby(["alpha", "seed"]):
+        arrivals = _arrivals(runs, level)
+        if len(arrivals) < 2:
             continue
-        overlap, relative = _overlap_at(times, time)
         start = runs["start_overlap"].min()
-        grown = at_times(runs[runs["start_overlap"] == start], "overlap", time)
-        growth, error = (float(value) / start for value in grown)
-        constant = overlap * growth
-        rows[alpha] = {
-            "overlap": overlap,
-            "error": overlap * relative,
-            "growth": growth,
-            "constant": constant,
-            "constant_error": constant * np.hypot(relative, error / growth),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("alpha")
+        grown, _ = at_times(runs[runs["start_overlap"] == start], "overlap", time)
+        overlap = _overlap_at(arrivals, time)
+        rows.append((alpha, overlap, grown / start, overlap * grown / start))
+    found = pd.DataFrame(rows, columns=["alpha", "overlap", "growth", "constant"]).astype(float)
+    grouped = found.groupby("alpha")
+    means, errors = grouped.mean(), grouped["constant"].sem()
+    return means.assign(constant_error=errors, seeds=grouped.size()).query("seeds > 1")
 
 
 def constants_compared(table: pd.DataFrame, growth: Growth, found: pd.DataFrame) -> pd.DataFrame:
@@ -115,27 +110,17 @@ def constants_compared(table: pd.DataFrame, growth: Growth, found: pd.DataFrame)
 
 
 def _arrivals(runs: pd.DataFrame, level: float) -> NDArray[np.float64]:
-    """Return log overlap, time of arrival and its error, a row a run that arrives."""
+    """Return the logarithm of the start's overlap and the time of arrival, a row a run that does."""
     found = []
     for start, run in runs.sort_values("t").groupby("start_overlap"):
-        late = int(np.searchsorted(run["overlap"].cummax(), level))
-        if not 0 < late < len(run):
-            continue
-        (t0, m0, _), (t1, m1, error) = run[["t", "overlap", "overlap_error"]].to_numpy()[
-            late - 1 : late + 1
-        ]
-        # Close to the signal what is left falls as an exponential.
-        rate = np.log((1 - m0) / (1 - m1)) / (t1 - t0)
-        arrival = t0 + np.log((1 - m0) / (1 - level)) / rate
-        found.append((np.log(start), arrival, error / ((1 - m1) * rate)))
-    return np.array(found).reshape(-1, 3)
+        # Close to the signal what is left falls as an exponential: its logarithm along a line.
+        left = run["log_distance"].cummin().to_numpy()
+        if left[-1] < np.log(1 - level):
+            late = np.interp(-np.log(1 - level), -left, run["t"])
+            found.append((np.log(start), late))
+    return np.array(found).reshape(-1, 2)
 
 
-def _overlap_at(times: NDArray, time: float) -> tuple[float, float]:
-    """Return the overlap that arrives at a time, and the standard error of its logarithm."""
-    near = times[np.argsort(np.abs(times[:, 1] - time))[:2]]
-    (x0, t0, e0), (x1, t1, e1) = near
-    slope = (x1 - x0) / (t1 - t0)
-    share = (time - t0) / (t1 - t0)
-    error = abs(slope) * np.hypot((1 - share) * e0, share * e1)
-    return float(np.exp(x0 + slope * (time - t0))), float(error)
+def _overlap_at(arrivals: NDArray, time: float) -> float:
+    (x0, t0), (x1, t1) = arrivals[np.argsort(np.abs(arrivals[:, 1] - time))[:2]]
+    return float(np.exp(x0 + (x1 - x0) * (time - t0) / (t1 - t0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import MISSING, InitVar, asdict, dataclass, fields
@@ -125,8 +126,8 @@ class TheoryGrid(Settings):
         Overlaps of the start with the signal.
     time, paths, batches, tolerance, scheme
         See `prlib.dynamics`.
-    seed : int
-        Each alpha has a seed of its own, made of this one: runs that share their draws err to the
+    seed : tuple of int
+        Each alpha has a seed of its own, made of one of these: runs that share their draws err to the
         same side, and a curve through them looks smoother than it is sure.
     """
 
@@ -138,7 +139,7 @@ class TheoryGrid(Settings):
     paths: int
     batches: int = 16
     tolerance: float = TOLERANCE
-    seed: int = 0
+    seed: tuple[int, ...] = (0,)
     scheme: Scheme = FLOW
     overlap: tuple[float, ...] = (0.0,)
     a: InitVar[Any] = ()
@@ -149,9 +150,9 @@ class TheoryGrid(Settings):
     def __post_init__(self, a: Any) -> None:
         """Check the values; `prlib.dynamics` checks what depends on the run."""
         put = {"loss": losses(self.loss, a), "scheme": as_scheme(self.scheme)}
-        for name in ("alpha", "overlap"):
+        for name in ("alpha", "overlap", "seed"):
             put[name] = listed(name, getattr(self, name), lambda one, name=name: check(name, one))
-        for name in ("time", "paths", "seed"):
+        for name in ("time", "paths"):
             put[name] = check(name, getattr(self, name))
         if isinstance(self.batches, bool) or not isinstance(self.batches, int) or self.batches < 2:
             raise ParameterError(f"batches = {self.batches!r}: must be a whole number >= 2")
@@ -163,13 +164,13 @@ class TheoryGrid(Settings):
     @property
     def runs(self) -> int:
         """How many runs it holds."""
-        return len(self.loss) * len(self.alpha) * len(self.overlap)
+        return math.prod(map(len, (self.loss, self.alpha, self.overlap, self.seed)))
 
     def tasks(self, seed: int) -> Iterator[TheoryTask]:  # noqa: ARG002 - of descents; ours is a setting
-        """Unfold the grid, in the order of loss, alpha and overlap."""
+        """Unfold the grid, in the order of loss, alpha, overlap and seed."""
         names = ("time", "paths", "batches", "tolerance", "scheme")
         shared = {name: getattr(self, name) for name in names}
-        for loss, alpha, overlap in product(self.loss, self.alpha, self.overlap):
+        for loss, alpha, overlap, seed in product(self.loss, self.alpha, self.overlap, self.seed):
             own = {"formulas": formulas_of(loss), "start_overlap": overlap}
-            own["seed"] = replica_seed(self.seed, int.from_bytes(struct.pack(">d", alpha)))
+            own["seed"] = replica_seed(seed, int.from_bytes(struct.pack(">d", alpha)))
             yield TheoryTask(loss, alpha, **own, **shared)

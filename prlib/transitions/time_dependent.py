@@ -53,7 +53,10 @@ class DynamicState:
     gap : float or None
         The outlier less the left edge, whose errors are nearly the same; ``None`` without one.
     overlap : float
-        Overlap with the signal.
+        Overlap m with the signal.
+    log_distance : float
+        Logarithm of 1 - ``|m|``. Its mean over batches says when they arrive, on average, where the
+        mean overlap waits for the last.
     """
 
     t: float
@@ -78,6 +81,8 @@ class DynamicState:
     gap_error: float | None = None
     overlap: float = 0.0
     overlap_error: float = 0.0
+    log_distance: float = 0.0
+    log_distance_error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -282,6 +287,7 @@ def _state(run: MeanField, index: int) -> DynamicState:
         *amplification,
         *gap,
         *overlap,
+        *_at(run.log_distance, index),
     )
 
 

@@ -28,6 +28,9 @@ from prlib.threads import one_blas_thread
 PATHS = 32768
 BATCHES = 16
 
+_NEAREST = float(np.finfo(float).eps)
+"""Distance to the signal that rounding lets be told from none."""
+
 RATE = 2e10
 """Multiplications and additions of the backward sweep per second and processor, for estimates."""
 
@@ -161,6 +164,11 @@ class MeanField:
     def overlap(self) -> Estimate:
         r"""Overlap with the signal, :math:`m = w \cdot w^*/N`, shape (T + 1,)."""
         return Estimate.of(self.batch_overlap)
+
+    @property
+    def log_distance(self) -> Estimate:
+        """Logarithm of 1 - |m|, which falls at a steady rate in the end: shape (T + 1,)."""
+        return Estimate.of(np.log(np.maximum(1 - np.abs(self.batch_overlap), _NEAREST)))
 
     @property
     def correlation(self) -> Estimate:
