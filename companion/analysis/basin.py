@@ -110,7 +110,7 @@ def constants_compared(table: pd.DataFrame, growth: Growth, found: pd.DataFrame)
 
 
 def _arrivals(runs: pd.DataFrame, level: float) -> NDArray[np.float64]:
-    """Return the logarithm of the start's overlap and the time of arrival, a row a run that does."""
+    """Return the logarithm of the start's overlap and the time, a row a run that arrives."""
     found = []
     for start, run in runs.sort_values("t").groupby("start_overlap"):
         # Close to the signal what is left falls as an exponential: its logarithm along a line.

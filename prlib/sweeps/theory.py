@@ -127,8 +127,8 @@ class TheoryGrid(Settings):
     time, paths, batches, tolerance, scheme
         See `prlib.dynamics`.
     seed : tuple of int
-        Each alpha has a seed of its own, made of one of these: runs that share their draws err to the
-        same side, and a curve through them looks smoother than it is sure.
+        Each alpha has seeds of its own, one made of each of these: runs that share their draws
+        err to the same side, and a curve through them looks smoother than it is sure.
     """
 
     NEEDED: ClassVar[tuple[str, ...]] = ("loss", "alpha", "time", "paths")
@@ -170,7 +170,7 @@ class TheoryGrid(Settings):
         """Unfold the grid, in the order of loss, alpha, overlap and seed."""
         names = ("time", "paths", "batches", "tolerance", "scheme")
         shared = {name: getattr(self, name) for name in names}
-        for loss, alpha, overlap, seed in product(self.loss, self.alpha, self.overlap, self.seed):
+        for loss, alpha, overlap, one in product(self.loss, self.alpha, self.overlap, self.seed):
             own = {"formulas": formulas_of(loss), "start_overlap": overlap}
-            own["seed"] = replica_seed(seed, int.from_bytes(struct.pack(">d", alpha)))
+            own["seed"] = replica_seed(one, int.from_bytes(struct.pack(">d", alpha)))
             yield TheoryTask(loss, alpha, **own, **shared)
