@@ -188,9 +188,9 @@ def _(name):
     return start_transition_figure(10.0 if "hard" in name else LOSS, starts(), name)
 
 
-@draws("fig-hessian-over-time")
-def _(_name):
-    return edge_over_time_figure(LOSS, observed())
+@draws("fig-hessian-over-time", "fig-hessian-over-time-wide")
+def _(name):
+    return edge_over_time_figure(LOSS, observed(), name)
 
 
 @draws("fig-alignment-over-time")
@@ -203,10 +203,10 @@ def _(_name):
     return directions_figure(LOSS, observed())
 
 
-@draws("fig-alignment-prediction")
-def _(_name):
+@draws("fig-alignment-prediction", "fig-alignment-prediction-wide")
+def _(name):
     rows = observed()
-    return prediction_figure(LOSS, rows, prediction_curve(rows))
+    return prediction_figure(LOSS, rows, prediction_curve(rows), name)
 
 
 @draws("fig-threshold-law")
@@ -307,9 +307,9 @@ def _(_name):
     return hessian_evolution_figure(LOSS, theory((3.0, 6.0)), observed())
 
 
-@draws("fig-t-bbp")
-def _(_name):
-    return t_bbp_figure(LOSS, theory())
+@draws("fig-t-bbp", "fig-t-bbp-wide")
+def _(name):
+    return t_bbp_figure(LOSS, theory(), name)
 
 
 @draws("fig-ageing")
@@ -340,9 +340,9 @@ def _(_name):
     return escape_figure(LOSS, pd.DataFrame(times | {"error": 0.05, "runs": 200}, index))
 
 
-@draws("fig-fluctuations")
-def _(_name):
-    return fluctuations_figure(LOSS, theory(), observed(alphas=(2.0, 3.0)))
+@draws("fig-fluctuations", "fig-fluctuations-wide")
+def _(name):
+    return fluctuations_figure(LOSS, theory(), observed(alphas=(2.0, 3.0)), name)
 
 
 def grown():
