@@ -40,11 +40,7 @@ SINGLE = 0.7
 """Width of the line of a single run, which is no median."""
 
 
-@book_figure(
-    "fig-hessian-over-time",
-    "fig-hessian-over-time-wide",
-    data=("observed descents", "alignment-a1"),
-)
+@book_figure("fig-hessian-over-time", "fig-hessian-over-time-wide", data=("observed descents",))
 @takes_loss
 def edge_over_time_figure(
     loss: Loss, rows: pd.DataFrame, name: str = "fig-hessian-over-time"

@@ -33,7 +33,7 @@ from companion.figures.hessian_over_time import (
     edge_over_time_figure,
     prediction_figure,
 )
-from companion.figures.landscape_of_minima import energies_figure, plane_figure
+from companion.figures.landscape_of_minima import energies_figure, fields_figure, plane_figure
 from companion.figures.loss_functions import phase_diagram_figure, start_overlap_figure
 from companion.figures.recovery import (
     half_points_figure,
@@ -390,6 +390,11 @@ def _(_name):
 @draws("fig-minima-energies")
 def _(_name):
     return energies_figure(LOSS, traps(), held().assign(bbp=1.0), thresholds(LOSS))
+
+
+@draws("fig-minima-law")
+def _(_name):
+    return fields_figure(LOSS, 4.0, [initial(LOSS, 4.0)] * 2, 100, 10.0)
 
 
 @draws("fig-beyond")
