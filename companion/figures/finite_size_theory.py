@@ -41,8 +41,7 @@ DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2))
 
 @book_figure(
     "fig-fluctuations",
-    "fig-fluctuations-wide",
-    data=("theory/growth", "theory/border", "theory/wide", "alignment", "alignment-a1"),
+    data=("theory/growth", "theory/border", "theory/wide", "alignment"),
 )
 @takes_loss
 def fluctuations_figure(

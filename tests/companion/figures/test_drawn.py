@@ -203,7 +203,7 @@ def _(_name):
     return directions_figure(LOSS, observed())
 
 
-@draws("fig-alignment-prediction", "fig-alignment-prediction-wide")
+@draws("fig-alignment-prediction")
 def _(name):
     rows = observed()
     return prediction_figure(LOSS, rows, prediction_curve(rows), name)
@@ -307,7 +307,7 @@ def _(_name):
     return hessian_evolution_figure(LOSS, theory((3.0, 6.0)), observed())
 
 
-@draws("fig-t-bbp", "fig-t-bbp-wide")
+@draws("fig-t-bbp")
 def _(name):
     return t_bbp_figure(LOSS, theory(), name)
 
@@ -340,7 +340,7 @@ def _(_name):
     return escape_figure(LOSS, pd.DataFrame(times | {"error": 0.05, "runs": 200}, index))
 
 
-@draws("fig-fluctuations", "fig-fluctuations-wide")
+@draws("fig-fluctuations")
 def _(name):
     return fluctuations_figure(LOSS, theory(), observed(alphas=(2.0, 3.0)), name)
 
