@@ -189,7 +189,7 @@ def sphere() -> str:
         _text(x + r - 14, y + 9, "equator", "end"),
         f'<path class="early" d="M{start[0]} {start[1]}q-4 -48 20 -78"/>',
         f'<path class="tip early-tip" d="M{x - 36} {y - 58}l16 -9l-2 17z"/>',
-        _text(x - 24, y - 33, "early direction"),
+        _text(x - 33, y - 33, "early direction"),
         f'<circle class="dot" cx="{start[0]}" cy="{start[1]}" r="5"/>',
         _text(start[0] - 10, start[1] + 26, "a random start"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -36,10 +37,15 @@ def number(name: str) -> int:
     return int(name.partition("-")[0])
 
 
+@cache
+def chapters() -> dict[str, Notebook]:
+    """Return the chapters by name; a build reads the notebooks once."""
+    return {one.name: one for one in notebooks()}
+
+
 def chapter_of(target: str) -> Notebook | None:
     """Return the chapter that a link to a document means, if it means one."""
-    name = target.rpartition("/")[2]
-    return next((one for one in notebooks() if one.name == name), None)
+    return chapters().get(target.rpartition("/")[2])
 
 
 def name_chapters(app: Sphinx, doctree: nodes.document) -> None:
@@ -86,7 +92,7 @@ def opening(chapter: Notebook, reading: int, page: str) -> nodes.paragraph:
 
 
 def _links(needs: tuple[str, ...], page: str) -> Iterator[pending_xref]:
-    names = {one.name.partition("-")[0]: one.name for one in notebooks()}
+    names = {name.partition("-")[0]: name for name in chapters()}
     for need in needs:
         target = f"/notebooks/{names[need]}" if need in names else f"/book/{need}"
         about = {"refdomain": "std", "reftype": "doc", "refdoc": page, "refwarn": True}

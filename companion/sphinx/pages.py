@@ -153,7 +153,7 @@ def set_facts(app: Sphinx, config: Config) -> None:
         "floors": floor_table(Path(app.srcdir)),
         "commands": commands(Path(app.srcdir)),
         **tables(Path(app.srcdir)),
-        "what_holds": what_holds(claims),
+        **what_holds(claims),
         **{f"verdicts_{kind}": text for kind, text in counted(claims).items()},
         "data_tables": data_tables(Path(app.srcdir)),
     }
