@@ -182,7 +182,7 @@ def test_three_doors_are_one_click_from_the_front(visit) -> None:
 
 def test_a_chapter_is_called_by_its_number(visit) -> None:
     with visit("notebooks/09-time-dependent-bbp.html") as seen:
-        assert seen.page.locator("h1").inner_text().startswith("9. ")
+        assert seen.page.locator("article h1").inner_text().startswith("9. ")
         assert seen.page.locator("nav a.current.internal").last.inner_text().startswith("9. ")
         opening = seen.page.locator("p.prlib-opening")
         assert opening.locator("a").first.inner_text() == "Chapter 2"
