@@ -63,5 +63,5 @@ clean:      ## remove the built book and caches (not .venv)
 
 # A build starts from nothing: a page that has gone leaves no trace, and a warning cannot hide in a cache.
 $(BOOK): .venv/.ready $(SOURCES)
-	@echo 'book: building (under a minute)'; rm -rf _build; $(BIN)/jupyter-book build . --all -W --keep-going --quiet >/dev/null || { rm -f $@; exit 1; }
+	@echo 'book: building (a minute or two)'; rm -rf _build; $(BIN)/jupyter-book build . --all -W --keep-going --quiet >/dev/null || { rm -f $@; exit 1; }
 	@touch $@
