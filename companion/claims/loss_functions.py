@@ -88,7 +88,6 @@ CLAIMS = (
         "over decades of a, well above alpha_init, the squared overlap at the start is that of "
         "theory",
         _start,
-        "check",
         effect=0.1,
     ),
 )
