@@ -287,15 +287,15 @@ def constrained_spectrum(
 
 
 @takes_loss
-def signal_free_laws(
+def constrained_laws(
     loss: Loss, alpha: float, n: int, replicas: int, time: float, seed: int
 ) -> list[LabelMeasure]:
-    """Laws of labels and fields at the end of descents without any component along the signal."""
+    """Laws of labels and fields at the ends of constrained descents, one an instance."""
     tasks = [(loss, alpha, n, replica, time, seed) for replica in range(replicas)]
-    return in_parallel(_signal_free_law, tasks, "descents without the signal")
+    return in_parallel(_constrained_law, tasks, "constrained descents")
 
 
-def _signal_free_law(
+def _constrained_law(
     loss: Loss, alpha: float, n: int, replica: int, time: float, seed: int
 ) -> LabelMeasure:
     problem, w = _replica(loss, alpha, n, replica, seed)

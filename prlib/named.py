@@ -1,4 +1,4 @@
-"""Families of things with a name and numbers, whose ids read back: losses, channels, sensing."""
+"""Families of named things with numbers whose ids read back: losses, schemes, channels, sensing."""
 
 from __future__ import annotations
 

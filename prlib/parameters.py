@@ -155,6 +155,13 @@ PARAMETERS: dict[str, Parameter] = {
         number_above_zero("alpha", "measurements per dimension, M/N"),
         number_above_zero("time", "flow time of the descent, the sum of its steps"),
         number_above_zero("step", "largest step of the descent"),
+        Parameter(
+            "safety",
+            "number",
+            "a number between 0 and 2",
+            "step times curvature",
+            lambda value: 0 < value < 2,
+        ),
         number_above_zero("hold", "flow time for which a start that holds keeps overlap zero"),
         number_above_zero("energy", "energy per dimension"),
         Parameter(

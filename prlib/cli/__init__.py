@@ -1,7 +1,7 @@
 """The ``prlib`` command: the functions of the package, one subcommand each.
 
 ``--json`` prints one JSON object on standard output and nothing else there. Progress goes to
-standard error. A bad argument is one line on standard error and exit status 2.
+standard error. What cannot be had, as for a bad argument, is one line there and exit status 2.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 2 for a bad argument, 1 for a run that failed, 130 when interrupted.
+        Exit status: 0; 2 where what is asked cannot be had, as for a bad argument; 1 where it was
+        asked rightly and fails (a claim, a cell, a run of a sweep, a disk); 130 when interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         # A terminal without Greek letters gets question marks instead.
@@ -391,7 +392,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
                 channel=arguments.channel,
             )
         except FloatingPointError as error:
-            raise RuntimeError(str(error)) from None
+            raise ParameterError(str(error)) from None
     if arguments.json:
         for state in states:
             print(_json(loss.names | asdict(state)))

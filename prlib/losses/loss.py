@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prlib.identifiers import identifier, read_identifier
+from prlib.identifiers import identifier
 from prlib.named import Named
 from prlib.parameters import ParameterError
 
@@ -186,24 +186,7 @@ def as_loss(value: Loss | str | float | None) -> Loss:
         return value
     if value is None:
         return LOSSES["unnormalized"]()
-    if not isinstance(value, str):
-        return LOSSES["normalized"](value)
-    try:
-        name, numbers, named = read_identifier(value)
-        form = LOSSES[name]
-    except (KeyError, ValueError):
-        accepted = ", ".join(map(_form, LOSSES))
-        raise ParameterError(f"loss = {value!r}: must be one of {accepted}") from None
-    needed = [field.name for field in fields(form)]
-    given = dict(zip(needed, numbers, strict=False)) | named
-    if len(numbers) + len(named) != len(needed) or given.keys() != {*needed}:
-        raise ParameterError(f"loss = {value!r}: must be given as {_form(name)}")
-    return form(**given)
-
-
-def _form(name: str) -> str:
-    numbers = ", ".join(f"{field.name}=..." for field in fields(LOSSES[name]))
-    return name + (numbers and f"({numbers})")
+    return Loss.read(value) if isinstance(value, str) else LOSSES["normalized"](value)
 
 
 def takes_loss(function: Callable[..., R]) -> Callable[..., R]:

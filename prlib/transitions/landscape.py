@@ -19,6 +19,7 @@ from prlib.measures.quadrature import UnresolvedError
 from prlib.parameters import ParameterError, check
 from prlib.spectra.bulk import Edge, left_edge, stieltjes_inverse
 from prlib.spectra.outlier import bbp, outlier
+from prlib.threads import one_blas_thread
 
 Labels = Literal["held", "annealed"]
 
@@ -93,6 +94,7 @@ class Landscape:
 
 
 @takes_loss
+@one_blas_thread()
 def landscape(
     loss: Loss,
     alpha: float,
@@ -255,6 +257,7 @@ class Band:
 
 
 @takes_loss
+@one_blas_thread()
 def band(
     loss: Loss,
     alpha: float,
@@ -334,6 +337,7 @@ class LandscapeMap:
 
 
 @takes_loss
+@one_blas_thread()
 def landscape_map(
     loss: Loss, alphas: ArrayLike, overlaps: ArrayLike, labels: Labels = "held"
 ) -> LandscapeMap:

@@ -17,6 +17,7 @@ from prlib.measures.landscape import (
 from prlib.measures.quadrature import UnresolvedError
 from prlib.parameters import ParameterError
 from prlib.spectra.outlier import bbp
+from prlib.threads import one_blas_thread
 from prlib.transitions.landscape import (
     LOWEST_ALPHA,
     MINIMA_ORDERS,
@@ -47,6 +48,7 @@ class MinimaTransition:
 
 
 @takes_loss
+@one_blas_thread()
 def alpha_minima(
     loss: Loss,
     *,

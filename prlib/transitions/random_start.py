@@ -18,6 +18,7 @@ from prlib.measures.random_start import ORDERS
 from prlib.parameters import ParameterError
 from prlib.spectra.bulk import left_edge, softness
 from prlib.spectra.outlier import bbp, outlier
+from prlib.threads import one_blas_thread
 
 ENOUGH = 1e-8
 """Relative change of alpha at which the quadrature is refined no further."""
@@ -47,6 +48,7 @@ class InitialTransition:
 
 
 @takes_loss
+@one_blas_thread()
 def alpha_init(
     loss: Loss, *, channel: str | Channel = NOISELESS, orders: tuple[int, ...] = ORDERS
 ) -> InitialTransition:
@@ -164,6 +166,7 @@ class Spectrum:
 
 
 @takes_loss
+@one_blas_thread()
 def spectrum(loss: Loss, alpha: float, *, channel: str | Channel = NOISELESS) -> Spectrum:
     """Describe the spectrum of the Hessian of a random start, at infinite size.
 

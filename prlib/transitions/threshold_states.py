@@ -18,6 +18,7 @@ from prlib.measures.threshold_states import (
 from prlib.parameters import ParameterError
 from prlib.spectra.bulk import Edge
 from prlib.spectra.outlier import Outlier, outlier
+from prlib.threads import one_blas_thread
 
 ORDERS = (7, 10)
 """Orders of quadrature: the better one is reported, their difference is the error."""
@@ -47,6 +48,7 @@ class ThresholdTransition:
 
 
 @takes_loss
+@one_blas_thread()
 def alpha_threshold(
     loss: Loss, *, channel: str | Channel = NOISELESS, orders: tuple[int, int] = ORDERS
 ) -> ThresholdTransition:
@@ -141,6 +143,7 @@ class ThresholdSpectrum:
 
 
 @takes_loss
+@one_blas_thread()
 def threshold_state(
     loss: Loss, alpha: float, *, channel: str | Channel = NOISELESS
 ) -> ThresholdSpectrum:

@@ -166,7 +166,7 @@ def schedule(
             loss, alpha, time, tolerance=tolerance, announce=announce, channel=channel
         )
     if not isinstance(scheme, GradientDescent):
-        raise ParameterError(f"scheme = {scheme.id!r}: theory follows flow or descent(step=NUMBER)")
+        raise ParameterError(f"scheme = {scheme.id!r}: theory follows flow or descent(step=...)")
     count = max(1, round(check("time", time) / scheme.step))
     if count > MOST_TIMES:
         raise ParameterError(

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+import prlib
+from prlib import threads
 from prlib.descent import descend_starts
 from prlib.threads import one_blas_thread
+from prlib.transitions.landscape import band, landscape_map
 
 
 def blas_threads():
@@ -90,3 +93,32 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.parametrize("before", ["threads", "none"])
 def test_after_a_fork_one_thread_works_and_more_are_refused(before):
     subprocess.run([sys.executable, "-W", "ignore", "-c", FORK, before], check=True, timeout=300)
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        prlib.thresholds,
+        lambda loss: prlib.spectrum(loss, 3.0),
+        lambda loss: prlib.threshold_state(loss, 4.0),
+        lambda loss: prlib.landscape(loss, 4.0),
+        lambda loss: band(loss, 4.0),
+        lambda loss: landscape_map(loss, [4.0], [0.0]),
+    ],
+)
+def test_theory_sums_its_nodes_with_one_thread(find, monkeypatch):
+    # Two threads take several times the processor for a sum of some 10,000 nodes.
+    seen = []
+    enter = threads._inside.enter
+
+    def noted(controller):
+        enter(controller)
+        seen.append(blas_threads())
+
+    monkeypatch.setattr(threads._inside, "enter", noted)
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        find(0.01)
+        assert blas_threads() == before
+    assert seen
+    assert all(set(each) == {1} for each in seen)

@@ -81,7 +81,8 @@ class Search:
         meant, at positive x.
         """
         extra = extra or {}
-        if start.eta == 0:
+        gapped = start.eta == 0
+        if gapped:
             try:
                 return self._gapped(start, extra, within)
             except NoConvergenceError:
@@ -89,6 +90,8 @@ class Search:
         try:
             found = self._solved(start, {**MARGINAL, **extra}, within)
         except NoConvergenceError:
+            if gapped:
+                raise
             return self._gapped(start, extra, within)
         return found if found.point.eta >= 0 else self._gapped(found.point, extra, within)
 

@@ -29,6 +29,9 @@ Equation = Callable[[Law], tuple[float, NDArray]]
 
 _ACCURACY, _CLOSE = 1e-11, 1e-6
 _ITERATIONS = 25
+_PATIENCE, _PROGRESS = 6, 0.9
+"""So many steps on end that bring the residual down by less than this factor lead nowhere."""
+
 _LONGEST = 0.5
 _LEAST = 1e-6
 """Stability that binds by less binds at few fields at the end of the support, or nowhere."""
@@ -147,6 +150,7 @@ def solved(
     unknowns = list(system)
     point, kept = start, _FAR
     nodes, laid = laid_out(loss, start, order), start
+    best, waited = math.inf, 0
     for _ in range(_ITERATIONS):
         if _distance(point, laid) > kept:
             nodes, laid = laid_out(loss, point, order), point
@@ -156,13 +160,16 @@ def solved(
         if size < _ACCURACY and (kept == _NEAR or laid == point):
             return Solution(law, system)
         kept = _NEAR if size < _CLOSE else _FAR
+        # Once close, the residual rises again where nodes are laid out anew.
+        forward = size < max(_PROGRESS * best, _CLOSE)
+        best, waited = (size, 0) if forward else (best, waited + 1)
         unit = units(point)
         ends = point.eta > 0 and loss.curvature_floor * point.chi < -1
         if ends:
             # Where the support has an end, means depend on the logarithm of eta.
             unit[ETA] = point.eta
         jacobian = np.array(rows)[:, unknowns] * unit[unknowns]
-        if not np.all(np.isfinite(jacobian)):
+        if waited == _PATIENCE or not np.all(np.isfinite(jacobian)):
             break
         step = np.zeros(7)
         step[unknowns] = np.linalg.solve(jacobian, np.negative(residuals))

@@ -8,6 +8,8 @@ from scipy.optimize import minimize
 
 import prlib
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
+from prlib.measures.landscape import solve
+from prlib.measures.landscape.law import Law
 from prlib.parameters import ParameterError
 from prlib.spectra.outlier import outlier
 from prlib.transitions.landscape import band, landscape, landscape_map
@@ -230,3 +232,15 @@ def test_minima_of_small_instances_are_as_many_and_as_high_as_counted():
     assert inside.mean() > 0.9
     # Threshold states of one step lie below what quenches reach.
     assert energies.mean() > threshold_state(loss, alpha).energy
+
+
+def test_a_search_that_leads_nowhere_is_given_up(monkeypatch):
+    # The branch of the most numerous minima ends at an overlap below that of the last ones.
+    laws = []
+    monkeypatch.setattr(
+        solve, "Law", lambda *args, **kwargs: laws.append(0) or Law(*args, **kwargs)
+    )
+    found = band(None, 3.0)
+    assert found.energy_low == pytest.approx(0.2580, abs=5e-5)
+    assert math.isnan(found.overlap_max)
+    assert len(laws) < 900
