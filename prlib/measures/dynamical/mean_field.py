@@ -31,7 +31,7 @@ BATCHES = 16
 _NEAREST = float(np.finfo(float).eps)
 """Distance to the signal that rounding lets be told from none."""
 
-RATE = 2e10
+RATE = 6e9
 """Multiplications and additions of the backward sweep per second and processor, for estimates."""
 
 
