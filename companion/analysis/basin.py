@@ -96,7 +96,8 @@ def constants_compared(table: pd.DataFrame, growth: Growth, found: pd.DataFrame)
     -------
     pandas.DataFrame
         Indexed by N: ``alpha`` of the half point, ``constant`` and ``error`` of the runs, and
-        ``expected`` and ``expected_error`` at that alpha, NaN where theory was not run.
+        ``expected`` and ``expected_error`` at that alpha, NaN where theory was not run, from
+        ``seeds`` at least.
     """
     fitted = constants(table, growth).set_axis(["constant", "error"], axis=1)
     halves = half_points(near_half(table), list(table["start"].unique())).set_index("n")["half"]
@@ -106,7 +107,7 @@ def constants_compared(table: pd.DataFrame, growth: Growth, found: pd.DataFrame)
         for column in ("constant", "constant_error")
     )
     columns = dict(zip(("expected", "expected_error"), expected, strict=True))
-    return fitted.assign(alpha=alpha, **columns)
+    return fitted.assign(alpha=alpha, **columns, seeds=found["seeds"].min())
 
 
 def _arrivals(runs: pd.DataFrame, level: float) -> NDArray[np.float64]:

@@ -473,7 +473,7 @@ def _(row):
     grown_ = pd.DataFrame({"error": 0.1, "again_error": 0.1}, at)
     grown_ = grown_.assign(again=0.05, again_freedom=6.0)
     grown_ = grown_.assign(batches=0.05, batches_error=0.001, steps=0.05)
-    expected = {"expected": 0.7, "expected_error": 0.01}
+    expected = {"expected": 0.7, "expected_error": 0.01, "seeds": 8}
     compared = pd.DataFrame({"constant": [0.71, 0.69], "error": 0.01, **expected}, [64, 128])
     shared |= {"escapes": escapes, "grown": grown_, "compared": compared}
     if row.startswith("growth-"):
@@ -486,9 +486,7 @@ def _(row):
                 for last in (0.7, 0.5)
             ),
         ),
-        "finite-size-basin": either(
-            shared, compared=(compared, compared.assign(constant=[0.71, 0.85]))
-        ),
+        "finite-size-basin": either(shared, compared=(compared, compared.assign(constant=0.85))),
         "finite-size-goes-on": either(shared, theory=(theory, ended)),
         "finite-size-variance": either(
             shared, observed=(observed, observed.assign(abs_overlap=2 * observed["abs_overlap"]))
