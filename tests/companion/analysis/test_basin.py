@@ -77,3 +77,18 @@ def test_probes_are_shares_of_what_grows_to_one():
     theory = pd.DataFrame({"alpha": 3.0, "t": [0.0, 1.0, 10.0]})
     theory = theory.assign(amplification=[1.0, 2.0, 12.3], amplification_error=0.1)
     assert probes(theory, 3.0, 10.0, [0.01, 0.55]) == (0.00081, 0.045)
+
+
+def test_where_theory_reached_nothing_the_runs_stand_alone(monkeypatch):
+    monkeypatch.setattr(
+        "companion.analysis.basin.constants",
+        lambda *_: pd.DataFrame({"c": [0.7], "standard error": 0.01}, [64]),
+    )
+    monkeypatch.setattr(
+        "companion.analysis.basin.half_points", lambda *_: pd.DataFrame({"n": [64], "half": [2.75]})
+    )
+    monkeypatch.setattr("companion.analysis.basin.near_half", lambda table: table)
+    none = basin(courses(4.0, (1e-6, 1e-5, 2e-5)), 9.0)
+    compared = constants_compared(pd.DataFrame({"start": ["random"]}), None, none)
+    assert compared["constant"].tolist() == [0.7]
+    assert compared.dropna().empty
