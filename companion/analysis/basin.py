@@ -102,12 +102,13 @@ def constants_compared(table: pd.DataFrame, growth: Growth, found: pd.DataFrame)
     fitted = constants(table, growth).set_axis(["constant", "error"], axis=1)
     halves = half_points(near_half(table), list(table["start"].unique())).set_index("n")["half"]
     alpha = halves.reindex(fitted.index)
-    expected = (
-        np.interp(alpha, found.index, found[column], left=np.nan, right=np.nan)
-        for column in ("constant", "constant_error")
-    )
-    columns = dict(zip(("expected", "expected_error"), expected, strict=True))
-    return fitted.assign(alpha=alpha, **columns, seeds=found["seeds"].min())
+    columns = {"expected": "constant", "expected_error": "constant_error"}
+    known = found if len(found) else pd.DataFrame(np.nan, [0.0], [*columns.values(), "seeds"])
+    expected = {
+        name: np.interp(alpha, known.index, known[column], left=np.nan, right=np.nan)
+        for name, column in columns.items()
+    }
+    return fitted.assign(alpha=alpha, **expected, seeds=known["seeds"].min())
 
 
 def _arrivals(runs: pd.DataFrame, level: float) -> NDArray[np.float64]:
