@@ -24,8 +24,12 @@ RECOVERED = 0.99
 """Overlap that counts as recovery, that of the simulations."""
 
 
+SHARES = (0.01, 0.65, 0.8, 1.0)
+"""What probes grow to as small overlaps do: the first stays small, the others bracket recovery."""
+
+
 def probes(
-    theory: pd.DataFrame, alpha: float, time: float, shares: Sequence[float]
+    theory: pd.DataFrame, alpha: float, time: float, shares: Sequence[float] = SHARES
 ) -> tuple[float, ...]:
     """Choose overlaps to begin at: shares of what grows to one, to two digits.
 
