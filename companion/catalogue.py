@@ -112,17 +112,29 @@ def find_figure(figure_id: str, folder: Path = FOLDER) -> Published:
     return known[figure_id]
 
 
+def year() -> str:
+    """Return the year of the companion's release, from its citation file; empty without one."""
+    path = FOLDER.parent / "CITATION.cff"
+    said = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = re.search(r"^date-released: \D*(\d{4})", said, re.MULTILINE)
+    return found[1] if found else ""
+
+
 def bibtex(figure: Published) -> str:
-    """Write the BibTeX entry of a figure: the companion, its version, the figure's address."""
+    """Write the BibTeX entry of a figure: the companion, its version, the figure's address.
+
+    A second pair of braces keeps the capitals of the title.
+    """
     facts = metadata("prlib")
-    title = re.sub(r"\\\((.*?)\\\)", r"$\1$", figure.title)
+    title = re.sub(r"\\\((.*?)\\\)", r"$\1$", re.sub(r"([%&#])", r"\\\1", figure.title))
     return "\n".join(
         (
             f"@misc{{prlib-{figure.id},",
             f"  author       = {{{{{facts['Author']}}}}},",
-            f"  title        = {{{title}}},",
+            f"  title        = {{{{{title}}}}},",
             f"  howpublished = {{Figure in: {facts['Summary']}, version {version('prlib')}}},",
             f"  note         = {{Figure {figure.id}}},",
+            f"  year         = {{{year()}}},",
             f"  url          = {{{figure.url}}},",
             "}",
         )

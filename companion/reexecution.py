@@ -99,10 +99,10 @@ def expected_time(notebook: Notebook, values: Mapping[str, Any], *, quick: bool 
     kind = kind if kind in notebook.seconds else "book"
     if kind not in notebook.seconds:
         return ""
-    told = f"{notebook.name}: took about {_told(notebook.seconds[kind])} on two cores"
+    took = f"{notebook.name}: took about {told(notebook.seconds[kind])} on two cores"
     where = "with --quick" if kind == "quick" else "at the book's parameters"
     more = "; other values may take longer: runs that are not kept in data/ are computed"
-    return f"{told} {where}{more if values else ''}"
+    return f"{took} {where}{more if values else ''}"
 
 
 def _kind(notebook: Notebook, *, quick: bool) -> str:
@@ -318,5 +318,12 @@ def _rounded(seconds: float) -> int:
         power *= 10
 
 
-def _told(seconds: int) -> str:
+def told(seconds: int) -> str:
+    """Say a time in seconds or minutes.
+
+    Examples
+    --------
+    >>> told(50), told(100)
+    ('50 s', '2 min')
+    """
     return f"{seconds} s" if seconds < 100 else f"{seconds / 60:.0f} min"

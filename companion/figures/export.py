@@ -236,8 +236,12 @@ def title_of(caption: str) -> str:
     --------
     >>> title_of(r"Growth with \(f(\alpha)\) and a = 0.01, at three sizes. Lines: theory.")
     'Growth with \\(f(\\alpha)\\) and a = 0.01'
+    >>> title_of("Overlap with (a) the signal, (b) the start.")
+    'Overlap with the signal'
     """
     words = ""
+    # A letter names a panel, and ends nothing.
+    caption = re.sub(r"(?<= )\([a-z]\) ", "", caption)
     for number, part in enumerate(re.split(r"(\\\(.*?\\\))", caption)):
         if number % 2 == 0 and (mark := re.search(r"\s?[,:;(]|\.(?!\d)", part)):
             return words + part[: mark.start()]

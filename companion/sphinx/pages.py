@@ -8,23 +8,23 @@ import itertools
 import pkgutil
 import re
 import tomllib
-from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import prlib
-from companion.claims.claim import Kind
-from companion.claims.typeset import TITLES, cells, typeset
-from companion.reexecution import FOLDER, notebooks
+from companion.catalogue import year
+from companion.claims.typeset import typeset
+from companion.reexecution import FOLDER
 from companion.sphinx.benchmark_tables import tables
+from companion.sphinx.holds import what_holds
 from companion.sphinx.import_graph import PACKAGES, floors
-from companion.verification import Held, counted, verify
+from companion.verification import counted, verify
 from prlib.sweeps.data import facts
 
 ROOT = FOLDER.parent
@@ -87,7 +87,7 @@ def reference(mark: re.Match[str]) -> str:
 
 def expand(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put the version and the address also into code blocks, and the reference into its page."""
-    for name in ("repository", "version"):
+    for name in ("repository", "version", "year"):
         source[0] = source[0].replace(f"{{{{ {name} }}}}", app.config.myst_substitutions[name])
     if docname.startswith("book/api"):
         source[0] = API_MARK.sub(reference, source[0])
@@ -110,25 +110,6 @@ def commands(root: Path) -> str:
         r"^(\w+):.*?## (.*)$", (root / "Makefile").read_text(), re.MULTILINE
     ):
         rows.append(f"| `make {target}` | {what} |")
-    return "\n".join(rows)
-
-
-def what_holds(claims: Sequence[Held]) -> str:
-    """Return the table of all claims: what `prlib verify` prints."""
-    rows, titles = [], {notebook.name: notebook.title for notebook in notebooks()}
-    places = itertools.groupby(claims, lambda held: held.source.partition("/")[0])
-    for place, held_there in places:
-        heading = "[Tables of results](data.md)"
-        if place in titles:
-            heading = f"[{place[:2]} {titles[place]}](../notebooks/{place}.ipynb)"
-        rows += [
-            "",
-            f"## {heading}",
-            "",
-            f"| {' | '.join(TITLES)} |",
-            "| --- " * len(TITLES) + "|",
-        ]
-        rows += [f"| {' | '.join(cells(held, 'markdown').values())} |" for held in held_there]
     return "\n".join(rows)
 
 
@@ -158,11 +139,6 @@ def data_tables(root: Path) -> str:
     return "\n".join(rows)
 
 
-def verdicts(claims: Sequence[Held], kind: Kind = "physics") -> str:
-    """Return how many claims of a kind there are of each verdict."""
-    return counted(claims)[kind]
-
-
 def set_facts(app: Sphinx, config: Config) -> None:
     """Give the pages what they must not type: version, address, floors, commands."""
     config.version = config.release = version("prlib")
@@ -171,13 +147,14 @@ def set_facts(app: Sphinx, config: Config) -> None:
     claims = verify()
     config.myst_substitutions = {
         "version": config.release,
+        "year": year(),
         "repository": url,
         "citation_file": f"[`CITATION.cff`]({url}/blob/{branch}/CITATION.cff)",
         "floors": floor_table(Path(app.srcdir)),
         "commands": commands(Path(app.srcdir)),
         **tables(Path(app.srcdir)),
-        "what_holds": what_holds(claims),
-        **{f"verdicts_{kind}": verdicts(claims, kind) for kind in get_args(Kind)},
+        **what_holds(claims),
+        **{f"verdicts_{kind}": text for kind, text in counted(claims).items()},
         "data_tables": data_tables(Path(app.srcdir)),
     }
     config.html_theme_options["extra_footer"] = (

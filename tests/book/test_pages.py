@@ -107,12 +107,13 @@ def test_paper_is_light_whatever_the_screen(visit) -> None:
 @pytest.mark.parametrize("page", ["book/holds.html", "notebooks/01-bbp-at-initialisation.html"])
 def test_verdicts_are_seen_whole(visit, page: str, width: int) -> None:
     with visit(page, width=width) as seen:
+        seen.page.locator("details").evaluate_all("all => all.forEach(d => (d.open = true))")
         tables = seen.page.locator("table:has(.verdict)")
         assert tables.count()
         boxes = tables.locator("xpath=..")
         assert boxes.evaluate_all("all => all.every(b => b.scrollWidth <= b.clientWidth)")
         said = "row => [...row.cells].map(cell => getComputedStyle(cell, '::before').content)"
-        labels = tables.locator("tbody tr").first.evaluate(said)[2:5]
+        labels = tables.last.locator("tbody tr").first.evaluate(said)[2:5]
         stacked = ['"number"', '"which is"', '"accepted"']
         assert labels == (stacked if width < 700 else ["none"] * 3)
 
@@ -134,7 +135,6 @@ def test_what_scrolls_sideways_shows_it(visit) -> None:
 @pytest.mark.parametrize(
     ("page", "drawing", "wide"),
     [
-        ("book/intro.html", "figure > img", 540),
         ("book/architecture.html", "svg.prlib-graph", 700),
         ("notebooks/04-constrained-vs-random.html", "figure.narrow > img", 440),
     ],
@@ -143,6 +143,66 @@ def test_a_drawing_is_readable_on_a_phone(visit, page: str, drawing: str, wide: 
     with visit(page, width=390) as seen:
         assert seen.page.locator(drawing).first.bounding_box()["width"] > wide
         assert seen.page.evaluate(BEYOND) == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_story_is_seen_at_once(visit, width: int) -> None:
+    with visit("book/intro.html", width=width) as seen:
+        top = seen.page.locator("svg.prlib-map").bounding_box()["y"]
+        assert top < 300
+        sizes = """svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width
+            * parseFloat(getComputedStyle(svg.querySelector("text")).fontSize)"""
+        for drawing in seen.page.locator("svg.prlib-drawn").all():
+            assert drawing.evaluate(sizes) >= 12 - 0.3  # nine points
+        prose = seen.page.locator("article").evaluate(
+            """article => {
+                const copy = article.cloneNode(true);
+                copy.querySelectorAll("svg, mjx-assistive-mml").forEach(e => e.remove());
+                return copy.textContent;
+            }"""
+        )
+        assert len(prose.split()) < 600
+
+
+def test_the_story_is_a_still_for_those_who_want_one(visit) -> None:
+    moving = "() => document.getAnimations().map(one => one.animationName)"
+    with visit("book/intro.html") as seen:
+        assert {"companion-way", "companion-appear"} <= set(seen.page.evaluate(moving))
+        seen.page.emulate_media(reduced_motion="reduce")
+        assert seen.page.evaluate(moving) == []
+        assert seen.page.locator("svg.prlib-map .m2").evaluate("e => getComputedStyle(e).opacity")
+
+
+def test_three_doors_are_one_click_from_the_front(visit) -> None:
+    with visit("book/intro.html") as seen:
+        doors = seen.page.locator(".prlib-doors strong a")
+        targets = doors.evaluate_all("all => all.map(a => a.getAttribute('href'))")
+        assert targets == ["explorer.html", "holds.html", "rerun.html"]
+
+
+def test_a_chapter_is_called_by_its_number(visit) -> None:
+    with visit("notebooks/09-time-dependent-bbp.html") as seen:
+        assert seen.page.locator("article h1").inner_text().startswith("9. ")
+        assert seen.page.locator("nav a.current.internal").last.inner_text().startswith("9. ")
+        opening = seen.page.locator("p.prlib-opening")
+        assert opening.locator("a").first.inner_text() == "Chapter 2"
+        assert "to read" in opening.inner_text()
+        links = seen.page.locator("article a[href^='10-finite-size-theory']").all_inner_texts()
+        assert links
+        assert all(text.startswith("Chapter 10, ") for text in links)
+
+
+def test_what_holds_is_a_row_a_chapter(visit, root: Path) -> None:
+    chapters = len(list((root / "notebooks").glob("*.ipynb")))
+    with visit("book/holds.html") as seen:
+        rows = seen.page.locator("section#by-chapter tbody tr")
+        assert rows.count() == chapters + 1
+        assert rows.locator("a").count() == chapters + 1
+        assert seen.page.locator("details.prlib-claims[open]").count() == 0
+        shown = seen.page.locator("section#refuted .verdict.refuted")
+        folded = seen.page.locator("details.prlib-claims .verdict.refuted")
+        assert shown.count() == folded.count() > 0
+        assert all(one.is_visible() for one in shown.all())
 
 
 def test_no_line_starts_with_the_comma_after_a_formula(visit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lxml import etree
 from lxml import html as parser
@@ -23,8 +24,18 @@ def test_the_sitemap_lists_the_pages_at_the_books_address(html: Path, root: Path
         assert (html / address.removeprefix(base)).is_file(), address
 
 
-def test_a_lost_reader_is_led_back(html: Path) -> None:
-    assert "intro.html" in (html / "404.html").read_text()
+def test_a_lost_reader_is_led_back(html: Path, root: Path, visit) -> None:
+    base = safe_load((root / "_config.yml").read_text())["sphinx"]["config"]["html_baseurl"]
+    # At any depth of the published book; on a disk there is no server to show it.
+    assert f'<base href="{urlsplit(base).path}">' in (html / "404.html").read_text()
+    with visit("404.html") as seen:
+        assert seen.page.locator("nav a[href='book/holds.html']").count()
+        seen.page.locator("article a", has_text="The story in one page").click()
+        assert seen.page.url.endswith("book/intro.html")
+    with visit("404.html") as seen:
+        seen.page.locator("article input[type=search]").fill("outlier")
+        seen.page.keyboard.press("Enter")
+        seen.page.wait_for_url("**/search.html?q=outlier")
 
 
 def test_a_shared_page_has_a_card(html: Path, root: Path) -> None:

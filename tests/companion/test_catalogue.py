@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import nbformat
 import pandas as pd
 import pytest
+from pybtex.database import parse_string
 from pypdf import PdfReader
 
-from companion.catalogue import FORMATS, bibtex, figures, find_figure, save
+from companion.catalogue import FORMATS, bibtex, figures, find_figure, save, year
 from companion.ensembles import data_folder
 from companion.figures.column import in_one_column
 from companion.figures.export import COLUMN_PDF, BookFigure, sourced
 from companion.figures.style import COLUMN, PAGE, legend_below, panels
+from companion.reexecution import FOLDER
 from prlib.cli import main
 from prlib.parameters import ParameterError
 from prlib.sweeps import Sweep, results
@@ -112,7 +115,7 @@ def test_a_figure_names_the_tables_that_it_draws_and_no_others():
 def test_a_citation_names_the_figure_and_its_place(folder):
     entry = bibtex(find_figure("fig-one", folder))
     assert entry.startswith("@misc{prlib-fig-one,")
-    assert r"title        = {The rise of $\alpha$}" in entry
+    assert r"title        = {{The rise of $\alpha$}}" in entry
     assert "#fig-one}" in entry
     assert entry.count("{") == entry.count("}")
 
@@ -145,3 +148,29 @@ def test_the_command_line_gives_all_three(tmp_path, capsys):
     assert (tmp_path / f"{name}.bib").read_text() == f"{bibtex(find_figure(name))}\n"
     assert main(["cite", "fig-none"]) == 2
     assert "figure 'fig-none': must be one of" in capsys.readouterr().err
+
+
+def entries():
+    """Yield what the book offers as BibTeX: the bibliography, the page on citing, each figure."""
+    book = FOLDER.parent / "book"
+    yield (book / "references.bib").read_text(encoding="utf-8")
+    page = (book / "cite.md").read_text(encoding="utf-8")
+    for name, value in {"version": "1.0", "year": year(), "repository": "https://x.org"}.items():
+        page = page.replace(f"{{{{ {name} }}}}", value)
+    yield from re.findall(r"```bibtex\n(.*?)```", page, re.DOTALL)
+    yield from map(bibtex, figures())
+
+
+def test_bibtex_accepts_what_the_book_offers():
+    for text in entries():
+        for key, entry in parse_string(text, "bibtex").entries.items():
+            fields = entry.fields
+            assert entry.persons["author"], key
+            assert re.fullmatch(r"\d{4}", fields["year"]), key
+            # Whole in a second pair of braces, so that no style takes the capitals away.
+            assert re.fullmatch(r"\{.*\w[?)$]*\}", fields["title"]), key
+            assert not re.search(r" (with|of|in|at|by|the|and)\}$", fields["title"]), key
+            needed = {"article": "journal", "inproceedings": "booktitle"}
+            assert needed.get(entry.type, "title") in fields, key
+            if "arxiv.org" in fields.get("url", ""):
+                assert fields["url"].endswith(fields["eprint"]), key

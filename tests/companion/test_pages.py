@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from companion.sphinx.chapters import NEEDS
+from companion.sphinx.holds import joint, what_holds
 from companion.sphinx.import_graph import PACKAGES, floors, picture
 from companion.sphinx.pages import (
     API_MARK,
@@ -16,6 +18,7 @@ from companion.sphinx.pages import (
     floor_table,
     modules,
 )
+from companion.verification import Held
 
 
 def test_every_module_is_in_the_reference_once():
@@ -53,3 +56,27 @@ def test_a_spec_without_its_table_is_listed_as_such(tmp_path):
     row = data_tables(tmp_path).splitlines()[-1]
     assert row.startswith("| `planned` | What is planned. |")
     assert "not yet" in row
+
+
+def test_a_chapter_needs_only_what_comes_before_it():
+    names = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    for chapter, needs in NEEDS.items():
+        assert any(name.startswith(f"{chapter}-") for name in names)
+        for need in needs:
+            page = (ROOT / "book" / f"{need}.md").exists()
+            assert page or (need in NEEDS and need < chapter), (chapter, need)
+
+
+def held(verdict, kind="physics", source="01-bbp-at-initialisation"):
+    return Held("one", "a | b", 1.0, 0.0, 2.0, source, verdict, kind=kind)
+
+
+def test_a_chapter_holds_as_well_as_its_weakest_claim():
+    assert joint([held("PASS"), held("UNDERPOWERED")]) == "UNDERPOWERED"
+    assert joint([held("OPEN"), held("FAIL"), held("PASS")]) == "FAIL"
+    page = what_holds([held("PASS"), held("REFUTED"), held("FAIL", "check")])
+    (row,) = page["holds_chapters"].splitlines()[2:]
+    assert ">PASS<" in row
+    assert row.endswith("| 1 of 1 | 0 of 1 |")
+    assert page["holds_refuted"].count("REFUTED") == 1
+    assert "1 PASS, 1 FAIL, 1 REFUTED" in page["holds_claims"]

@@ -27,7 +27,7 @@ from prlib.threads import one_blas_thread
 PATHS = 32768
 BATCHES = 16
 
-RATE = 2e10
+RATE = 6e9
 """Multiplications and additions of the backward sweep per second and processor, for estimates."""
 
 
