@@ -294,7 +294,7 @@ def _spectrum(
     reached = left + width - 8 - edge
     bulk = [(edge + reached * s, base - (height - 18) * np.sqrt(s)) for s in steps]
     parts = [
-        f'<rect class="card" x="{left}" y="{top}" width="{width}" height="{height}" rx="5"/>',
+        f'<rect class="window" x="{left}" y="{top}" width="{width}" height="{height}" rx="5"/>',
         f'<path class="bulk" d="{_path([*bulk, (bulk[-1][0], base)])}Z"/>',
         f'<path class="line" d="M{left + 8} {base}H{left + width - 8}"/>',
     ]
