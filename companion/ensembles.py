@@ -286,6 +286,22 @@ def constrained_spectrum(
     return eigvalsh(problem.dense_hessian(state)), empirical(problem, state)
 
 
+@takes_loss
+def constrained_laws(
+    loss: Loss, alpha: float, n: int, replicas: int, time: float, seed: int
+) -> list[LabelMeasure]:
+    """Laws of labels and fields at the ends of constrained descents, one an instance."""
+    tasks = [(loss, alpha, n, replica, time, seed) for replica in range(replicas)]
+    return in_parallel(_constrained_law, tasks, "constrained descents")
+
+
+def _constrained_law(
+    loss: Loss, alpha: float, n: int, replica: int, time: float, seed: int
+) -> LabelMeasure:
+    problem, w = _replica(loss, alpha, n, replica, seed)
+    return empirical(problem, _constrained(problem, w, [time]).w)
+
+
 def _constrained(
     problem: Problem, w: NDArray, times: Sequence[float] | NDArray, **observe: Any
 ) -> Trajectory:

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from prlib.losses import Loss, takes_loss
-from prlib.measures import initial
+from prlib.measures import LabelMeasure, initial
 from prlib.measures.landscape import Point, log_density
+from prlib.measures.threshold_states import ThresholdState
 from prlib.parameters import ParameterError
 from prlib.spectra.outlier import outlier
 from prlib.transitions import threshold_state
@@ -86,12 +87,46 @@ def limits(rows: pd.DataFrame, found: pd.DataFrame) -> pd.Series:
     return rows["alpha"].map(found.set_index("alpha")["overlap_max"])
 
 
-def minima_density(found: Landscape) -> Callable[[NDArray, NDArray], NDArray]:
-    """Return the logarithm of the density of minima in the field, given the label.
+LogDensity = Callable[[NDArray, NDArray], NDArray]
+"""Logarithm of a density in the field, given the label, up to a constant for each label."""
 
-    It is up to a constant for each label, and at zero overlap the same at minus the field.
-    """
+
+def minima_density(found: Landscape) -> LogDensity:
+    """Return the density of minima; at zero overlap it is the same at minus the field."""
     point = Point(
         found.chi, found.s, found.lagrange, found.x, found.eta, found.overlap, found.alpha
     )
     return lambda y, yhat: log_density(found.measure.loss, point, y, yhat)
+
+
+def state_density(state: ThresholdState) -> LogDensity:
+    """Return the density of threshold states by one step of replica symmetry breaking."""
+    loss, chi, x = state.measure.loss, state.chi, state.x
+
+    def density(y: NDArray, yhat: NDArray) -> NDArray:
+        force, step = loss.derivative(y, yhat), 1 + chi * loss.curvature(y, yhat)
+        exponent = -((yhat + chi * force) ** 2) / 2 - x * (loss.value(y, yhat) + chi / 2 * force**2)
+        reached = (yhat >= loss.jump(y[:, 0], chi)[:, None]) & (step > 0)
+        return np.where(reached, exponent + np.log(np.where(reached, step, 1.0)), -np.inf)
+
+    return density
+
+
+def joint_density(density: LogDensity, bins: NDArray, finer: int = 8) -> NDArray:
+    """Average a law over bins, even and from zero on, of the moduli of label and of field."""
+    # The quadrature has too few labels to fill every bin: sample the density itself, evenly.
+    width = bins[1] / finer
+    y = (np.arange(finer * (len(bins) - 1)) + 0.5)[:, None] * width
+    yhat = (np.arange(4 * y.size) + 0.5)[None, :] * width
+    exponent = density(y, yhat)
+    joint = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+    joint /= joint.sum(axis=1, keepdims=True) * width
+    joint *= np.sqrt(2 / np.pi) * np.exp(-(y**2) / 2)
+    size = len(bins) - 1
+    return joint[:, : y.size].reshape(size, finer, size, finer).mean(axis=(1, 3))
+
+
+def fields_of(law: LabelMeasure, bins: NDArray) -> NDArray:
+    """Return the joint density of moduli of label and field of a simulated law, bin by bin."""
+    counts = np.histogram2d(np.abs(law.y), np.abs(law.yhat), bins, weights=law.weights)[0]
+    return counts / bins[1] ** 2

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from companion.analysis.intervals import mean_interval
 from companion.analysis.prediction import auc_difference
 from companion.claims.claim import Refuted, Row
-from companion.claims.verdicts import Finding, rises
+from companion.claims.verdicts import Finding, jointly, rises
 
 WHICH = "difference of areas under the curve"
 
 
-def _first(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["time"] == 0].assign(chance=0.0)
+def _tells(one: str, other: str, quantity: str = WHICH) -> Callable[[pd.DataFrame], Finding]:
+    def estimator(rows: pd.DataFrame) -> Finding:
+        start = rows[rows["time"] == 0].assign(chance=0.0)
+        tests = start["loss"].nunique()
+        return jointly(
+            {
+                loss: rises(*auc_difference(at, one, other), quantity=quantity, tests=tests)
+                for loss, at in start.groupby("loss")
+            }
+        )
 
-
-def _more(rows: pd.DataFrame) -> Finding:
-    return rises(*auc_difference(_first(rows), "abs_overlap", "overlap2"), quantity=WHICH)
-
-
-def _less(rows: pd.DataFrame) -> Finding:
-    return rises(*auc_difference(_first(rows), "overlap2", "abs_overlap"), quantity=WHICH)
-
-
-def _tells(rows: pd.DataFrame) -> Finding:
-    found = auc_difference(_first(rows), "abs_overlap", "chance")
-    return rises(*found, quantity="area under the curve, less one half")
+    return estimator
 
 
 CLAIMS = (
@@ -34,26 +33,25 @@ CLAIMS = (
         "overlap-tells",
         "at one alpha and N the overlap |m| of the start, which is chance, tells who recovers, "
         "better than a coin",
-        _tells,
+        _tells("abs_overlap", "chance", "area under the curve, less one half"),
         effect=0.15,
     ),
     Row(
         "overlap-tells-more",
         "it tells more than the alignment of v1 with the signal at the start does",
-        _more,
+        _tells("abs_overlap", "overlap2"),
         effect=0.15,
     ),
     Row(
         "alignment-tells",
         "the alignment of v1 at the start tells which runs will recover, and more than the "
         "overlap |m|",
-        _less,
+        _tells("overlap2", "abs_overlap"),
         effect=0.15,
         refuted=Refuted("2026-11-24", "the overlap tells more"),
     ),
 )
-"""Evaluated on ``loss``, ``rows`` of `companion.ensembles.observations`, of random starts and one
-size, and their ``curve`` (`companion.analysis.prediction`)."""
+"""Evaluated on ``rows`` of `companion.ensembles.observations`, of any losses, of random starts."""
 
 
 def directions_table(rows: pd.DataFrame, times: tuple[float, ...] = (0.01, 1.0)) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from companion.analysis.runs import EQUATOR, lost_alignment, median_time
 from companion.claims.claim import Row
 from companion.claims.verdicts import Finding, agrees, jointly, rises, within
 from companion.thresholds import dynamical_threshold
-from prlib.losses import Loss, takes_loss
+from prlib.losses import Loss, as_loss, takes_loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import wilson
@@ -24,29 +24,39 @@ def monotone(rows: pd.DataFrame) -> Finding:
     return within(rows["rises"].max(), 0, 0, "largest count of a run")
 
 
-def _start(loss: Loss, rows: pd.DataFrame) -> Finding | None:
+def _start(rows: pd.DataFrame) -> Finding | None:
     # Near the transition a finite size rounds the corner: compare where theory is sharp.
-    start = rows[(rows["time"] == 0) & (rows["alpha"] > 1.35 * alpha_init(loss).alpha)]
-    members = {}
-    for alpha, at in start.groupby("alpha"):
-        off = at["overlap2"] - outlier(initial(loss, alpha)).overlap2
-        estimate = off.mean(), off.sem(), 0.0, len(off), "difference of squared overlaps"
-        members[f"alpha = {alpha:g}"] = agrees(*estimate, tests=start["alpha"].nunique())
+    start = {
+        (loss, alpha): at["overlap2"] - outlier(initial(as_loss(loss), alpha)).overlap2
+        for (loss, alpha), at in rows[rows["time"] == 0].groupby(["loss", "alpha"])
+        if alpha > 1.35 * alpha_init(loss).alpha
+    }
+    what = "difference of squared overlaps"
+    members = {
+        _case(*case): agrees(off.mean(), off.sem(), 0.0, len(off), what, tests=len(start))
+        for case, off in start.items()
+    }
     return jointly(members) if members else None
 
 
-def _lost(loss: Loss, rows: pd.DataFrame) -> tuple[dict, Finding] | None:
-    # Above the transition of threshold states the outlier stays, and fades for another reason.
-    last, losing = dynamical_threshold(loss).alpha, {}
-    for alpha, found in rows[rows["alpha"] <= last].groupby("alpha"):
-        law = outlier(initial(loss, alpha))
-        if law is not None and law.overlap2 >= ALIGNED:
-            losing[alpha] = lost_alignment(found)
-    members = {}
-    for alpha, lost in losing.items():
-        estimate = lost.mean(), lost.sem(), len(lost), "loss of squared overlap"
-        members[f"alpha = {alpha:g}"] = rises(*estimate, tests=len(losing))
+def _lost(rows: pd.DataFrame) -> tuple[dict, Finding] | None:
+    losing = {}
+    for (loss, alpha), found in rows.groupby(["loss", "alpha"]):
+        law = outlier(initial(as_loss(loss), alpha))
+        # Above the transition of threshold states the outlier stays, and fades for another reason.
+        stays = alpha > dynamical_threshold(loss).alpha
+        if not stays and law is not None and law.overlap2 >= ALIGNED:
+            losing[loss, alpha] = lost_alignment(found)
+    what = "loss of squared overlap"
+    members = {
+        _case(*case): rises(lost.mean(), lost.sem(), len(lost), what, tests=len(losing))
+        for case, lost in losing.items()
+    }
     return ({"equator": EQUATOR}, jointly(members)) if members else None
+
+
+def _case(loss: str, alpha: float) -> str:
+    return f"{loss}, alpha = {alpha:g}"
 
 
 CLAIMS = (
@@ -66,7 +76,7 @@ CLAIMS = (
         effect=0.25,
     ),
 )
-"""Evaluated on ``loss`` and ``rows`` of `companion.ensembles.observations`, of random starts."""
+"""Evaluated on ``rows`` of `companion.ensembles.observations`, of random starts, of any losses."""
 
 
 @takes_loss

@@ -39,9 +39,14 @@ DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2))
 """Line styles of the fitted forms."""
 
 
-@book_figure("fig-fluctuations", data=("theory/growth", "theory/border", "alignment"))
+@book_figure(
+    "fig-fluctuations",
+    data=("theory/growth", "theory/border", "theory/wide", "alignment"),
+)
 @takes_loss
-def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame) -> BookFigure:
+def fluctuations_figure(
+    loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame, name: str = "fig-fluctuations"
+) -> BookFigure:
     """N times the variance of the overlap against time, theory under simulation."""
     n, all_alphas = int(observed["n"].iloc[0]), sorted(theory["alpha"].unique())
     both = sorted({*all_alphas} & {*observed["alpha"]}) or all_alphas
@@ -68,7 +73,7 @@ def fluctuations_figure(loss: Loss, theory: pd.DataFrame, observed: pd.DataFrame
         axis.set(xlim=(1e-3, last), ylim=(0.8, None))
         legend_below(figure, axis, columns=5)
     return BookFigure(
-        "fig-fluctuations",
+        name,
         r"How the fluctuations of the overlap grow along gradient flow from a random start, "
         f"{of(loss)}. Lines: V(t) = N Var m of the theory of infinite size, with 95 % bands of its "
         f"sampling error (on the logarithm). Points: N times the mean square overlap of "

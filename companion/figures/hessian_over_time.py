@@ -40,9 +40,11 @@ SINGLE = 0.7
 """Width of the line of a single run, which is no median."""
 
 
-@book_figure("fig-hessian-over-time", data=("observed descents",))
+@book_figure("fig-hessian-over-time", "fig-hessian-over-time-wide", data=("observed descents",))
 @takes_loss
-def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
+def edge_over_time_figure(
+    loss: Loss, rows: pd.DataFrame, name: str = "fig-hessian-over-time"
+) -> BookFigure:
     """Lowest eigenvalue, left edge of the bulk and the gap between them, one column an alpha."""
     rows = rows.assign(gap=rows["edge"] - rows["lowest"])
     alphas = sorted(rows["alpha"].unique())
@@ -72,7 +74,7 @@ def edge_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         _leave_out(axes, 2 * columns * (blocks - 1), columns, len(alphas))
         _common_legend(figure, axes)
     return BookFigure(
-        "fig-hessian-over-time",
+        name,
         rf"Lowest eigenvalue of the Hessian and left edge of its bulk along the descent from a "
         rf"random start, {_sample(loss, rows)}. The edge is that of each state's own law of labels "
         "and fields. Upper panels: the two themselves, one upon the other. Lower panels: the edge "
@@ -214,7 +216,9 @@ def _turned(drawn: Iterable[tuple[float, pd.DataFrame]]) -> str:
 
 @book_figure("fig-alignment-prediction", data=("alignment",))
 @takes_loss
-def prediction_figure(loss: Loss, rows: pd.DataFrame, curve: pd.DataFrame) -> BookFigure:
+def prediction_figure(
+    loss: Loss, rows: pd.DataFrame, curve: pd.DataFrame, name: str = "fig-alignment-prediction"
+) -> BookFigure:
     """How well alignment, overlap and lowest eigenvalue tell at each time who will recover."""
     alphas = sorted(curve["alpha"].unique()) if len(curve) else []
     looks = {
@@ -224,8 +228,8 @@ def prediction_figure(loss: Loss, rows: pd.DataFrame, curve: pd.DataFrame) -> Bo
     }
     with panels(1, max(1, len(alphas)), height=2.9, sharey=True, sharex=True) as (figure, axes):
         for axis, alpha in zip(axes, alphas, strict=False):
-            for name, (colour, label) in looks.items():
-                found = curve[(curve["alpha"] == alpha) & (curve["predictor"] == name)]
+            for predictor, (colour, label) in looks.items():
+                found = curve[(curve["alpha"] == alpha) & (curve["predictor"] == predictor)]
                 points(axis, found["time"], found, color=colour, label=label, markersize=3)
                 axis.plot(found["time"], found["mean"], color=colour, linewidth=0.7)
             axis.axhline(0.5, color="0.7", linewidth=0.8)
@@ -240,7 +244,7 @@ def prediction_figure(loss: Loss, rows: pd.DataFrame, curve: pd.DataFrame) -> Bo
         else:
             says_nothing(axes, f"at no alpha are there {LEAST} runs of both fates")
     return BookFigure(
-        "fig-alignment-prediction",
+        name,
         "How early one can tell who recovers: probability that, of two runs of different fate, "
         "the one that recovers has the larger alignment of its lowest eigenvector with the signal, "
         "the larger overlap, or the lower lowest eigenvalue, at time t. "

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from companion.analysis.intervals import mean_interval
-from companion.analysis.minima import first_beyond
+from companion.analysis.minima import (
+    fields_of,
+    first_beyond,
+    joint_density,
+    minima_density,
+    state_density,
+)
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     COLOURS,
@@ -22,8 +30,10 @@ from companion.figures.style import (
 )
 from companion.figures.theory import start_overlaps
 from prlib.losses import Loss, takes_loss
+from prlib.measures import LabelMeasure
+from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import Thresholds, alpha_init
-from prlib.transitions.landscape import LandscapeMap
+from prlib.transitions.landscape import LandscapeMap, band, landscape
 
 ALPHA = r"\(\alpha\)"
 
@@ -32,6 +42,12 @@ NEAR = 0.5
 
 LEAST = 5
 """Runs below which no quartile is drawn."""
+
+FIELDS = np.linspace(0, 2.5, 26)
+"""Bins of fields, and of the labels that make up the ranges below."""
+
+RANGES = ((0.1, 0.4), (0.7, 1.0), (1.4, 1.8))
+"""Ranges of labels, one a panel."""
 
 
 @book_figure("fig-minima-plane", data=("recovery", "theory of infinite size"))
@@ -245,3 +261,70 @@ def _places(means: pd.DataFrame, found: pd.DataFrame) -> str:
         where = "below" if row["mean"] < low else "above" if row["mean"] > high else "inside"
         told.append(f"{where} it at alpha = {alpha:g}")
     return f"Means of held descents lie {', '.join(told)}."
+
+
+@book_figure("fig-minima-law", data=("constrained descents", "theory of infinite size"))
+@takes_loss
+def fields_figure(
+    loss: Loss, alpha: float, laws: Sequence[LabelMeasure], n: int, time: float
+) -> BookFigure:
+    """Fields at small, middle and large labels: of minima, of 1RSB and of held descents."""
+    ends = {"most numerous": None, r"lowest, $\Sigma = 0$": band(loss, alpha).energy_low}
+    theory = [minima_density(landscape(loss, alpha, energy=energy)) for energy in ends.values()]
+    theory.append(state_density(solve_threshold_state(loss, alpha)))
+    joint = [joint_density(density, FIELDS) for density in theory]
+    simulated = [fields_of(law, FIELDS) for law in laws]
+    middle = (FIELDS[1:] + FIELDS[:-1]) / 2
+    with panels(1, len(RANGES), height=2.8, sharex=True) as (figure, axes):
+        for axis, (low, high) in zip(axes, RANGES, strict=True):
+            within = (middle > low) & (middle < high)
+            most, least, one_step = (_given(picture, within) for picture in joint)
+            axis.fill_between(
+                middle,
+                most,
+                least,
+                color=COLOURS[0],
+                alpha=0.25,
+                linewidth=0,
+                label="band of minima",
+            )
+            looks = (most, {"linewidth": 1}), (least, {"linestyle": ":"})
+            for (line, look_), label in zip(looks, ends, strict=True):
+                axis.plot(middle, line, color=COLOURS[0], label=label, **look_)
+            axis.plot(middle, one_step, "--", color=THEORY, label="1RSB")
+            drawn = pd.DataFrame([_given(picture, within) for picture in simulated], columns=middle)
+            rows = drawn.melt(var_name="field", value_name="density")
+            found = mean_interval(rows, "field", "density")
+            points(axis, found.index, found, color=COLOURS[3], markersize=3, label="held descents")
+            axis.axvspan(low, high, color="0.92", zorder=0, linewidth=0)
+            axis.set(xlabel="field |ŷ|", xlim=(0, FIELDS[-1]), ylim=(0, None))
+            heading(axis, f"|y| from {low:g} to {high:g}")
+        axes[0].set_ylabel("density given the label")
+        legend_below(figure, axes[0], 5)
+    return BookFigure(
+        "fig-minima-law",
+        rf"Fields that stationary states have at small, middle and large labels, {of(loss)}, "
+        rf"\(\alpha\) = {alpha:g}, zero overlap. Blue: minima at infinite size, from the most "
+        "numerous (solid) to those whose complexity vanishes (dotted). Dashed: 1RSB. Points: "
+        f"{len(laws)} descents at N = {n} that are held at zero overlap to time {time:g}, with 95 "
+        "% intervals over them. Grey: fields that fit the label.",
+        "Three densities of the field, one a range of labels. Points follow the band of minima: "
+        f"{_peaks(middle, simulated)}.",
+        figure,
+    )
+
+
+def _given(joint: NDArray, within: NDArray) -> NDArray:
+    """Density of the field for labels in a range."""
+    rows = joint[within].sum(axis=0)
+    # Of the label itself: half of a normal law, which fields beyond the bins belong to as well.
+    labels = FIELDS[1] * np.sqrt(2 / np.pi) * np.exp(-(((FIELDS[1:] + FIELDS[:-1]) / 2) ** 2) / 2)
+    return FIELDS[1] * rows / labels[within].sum()
+
+
+def _peaks(middle: NDArray, simulated: Sequence[NDArray]) -> str:
+    told = []
+    for low, high in RANGES:
+        mean = np.mean([_given(each, (middle > low) & (middle < high)) for each in simulated], 0)
+        told.append(f"largest at {middle[mean.argmax()]:.2f} for labels from {low:g} to {high:g}")
+    return ", ".join(told)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from companion.analysis.intervals import mean_interval
-from companion.analysis.minima import minima_density
+from companion.analysis.minima import fields_of, joint_density, minima_density, state_density
 from companion.analysis.runs import last_observed
 from companion.analysis.threshold import (
     EARLY,
@@ -53,14 +53,11 @@ REACH = 2.5
 def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float) -> BookFigure:
     """Law of labels and fields, by two theories and at the end of a constrained descent."""
     bins = np.linspace(0, REACH, 36)
-    simulated = np.histogram2d(
-        np.abs(law.y), np.abs(law.yhat), bins, weights=law.weights / bins[1] ** 2
-    )[0]
     state, minima = solve_threshold_state(loss, alpha), landscape(loss, alpha)
     pictures = {
-        "minima, N infinite": _theory_picture(minima_density(minima), bins),
-        "1RSB, N infinite": _theory_picture(_state_density(state), bins),
-        f"simulation, N = {n}": simulated,
+        "minima, N infinite": joint_density(minima_density(minima), bins),
+        "1RSB, N infinite": joint_density(state_density(state), bins),
+        f"simulation, N = {n}": fields_of(law, bins),
     }
     scale = LogNorm(1e-3, max(picture.max() for picture in pictures.values()), clip=True)
     with panels(1, 3, height=2.5, sharey=True) as (figure, axes):
@@ -84,32 +81,6 @@ def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float)
         "both sides of the diagonal, up to an upper limit that rises with the label.",
         figure,
     )
-
-
-def _state_density(state: ThresholdState) -> Callable[[NDArray, NDArray], NDArray]:
-    """Logarithm of the density of 1RSB in the field, given the label, up to a constant."""
-    loss, chi, x = state.measure.loss, state.chi, state.x
-
-    def density(y: NDArray, yhat: NDArray) -> NDArray:
-        force, step = loss.derivative(y, yhat), 1 + chi * loss.curvature(y, yhat)
-        exponent = -((yhat + chi * force) ** 2) / 2 - x * (loss.value(y, yhat) + chi / 2 * force**2)
-        reached = (yhat >= loss.jump(y[:, 0], chi)[:, None]) & (step > 0)
-        return np.where(reached, exponent + np.log(np.where(reached, step, 1.0)), -np.inf)
-
-    return density
-
-
-def _theory_picture(density: Callable, bins: NDArray, finer: int = 8) -> NDArray:
-    # The quadrature has too few labels to fill every bin: sample the density itself, evenly.
-    width = bins[1] / finer
-    y = (np.arange(finer * (len(bins) - 1)) + 0.5)[:, None] * width
-    yhat = (np.arange(4 * y.size) + 0.5)[None, :] * width
-    exponent = density(y, yhat)
-    joint = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-    joint /= joint.sum(axis=1, keepdims=True) * width
-    joint *= np.sqrt(2 / np.pi) * np.exp(-(y**2) / 2)
-    size = len(bins) - 1
-    return joint[:, : y.size].reshape(size, finer, size, finer).mean(axis=(1, 3))
 
 
 @book_figure("fig-threshold-spectrum", data=("constrained descents", "theory of infinite size"))

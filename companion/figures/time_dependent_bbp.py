@@ -88,10 +88,10 @@ def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
 
 @book_figure(
     "fig-t-bbp",
-    data=("theory/early", "theory/growth", "theory/border"),
+    data=("theory/early", "theory/growth", "theory/border", "theory/wide"),
 )
 @takes_loss
-def t_bbp_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
+def t_bbp_figure(loss: Loss, theory: pd.DataFrame, name: str = "fig-t-bbp") -> BookFigure:
     """Draw where an informative direction exists, in the plane of alpha and time."""
     times = transition_times(theory)
     early, late = alpha_init(loss).alpha, dynamical_threshold(loss)
@@ -129,15 +129,15 @@ def t_bbp_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
                     markersize=6,
                     label=label,
                 )
-        name = r"$\alpha_\mathrm{BBP}^\mathrm{%s}$"
-        axis.axvline(early, color=THEORY, linestyle=":", label=name % "init")
-        dashed = {"linestyle": "--", "linewidth": 1.5, "label": name % "TS"}
+        label = r"$\alpha_\mathrm{BBP}^\mathrm{%s}$"
+        axis.axvline(early, color=THEORY, linestyle=":", label=label % "init")
+        dashed = {"linestyle": "--", "linewidth": 1.5, "label": label % "TS"}
         mark_late(axis.axvspan, axis.axvline, late, **dashed)
         axis.set(yscale="log", xlabel=r"$\alpha$", ylabel="time t", ylim=(grid[0], end))
         axis.set_xlim(alphas[0], alphas[-1])
         legend_below(figure, axis)
     return BookFigure(
-        "fig-t-bbp",
+        name,
         "Where the Hessian has a direction that points to the signal, along gradient flow from a "
         f"random start at infinite size, {of(loss)}. Colour: squared overlap of the outlier's "
         "eigenvector with the signal. Hatched: no outlier. Solid line: the border, where the "

@@ -33,7 +33,7 @@ from companion.figures.hessian_over_time import (
     edge_over_time_figure,
     prediction_figure,
 )
-from companion.figures.landscape_of_minima import energies_figure, plane_figure
+from companion.figures.landscape_of_minima import energies_figure, fields_figure, plane_figure
 from companion.figures.loss_functions import phase_diagram_figure, start_overlap_figure
 from companion.figures.recovery import (
     half_points_figure,
@@ -188,9 +188,9 @@ def _(name):
     return start_transition_figure(10.0 if "hard" in name else LOSS, starts(), name)
 
 
-@draws("fig-hessian-over-time")
-def _(_name):
-    return edge_over_time_figure(LOSS, observed())
+@draws("fig-hessian-over-time", "fig-hessian-over-time-wide")
+def _(name):
+    return edge_over_time_figure(LOSS, observed(), name)
 
 
 @draws("fig-alignment-over-time")
@@ -204,9 +204,9 @@ def _(_name):
 
 
 @draws("fig-alignment-prediction")
-def _(_name):
+def _(name):
     rows = observed()
-    return prediction_figure(LOSS, rows, prediction_curve(rows))
+    return prediction_figure(LOSS, rows, prediction_curve(rows), name)
 
 
 @draws("fig-threshold-law")
@@ -308,8 +308,8 @@ def _(_name):
 
 
 @draws("fig-t-bbp")
-def _(_name):
-    return t_bbp_figure(LOSS, theory())
+def _(name):
+    return t_bbp_figure(LOSS, theory(), name)
 
 
 @draws("fig-ageing")
@@ -341,8 +341,8 @@ def _(_name):
 
 
 @draws("fig-fluctuations")
-def _(_name):
-    return fluctuations_figure(LOSS, theory(), observed(alphas=(2.0, 3.0)))
+def _(name):
+    return fluctuations_figure(LOSS, theory(), observed(alphas=(2.0, 3.0)), name)
 
 
 def grown():
@@ -390,6 +390,11 @@ def _(_name):
 @draws("fig-minima-energies")
 def _(_name):
     return energies_figure(LOSS, traps(), held().assign(bbp=1.0), thresholds(LOSS))
+
+
+@draws("fig-minima-law")
+def _(_name):
+    return fields_figure(LOSS, 4.0, [initial(LOSS, 4.0)] * 2, 100, 10.0)
 
 
 @draws("fig-beyond")
