@@ -259,7 +259,9 @@ def half_point_axis(
     parts.append(_text(WIDTH / 2, bottom + 42, "measurements per unknown, α", "middle"))
     words = "An axis of measurements per unknown. Theory marks "
     words += "; ".join(
-        f"{name}: {low:.2f}" + (f" to {high:.2f}" if high - low > 0.1 else "")
+        f"{name}: {low:.2f} to {high:.2f}"
+        if high - low > 0.1
+        else f"{name}: {(low + high) / 2:.2f}"
         for name, low, high in ticks
     )
     words += ". Half the descents recover at "
