@@ -152,12 +152,23 @@ def repeated(base: pd.DataFrame, again: pd.DataFrame, time: float) -> pd.DataFra
     -------
     pandas.DataFrame
         A row a number: alpha and quantity are the index; value and error are those of the base,
-        value_again and error_again those of the others, apart the difference in joint errors.
-        NaN where the others lack the number.
+        value_again and error_again those of the others, apart the difference in joint errors, and
+        freedom the degrees of freedom of these. NaN where the others lack the number.
     """
     table = _numbers(base, time).join(_numbers(again, time).add_suffix("_again"))
     joint = np.hypot(table["error"], table["error_again"])
-    return table.assign(apart=(table["value_again"] - table["value"]) / joint).sort_index()
+    apart = (table["value_again"] - table["value"]) / joint
+    return table.assign(apart=apart, freedom=_freedom(table, base, again)).sort_index()
+
+
+def _freedom(table: pd.DataFrame, base: pd.DataFrame, again: pd.DataFrame) -> pd.Series:
+    """Degrees of freedom of the joint error of two runs, each known from its batches (Welch)."""
+    squares = [
+        (table[name] ** 2, runs["batches"].min() - 1)
+        for name, runs in (("error", base), ("error_again", again))
+    ]
+    joint = sum(square for square, _ in squares)
+    return joint**2 / sum(square**2 / free for square, free in squares)
 
 
 def _numbers(theory: pd.DataFrame, time: float) -> pd.DataFrame:
@@ -210,7 +221,8 @@ def growth_checked(
     Returns
     -------
     pandas.DataFrame
-        By alpha and t: value and error; again, the difference, and again_error, of both; batches,
+        By alpha and t: value and error; again, the difference, again_error, of both, and its
+        degrees of freedom, again_freedom; batches,
         what larger ones would change, and batches_error; steps, what shorter ones would. NaN where
         there are no such runs.
     """
@@ -218,6 +230,7 @@ def growth_checked(
     table = first.join(second.add_suffix("_again"))
     table["again"] = table.pop("value_again") - table["value"]
     table["again_error"] = np.hypot(table["error"], table["error_again"])
+    table["again_freedom"] = _freedom(table, theory, again)
     # A mean over few sample paths enters the descent of those paths, so that a batch has a bias of
     # order one over its paths, which an average over batches keeps.
     large, small = (log_growth(runs, times) for runs in batches)

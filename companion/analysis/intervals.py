@@ -36,20 +36,6 @@ def mean_interval(
     return found.assign(low=found["mean"] - reach, high=found["mean"] + reach)
 
 
-def first_less_last(rows: pd.DataFrame, by: str, column: str) -> tuple[float, float]:
-    """Return how much larger the mean of the first group is than that of the last, and its error.
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame({"n": [1, 1, 2, 2], "x": [3.0, 5.0, 1.0, 1.0]})
-    >>> first_less_last(rows, "n", "x")
-    (3.0, 1.0)
-    """
-    found = mean_interval(rows, by, column).sort_index()
-    first, last = found.iloc[0], found.iloc[-1]
-    return float(first["mean"] - last["mean"]), float(np.hypot(first["error"], last["error"]))
-
-
 def error_of(low: float, high: float) -> float:
     """Return the standard error of which a 95 % interval is made.
 

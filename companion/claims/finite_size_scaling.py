@@ -16,21 +16,18 @@ from prlib.descent.starts import as_start
 
 SLOPE = "rise in alpha per decade of N"
 
+NOTICED = 0.16
+"""Rise per decade of N by which a start would cross the window between the two transitions at
+a = 0.01, as 1RSB has it, within ten decades; a slower one is of no use to tell where it goes."""
 
-def _rise_of(halves: Halves, starts: Sequence[str]) -> Finding:
+
+def _rises(halves: Halves, free: Sequence[str]) -> Finding:
+    starts = [*free, "constrained"]
     members = {}
     for start in starts:
         found = rise(halves.group(start))
         members[as_start(start).label] = rises(*found, quantity=SLOPE, tests=len(starts))
     return jointly(members)
-
-
-def _rises(halves: Halves, free: Sequence[str]) -> Finding:
-    return _rise_of(halves, free)
-
-
-def _rises_held(halves: Halves) -> Finding:
-    return _rise_of(halves, ["constrained"])
 
 
 def powers(near: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
@@ -63,15 +60,9 @@ def _limit_matters(limited: Halves, free: Sequence[str]) -> Finding:
 CLAIMS = (
     Row(
         "scaling-rises",
-        "the half points of random and of spectral starts rise with N",
+        "the half points of random, of spectral and of constrained starts rise with N",
         _rises,
-        effect=0.1,
-    ),
-    Row(
-        "scaling-rises-constrained",
-        "the half point of the constrained start rises with N",
-        _rises_held,
-        effect=0.1,
+        effect=NOTICED,
     ),
     Row(
         "scaling-no-faster",

@@ -17,7 +17,7 @@ from prlib.transitions import alpha_init
 def _better(one: str, other: str) -> Callable[..., Finding]:
     def estimator(table: pd.DataFrame, named: pd.DataFrame, alpha: float) -> Finding:
         both = pd.concat([table, named])
-        return better_at_every_size(both[both["alpha"] == alpha], one, other)
+        return better_at_every_size({"": both[both["alpha"] == alpha]}, one, other)
 
     return estimator
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.analysis.intervals import first_less_last, mean_interval
+from companion.analysis.intervals import mean_interval
 from companion.analysis.runs import last_observed
 from companion.analysis.threshold import (
     EARLY,
@@ -21,12 +21,9 @@ from companion.claims.claim import Row
 from companion.claims.hessian_over_time import monotone
 from companion.claims.verdicts import (
     Finding,
-    Z,
     agrees,
     errors_of,
     jointly,
-    rises,
-    too_few,
     within,
 )
 from companion.thresholds import dynamical_threshold, plus_minus
@@ -54,25 +51,15 @@ EQUATOR_REACHED = 1e-4
 """Overlap that single precision may bring into a held descent."""
 
 
-def _in_band(found: pd.DataFrame) -> Found:
-    for row in found.itertuples():
+def _in_band(found: pd.DataFrame) -> tuple[dict, Finding]:
+    def of(row: Any, tests: int) -> Finding:
         width = row.alpha_minima_low - row.alpha_minima
-        place, reach = (row.alpha - row.alpha_minima) / width, _reach(row) / width
-        ends, quantity = (place - reach, place + reach), "place, 0 most numerous and 1 lowest"
-        known = math.isfinite(reach) and row.count > 1
-        yield {"a": row.a}, Finding(place, ends, (0.0, 1.0), quantity) if known else too_few()
+        place = (row.alpha - row.alpha_minima) / width
+        reach = errors_of(max(row.count + 1, 2), tests) * row.error / width
+        quantity = "place, 0 most numerous and 1 lowest"
+        return Finding(place, (place - reach, place + reach), (0.0, 1.0), quantity)
 
-
-def _reach(row: Any) -> float:
-    return errors_of(max(row.count + 1, 2)) * row.error
-
-
-def _not_1rsb(found: pd.DataFrame) -> Found:
-    for row in found.itertuples():
-        width = row.alpha_minima_low - row.alpha_minima
-        apart = (row.alpha_threshold - row.alpha) / width, row.error / width
-        told = {"a": row.a, "replica": row.alpha_threshold}
-        yield told, rises(*apart, row.count + 1, "distance, over the band's width")
+    return _together(of, found[found["count"] > 1])
 
 
 def _together(of: Callable[..., Finding], rows: pd.DataFrame) -> tuple[dict, Finding]:
@@ -152,22 +139,6 @@ def _met(column: str) -> Callable[[pd.DataFrame], Found]:
     return estimator
 
 
-def _above_1rsb(band: pd.DataFrame, holds: pd.DataFrame) -> tuple[dict, Finding]:
-    ends = []
-    for a, rows in holds.groupby("a"):
-        end = last_observed(rows[rows["n"] == rows["n"].max()])
-        means = mean_interval(end, "alpha", "energy").reset_index()
-        ends.append(means.merge(band[band["a"] == a], on="alpha").dropna(subset=["energy_1rsb"]))
-    at = pd.concat(ends).rename(columns={"mean": "energy", "count": "runs"})
-    members = {
-        f"a = {row.a:g}, alpha = {row.alpha:g}": rises(
-            row.energy - row.energy_1rsb, row.error, row.runs, "excess", tests=len(at)
-        )
-        for row in at.itertuples()
-    }
-    return {}, jointly(members)
-
-
 def _eigenpair(column: str, own: str) -> Callable[[Loss, pd.DataFrame], Found]:
     def estimator(loss: Loss, rows: pd.DataFrame) -> Found:
         late = dynamical_threshold(loss)
@@ -186,18 +157,6 @@ SHARP = 1.2
 """Alpha from which on the outlier of a finite size lies clear of the bulk, over its threshold."""
 
 
-def _blind(holds: pd.DataFrame) -> Found:
-    end = last_observed(holds)
-    for a, rows in end.groupby("a"):
-        late = dynamical_threshold(rows["loss"].iloc[0])
-        alpha = rows["alpha"].min()
-        at = rows[rows["alpha"] == alpha]
-        if len({*at["n"]}) > 1 and alpha < late.alpha - Z * late.error:
-            told = {"a": a, "alpha": alpha, "smallest": at["n"].min(), "largest": at["n"].max()}
-            count = at.groupby("n").size().min()
-            yield told, rises(*first_less_last(at, "n", "overlap2"), count)
-
-
 CLAIMS = (
     Row(
         "threshold-equator",
@@ -213,16 +172,11 @@ CLAIMS = (
         reads={"rows": "holds"},
     ),
     Row(
-        "threshold-dynamical-{a:g}",
-        "at a = {a:g} the states of held descents turn unstable toward the signal at an alpha "
-        "between those of the most numerous and of the lowest minima",
+        "threshold-dynamical",
+        "at every a the states of held descents turn unstable toward the signal at an alpha "
+        "between those of the most numerous and of the lowest minima, and so before the alpha of "
+        "1RSB",
         _in_band,
-        effect=0.5,
-    ),
-    Row(
-        "threshold-1rsb-{a:g}",
-        "at a = {a:g} they do so before {replica:.3f}, the alpha of 1RSB",
-        _not_1rsb,
         effect=0.5,
     ),
     Row(
@@ -236,12 +190,6 @@ CLAIMS = (
         "at time {time:g} and a = 0.01 it is {alpha:g} to {error:g}, as predicted",
         _predicted,
         effect=0.15,
-    ),
-    Row(
-        "threshold-energy",
-        "held descents end above the energy of 1RSB, at every a and alpha",
-        _above_1rsb,
-        effect=0.05,
     ),
     Row(
         "threshold-energy-met-{alpha:g}",
@@ -286,18 +234,11 @@ CLAIMS = (
         "check",
         effect=0.1,
     ),
-    Row(
-        "threshold-blind-{a:g}",
-        "at a = {a:g}, alpha = {alpha:g}, below the transition, the overlap of the lowest "
-        "eigenvector with the signal fades from N = {smallest} to N = {largest}",
-        _blind,
-        effect=0.05,
-    ),
 )
 """Evaluated on ``loss`` and ``rows`` of `companion.ensembles.constrained_descents`; on ``holds``,
 descents of `companion.ensembles.observations` held to the end, and what
-`companion.analysis.threshold.by_loss` makes of them (``found``); on ``far``, such descents at
-further alphas, and ``band``, rows of `companion.analysis.minima.minima`. All with ``a``."""
+`companion.analysis.threshold.by_loss` makes of them (``found``); and on ``far``, such descents at
+further alphas. All with ``a``."""
 
 
 def threshold_table(found: pd.DataFrame) -> pd.DataFrame:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
 
 from companion.analysis.dynamics import at_times, log_slope, transition_times
 from companion.analysis.runs import LATE, fit_power_law
 from companion.claims.claim import Row
 from companion.claims.typeset import rounded
 from companion.claims.verdicts import (
+    LEVEL,
     Finding,
     Z,
     agrees,
@@ -55,6 +57,30 @@ def _condition(theory: pd.DataFrame, conditions: pd.DataFrame) -> Finding:
             for (alpha, t), row in _beside(theory, conditions).iterrows()
         }
     )
+
+
+def _one_side(
+    theory: pd.DataFrame, conditions: pd.DataFrame, shared: pd.DataFrame
+) -> tuple[dict, Finding]:
+    told = _beside(theory, conditions)
+    off = told["mean"] - told["theory"]
+    fields = {"count": len(off), "low": int((off < 0).sum())}
+    errors = shared.loc[off.index, off.index] + np.diag(told["theory_error"] ** 2)
+    # Few instances say nothing of how the places vary together.
+    if not np.isfinite(errors.to_numpy()).all() or (told["count"] <= 2 * len(off)).any():
+        return fields, too_few()
+    square = float(off @ np.linalg.solve(errors, off))
+    probability = float(chi2.sf(square, len(off)))
+    return fields, within(probability, 1 - LEVEL, 1.0, "probability of a larger chi-square")
+
+
+def _gap(
+    theory: pd.DataFrame, gap: tuple[float, float, int], alpha_slow: float, soon: float
+) -> tuple[dict, Finding]:
+    (expected,), (error,) = at_times(theory[theory["alpha"] == alpha_slow], "gap", [soon])
+    found, spread, count = gap
+    told = (found, float(np.hypot(spread, error)), expected, count, "outlier less edge")
+    return {"soon": soon}, agrees(*told)
 
 
 def _beside(theory: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
@@ -108,10 +134,22 @@ def _comes_later(loss: Loss, theory: pd.DataFrame) -> tuple[dict, Finding]:
     return {"place": f" (alpha = {best['alpha']:g})"}, too_few() if few else finding
 
 
-def _again(checked: pd.DataFrame) -> Finding:
+def _again(checked: pd.DataFrame) -> tuple[dict, Finding]:
+    return together(checked["apart"], checked["freedom"])
+
+
+def together(apart: pd.Series, freedom: pd.Series) -> tuple[dict, Finding]:
+    """Ask that many differences, in joint errors of so many degrees of freedom, are none.
+
+    Bonferroni's level holds however they depend on each other, and most of them do.
+    """
+    apart, tests = apart.abs(), len(apart)
+    fields = {"count": tests, "beyond": int((apart > 1).sum())}
+    if not tests:
+        return fields, too_few()
     # NaN, where another run lacks a number, is a maximum of its own.
-    apart = checked["apart"].abs().to_numpy()
-    return within(apart.max(), 0.0, Z, "joint standard errors") if len(apart) else too_few()
+    reach = np.array([errors_of(1 + one, tests) for one in freedom])
+    return fields, within((apart.to_numpy() / reach).max(), 0.0, 1.0, "half intervals")
 
 
 CLAIMS = (
@@ -127,6 +165,21 @@ CLAIMS = (
         "that of theory at every alpha and time observed",
         _condition,
         effect=0.04,
+    ),
+    Row(
+        "evolution-one-side",
+        "of these {count} differences {low} are negative, as chance may have it: they share "
+        "instances and the slope of the extrapolation, and are none too large together",
+        _one_side,
+        "check",
+    ),
+    # Half the gap of theory: what tells an outlier there from an edge alone.
+    Row(
+        "evolution-gap",
+        "at alpha = {alpha_slow:g}, t = {soon:g} the pooled law of such descents has an outlier, "
+        "as far below its edge as theory says",
+        _gap,
+        effect=0.002,
     ),
     Row(
         "evolution-lost-simulated",
@@ -151,14 +204,17 @@ CLAIMS = (
     ),
     Row(
         "evolution-again",
-        "other seeds give the same numbers: largest difference in joint standard errors",
+        "other seeds give the same numbers: {beyond} of {count} differences exceed one joint "
+        "standard error, as one in three does by chance, and none its interval, which holds for "
+        "all at once",
         _again,
         "check",
     ),
 )
 """Evaluated on ``loss``, ``theory`` and the ``conditions`` of descents without the signal, at
-infinite size (`companion.analysis.signal_free`), of which those at ``alpha_slow`` are between the
-transitions; ``checked`` (`companion.analysis.dynamics.repeated`)."""
+infinite size, with the covariance that they ``shared``, of which those at ``alpha_slow`` are
+between the transitions, and the ``gap`` there at a time ``soon`` (see
+`companion.analysis.signal_free`); ``checked`` (`companion.analysis.dynamics.repeated`)."""
 
 
 def condition_table(theory: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:

@@ -68,15 +68,15 @@ class Outcome:
 
 def run_chunk(chunk: Chunk) -> Outcome:
     """Run the tasks of one chunk; one that fails does not stop the others."""
-    # Waiting for a busy machine does not count.
-    began = time.thread_time()
+    # Waiting for a busy machine does not count, and the threads of a task do.
+    began = time.process_time()
     rows, failed = [], []
     for task in chunk.tasks:
         try:
             rows += task.rows()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is named
             failed.append((task.title, " ".join(str(error).split()) or type(error).__name__))
-    return Outcome(chunk.name, rows, time.thread_time() - began, failed)
+    return Outcome(chunk.name, rows, time.process_time() - began, failed)
 
 
 def run(

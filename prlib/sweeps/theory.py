@@ -12,8 +12,11 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from prlib.losses import Loss
+from prlib.measures.dynamical.flow import expected_times
+from prlib.measures.dynamical.mean_field import cost
+from prlib.measures.dynamical.solver import workers
 from prlib.parameters import ParameterError, check
-from prlib.schemes import Scheme, as_scheme
+from prlib.schemes import GradientFlow, Scheme, as_scheme
 from prlib.sweeps.addresses import address
 from prlib.sweeps.descents import (
     FLOW,
@@ -43,6 +46,12 @@ SCHEMA = pa.schema(
 
 NEWER = {field.name for field in fields(DynamicState) if field.default is not MISSING}
 """Columns that tables written before them need not have."""
+
+STAGES = 4
+"""About how many times of the theory a recorded state of the flow takes."""
+
+DESCRIBED = 0.1
+"""Seconds that the edge and the outlier of a state take, with those of its batches."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +90,15 @@ class TheoryTask(Addressed):
         """Each run is a chunk of its own: it takes seconds to minutes."""
         return self.run_ids[0]
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """About how long it takes on one core, for progress."""
-        return 50 * self.paths / 131072 * (1 + self.time) ** 1.5 * (5e-4 / self.tolerance) ** 0.7
+        if isinstance(self.scheme, GradientFlow):
+            times = expected_times(self.loss, self.alpha, self.time, self.tolerance)
+            states = times / STAGES
+        else:
+            times = states = self.time / self.scheme.step
+        return workers() * cost(self.paths, times, self.batches).seconds + DESCRIBED * states
 
     def warm_up(self) -> None:
         """Compile what it needs: nothing."""

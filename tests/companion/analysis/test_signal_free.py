@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.signal_free import at_infinite_size, conditions
+from companion.analysis.signal_free import at_infinite_size, conditions, covariance, pooled_gap
 from prlib.losses import NormalizedIntensity
-from prlib.measures import initial
+from prlib.measures import LabelMeasure, initial
 from prlib.spectra.bulk import left_edge
-from prlib.spectra.outlier import bbp
+from prlib.spectra.outlier import bbp, outlier
 
 LOSS = NormalizedIntensity(1.0)
 
@@ -46,3 +46,26 @@ def test_one_size_is_not_extrapolated_and_one_instance_has_no_error():
     assert np.isnan(one["error"]).all()
     alone = conditions(LOSS, drawn(100, 50))
     assert at_infinite_size(alone)["mean"].iloc[0] == pytest.approx(alone["mean"].iloc[0])
+
+
+def test_times_of_one_instance_vary_together_and_alphas_by_their_slope():
+    rows = pd.concat([drawn(100, 400, noise=0.03), drawn(200, 400, noise=0.03)])
+    later = rows[rows["time"] > 0].assign(time=2.0)
+    found = covariance(LOSS, pd.concat([rows, later]))
+    whole = at_infinite_size(conditions(LOSS, pd.concat([rows, later])))
+    assert np.sqrt(np.diag(found)) == pytest.approx(whole["error"].to_numpy())
+    assert found.iloc[0, 1] == pytest.approx(found.iloc[0, 0])
+
+
+def test_a_pooled_law_of_random_starts_has_the_gap_of_their_law():
+    alpha, rng = 1.5, np.random.default_rng(0)
+    law = initial(LOSS, alpha)
+    edge = left_edge(law)
+    drawn_laws = []
+    for _ in range(40):
+        y, yhat = rng.standard_normal((2, 4000))
+        drawn_laws.append(LabelMeasure(LOSS, alpha, y, y, yhat, np.full(4000, 1 / 4000), 0.0, -1.0))
+    gap, error, count = pooled_gap(LOSS, alpha, drawn_laws)
+    assert count == 20
+    assert gap == pytest.approx(outlier(law, edge).position - edge.position, abs=4 * error)
+    assert np.isnan(pooled_gap(LOSS, alpha, drawn_laws[:1])[1])

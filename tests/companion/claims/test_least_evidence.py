@@ -46,10 +46,7 @@ def simulated(claims):
 def test_one_start_says_nothing_and_fails_nothing(single):
     claims = evaluate(
         bbp_at_initialisation.CLAIMS,
-        name="soft",
-        loss=LOSS,
-        transition=alpha_init(LOSS),
-        rows=single,
+        found={"soft": bbp_at_initialisation.Starts(LOSS, alpha_init(LOSS), single)},
         seed=1,
     )
     found = simulated(claims)
@@ -63,7 +60,7 @@ def test_one_held_descent_fails_nothing(held):
     tables = {"holds": holds, "far": holds, "rows": held, "found": by_loss(holds)}
     band = pd.DataFrame({"a": 0.01, "alpha": [4.0, 6.0], "energy_1rsb": [0.5, 1.3]})
     band = band.assign(energy_low=np.nan)
-    claims = evaluate(threshold_states.CLAIMS, loss=LOSS, band=band, **tables)
+    claims = evaluate(threshold_states.CLAIMS, loss=LOSS, **tables)
     assert {claim.verdict for claim in simulated(claims)} == {"OPEN"}
     figures = (
         dynamics_figure(holds, tables["found"]),

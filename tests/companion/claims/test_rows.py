@@ -13,6 +13,7 @@ from scipy.special import expit
 from companion.analysis.finite_size import Growth, recovery_probability
 from companion.analysis.half_points import near_half, resampled_halves, under_limits
 from companion.analysis.threshold import by_loss
+from companion.claims.bbp_at_initialisation import Starts
 from companion.claims.claim import evaluate, registered
 from companion.claims.constrained_vs_random import shares
 from companion.claims.finite_size_scaling import powers
@@ -98,23 +99,22 @@ def at_start(loss, alphas, *, shift=0.0, lift=0.0, growth=0.25):
 @pairs("bbp_at_initialisation")
 def _(row):
     transition = alpha_init(SOFT)
-    soft = {"name": "soft", "loss": SOFT, "transition": transition, "seed": 1}
-    soft["rows"] = at_start(SOFT, [1.4, 6.0])
-    hard = {"name": "hard", "loss": HARD, "transition": alpha_init(HARD), "seed": 1}
-    far = at_start(SOFT, [1.4, 6.0], shift=8.0)
-    return {
-        "{name}-alpha-init": either(soft, transition=(transition, replace(transition, error=1e-3))),
-        "{name}-monte-carlo": either(
-            soft, transition=(transition, replace(transition, alpha=1.1 * transition.alpha))
-        ),
-        "{name}-lowest": either(soft, rows=(soft["rows"], far)),
-        "{name}-overlap2": either(soft, rows=(soft["rows"], at_start(SOFT, [6.0], lift=-0.15))),
-        "{name}-own-law": either(
-            hard, rows=(at_start(HARD, [3.0]), at_start(HARD, [3.0], lift=0.15))
-        ),
-        "{name}-blind": either(soft, rows=(soft["rows"], at_start(SOFT, [1.4], growth=2.0))),
-        "{name}-edge": either(soft, rows=(soft["rows"], at_start(SOFT, [1.4], shift=3.0))),
-    }[row]
+    soft = Starts(SOFT, transition, at_start(SOFT, [1.4, 6.0]))
+    hard = Starts(HARD, alpha_init(HARD), at_start(HARD, [3.0]))
+
+    def changed(**fields):
+        return {"found": {"soft": soft._replace(**fields), "hard": hard}, "seed": 1}
+
+    good = changed()
+    wrong = {
+        "{name}-alpha-init": changed(transition=replace(transition, error=1e-3)),
+        "{name}-monte-carlo": changed(transition=replace(transition, alpha=1.1 * transition.alpha)),
+        "start-lowest": changed(rows=at_start(SOFT, [1.4, 6.0], shift=8.0)),
+        "start-overlap2": changed(rows=at_start(SOFT, [6.0], lift=-0.15)),
+        "start-own-law": {"found": {"hard": hard._replace(rows=at_start(HARD, [3.0], lift=0.15))}},
+        "start-edge": changed(rows=at_start(SOFT, [1.4], shift=3.0)),
+    }
+    return good, wrong[row]
 
 
 def descents(
@@ -185,7 +185,7 @@ def held(*, energy=0.1, edge=0.0, turn=-0.5, alpha=6.0, replicas=40, n=(800,), *
     return found.assign(**columns)
 
 
-def long_holds(*, shift=0.0, energy=0.0, edge=0.0, bend=0.0, apart=0.0, fades=0.2, **columns):
+def long_holds(*, shift=0.0, energy=0.0, edge=0.0, bend=0.0, apart=0.0, **columns):
     """Descents held at a = 0.01 whose states turn unstable at alpha = 4.07 + shift."""
     rng = np.random.default_rng(0)
     rows = pd.DataFrame(
@@ -208,7 +208,7 @@ def long_holds(*, shift=0.0, energy=0.0, edge=0.0, bend=0.0, apart=0.0, fades=0.
         - (1 + wiggle + noise) * rows["time"] ** (-0.5 - bend * np.log(rows["time"])),
         abs_overlap=0.0,
         rises=0,
-        overlap2=0.3 - fades * large + wiggle,
+        overlap2=0.3,
     )
     found["energy"] += wiggle
     # At the end of the run a minimum of a finite size.
@@ -221,8 +221,7 @@ def _(row):
     def tables(**changed):
         holds = long_holds(**changed)
         near = holds[holds["alpha"].between(3.5, 4.75)]
-        band = pd.DataFrame({"a": 0.01, "alpha": [3.75, 4.0, 4.25, 4.5], "energy_1rsb": 0.4})
-        return {"holds": near, "found": by_loss(near), "far": holds, "band": band}
+        return {"holds": near, "found": by_loss(near), "far": holds}
 
     shared = {"loss": SOFT, "rows": held()}
     if row in ("threshold-lowest-{alpha:g}", "threshold-overlap2-{alpha:g}"):
@@ -231,16 +230,13 @@ def _(row):
     changed = {
         "threshold-equator": {"abs_overlap": 0.1},
         "threshold-monotone": {"rises": 2},
-        "threshold-dynamical-{a:g}": {"shift": 0.4},
-        "threshold-1rsb-{a:g}": {"shift": 0.6},
+        "threshold-dynamical": {"shift": 0.4},
         "threshold-size": {"apart": 0.3},
         "threshold-predicted": {"shift": 0.3},
-        "threshold-energy": {"energy": -0.5},
         "threshold-energy-met-{alpha:g}": {"energy": 0.2},
         "threshold-sum-met-{alpha:g}": {"shift": 0.6},
         "threshold-edge": {"edge": -0.5},
         "threshold-power": {"bend": 0.4},
-        "threshold-blind-{a:g}": {"fades": -0.2},
     }[row]
     return shared | tables(), shared | tables(**changed)
 
@@ -262,10 +258,8 @@ def _(row):
 
     early = {"alpha": 3.0, "a_wide": 1.0, "alpha_wide": 3.0}
     return {
-        "recovery-early": either(early, table=(good, wrong)),
-        "recovery-early-wide": either(early, wide=(good, wrong)),
-        "control-curvature": ({"shared": shared(2.55)}, {"shared": shared(3.1)}),
-        "control-chance": ({"shared": shared(2.65)}, {"shared": shared(2.4)}),
+        "recovery-early": either(early | {"table": good}, wide=(good, wrong)),
+        "control-curvature": ({"shared": shared(2.6)}, {"shared": shared(3.1)}),
         "settings": either({"base": base}, changed=({"nothing": base}, {"all": more})),
         "settings-time": either({"base_time": base}, longer=(base, more)),
         "settings-hold": either({"once": base}, twice=(base, more)),
@@ -310,7 +304,7 @@ def _(row):
     def rises(n):
         return 2 + np.log10(n / 64)
 
-    if row.startswith("scaling-rises"):
+    if row == "scaling-rises":
         return halves(rises), halves(lambda n: 3 - np.log10(n / 64))
     if row == "scaling-no-faster":
         log, square = (
@@ -380,6 +374,7 @@ def run(alpha, bbp, *, edge=None):
         "left_edge": (np.linspace(start, -1, len(TIMES)), 0.05),
         "energy": (np.linspace(25, 1, len(TIMES)), 0.01),
         "overlap2": (np.linspace(0.3, 0.4, len(TIMES)), 0.01),
+        "gap": (-0.0035, 1e-4),
     }
     columns = {k: v for k, (v, _) in numbers.items()}
     errors = {f"{k}_error": e for k, (_, e) in numbers.items()}
@@ -402,8 +397,10 @@ def _(row):
     told = {(3.2, 0.01): 1.06, (3.2, 3.0): 0.9, (3.5, 3.0): 0.9}
     index = pd.MultiIndex.from_tuples(told, names=["alpha", "time"])
     conditions = pd.DataFrame({"mean": told.values(), "error": 0.005, "count": 40}, index)
-    checked = pd.DataFrame({"apart": [0.5, -1.0]})
+    checked = pd.DataFrame({"apart": [0.5, -1.0], "freedom": 6.0})
     shared = {"loss": SOFT, "theory": theory, "conditions": conditions, "alpha_slow": 3.2}
+    shared["shared"] = pd.DataFrame(0.005**2 * np.eye(len(index)), index, index)
+    shared |= {"gap": (-0.0036, 4e-4, 20), "soon": 0.1}
     wrong = {
         "evolution-start": pd.concat([theory, run(3.4, [1.3] * 5, edge=-50.0)]),
         "evolution-lost": pd.concat([theory, run(4.0, [1.05, 1.04, 0.9, 0.9, 0.9])]),
@@ -417,10 +414,14 @@ def _(row):
         "evolution-condition": either(
             shared, conditions=(conditions, conditions.assign(mean=conditions["mean"] + 0.06))
         ),
+        "evolution-one-side": either(
+            shared, conditions=(conditions, conditions.assign(mean=conditions["mean"] - 0.02))
+        ),
+        "evolution-gap": either(shared, gap=((-0.0036, 4e-4, 20), (-6e-4, 4e-4, 20))),
         "evolution-lost-simulated": either(
             shared, conditions=(conditions, conditions.assign(mean=1.06))
         ),
-        "evolution-again": either(shared, checked=(checked, pd.DataFrame({"apart": [5.0]}))),
+        "evolution-again": either(shared, checked=(checked, checked.assign(apart=9.0))),
     }[row]
 
 
@@ -470,7 +471,8 @@ def _(row):
     escapes["time"] = 1 + escapes["expected"]
     at = pd.MultiIndex.from_tuples([(3.2, 2.0)], names=["alpha", "t"])
     grown_ = pd.DataFrame({"error": 0.1, "again_error": 0.1}, at)
-    grown_ = grown_.assign(again=0.05, batches=0.05, batches_error=0.001, steps=0.05)
+    grown_ = grown_.assign(again=0.05, again_freedom=6.0)
+    grown_ = grown_.assign(batches=0.05, batches_error=0.001, steps=0.05)
     shared |= {"escapes": escapes, "grown": grown_}
     if row.startswith("growth-"):
         return either(shared, grown=(grown_, grown_.assign(again=0.5, batches=0.5, steps=0.5)))

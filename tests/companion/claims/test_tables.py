@@ -23,7 +23,7 @@ ALPHAS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
 def run(shift=0.0, bbp=(1.1, 1.05, 0.9)):
     """One run with every printed quantity; all but the condition of the transition shifted."""
     numbers = dict.fromkeys(PRINTED, 2.34567 + shift) | {f"{name}_error": 0.002 for name in PRINTED}
-    return pd.DataFrame({"alpha": 3.2, "t": [0.0, 0.5, 1.0], **numbers, "bbp": bbp})
+    return pd.DataFrame({"alpha": 3.2, "t": [0.0, 0.5, 1.0], **numbers, "bbp": bbp, "batches": 4})
 
 
 def test_the_table_of_repeats_shows_each_number_and_the_digits_that_hold():

@@ -4,6 +4,9 @@ import pandas as pd
 import pytest
 
 from prlib import dynamics
+from prlib.losses import NormalizedIntensity
+from prlib.measures.dynamical import choose_flow, cost
+from prlib.measures.dynamical.solver import workers
 from prlib.parameters import ParameterError
 from prlib.sweeps import Sweep, SweepError, TheoryGrid, results
 from prlib.sweeps.store import Store
@@ -114,3 +117,18 @@ def test_bad_values_are_named(change, words):
 def test_a_missing_key_is_named():
     with pytest.raises(ParameterError, match="time: is missing"):
         Sweep.from_table({key: value for key, value in TABLE.items() if key != "time"})
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-5])
+def test_the_estimate_of_a_run_follows_its_times(tolerance):
+    def task(paths, scheme="flow"):
+        grid = TheoryGrid(
+            a=1.0, alpha=3.0, time=1.0, paths=paths, batches=4, tolerance=tolerance, scheme=scheme
+        )
+        return next(iter(grid.tasks(0)))
+
+    times = choose_flow(NormalizedIntensity(1.0), 3.0, 1.0, tolerance=tolerance).times
+    more = task(2**20).seconds - task(2**16).seconds
+    expected = workers() * (cost(2**20, times, 4).seconds - cost(2**16, times, 4).seconds)
+    assert 1 / 3 < more / expected < 3
+    assert task(2**16, "descent(step=0.01)").seconds > workers() * cost(2**16, 100, 4).seconds
