@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -38,6 +39,13 @@ def test_the_defaults_are_accepted_values(notebook):
     assert checked(notebook.parameters, defaults) == defaults
     quick = dict(notebook.quick)
     assert checked(notebook.parameters, quick) == quick
+
+
+@pytest.mark.parametrize("notebook", notebooks(), ids=lambda notebook: notebook.name)
+def test_prose_types_no_parameter_that_a_rerun_may_change(notebook):
+    found = nbformat.read(FOLDER / f"{notebook.name}.ipynb", as_version=4)
+    prose = "\n".join(cell.source for cell in found.cells if cell.cell_type == "markdown")
+    assert re.findall(r"(?<![\w{\\])(?:\\alpha|a|n|N)\s*\$?\s*=\s*\$?\s*\d+", prose) == []
 
 
 def test_a_size_too_small_for_alpha_is_refused_before_anything_runs():
