@@ -8,8 +8,9 @@ from scipy.optimize import minimize
 
 import prlib
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
-from prlib.measures.landscape import solve
+from prlib.measures.landscape import Search, solve
 from prlib.measures.landscape.law import Law
+from prlib.measures.quadrature import UnresolvedError
 from prlib.parameters import ParameterError
 from prlib.spectra.outlier import outlier
 from prlib.transitions.landscape import band, landscape, landscape_map
@@ -76,6 +77,34 @@ def test_complexity_vanishes_at_the_ends_of_the_band():
     assert abs(low.complexity) < 1e-7
     assert low.bbp == pytest.approx(found.bbp_low, abs=1e-6)
     assert landscape(0.01, 4.0).energy == pytest.approx(found.energy_high, abs=1e-9)
+
+
+def test_a_band_tells_minima_that_are_not_there_from_those_it_cannot_resolve(monkeypatch):
+    def ends(found):
+        return found.energy_low, found.bbp_low, found.energy_high, found.bbp_high
+
+    absent = band(0.01, 5.0, 0.5)
+    assert ends(absent) == (None, None, None, None)
+    assert absent.overlap_max == pytest.approx(0.1495, abs=6e-5)
+
+    def too_sharp(*_):
+        raise UnresolvedError("too sharp")
+
+    monkeypatch.setattr(Search, "lowest", too_sharp)
+    monkeypatch.setattr(Search, "last", too_sharp)
+    unknown = band(0.01, 4.0)
+    np.testing.assert_allclose(ends(unknown), (math.nan, math.nan, 0.5855, 1.058), atol=6e-4)
+    assert math.isnan(unknown.overlap_max)
+    monkeypatch.setattr(Search, "last", lambda *_: None)
+    assert band(0.01, 4.0).overlap_max is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("a", "alpha"), [(1.0, 1.5), (100.0, 3.0)])
+def test_minima_that_nearly_fit_every_label_are_too_sharp_for_the_largest_overlap(a, alpha):
+    found = band(a, alpha)
+    assert 0 < found.energy_low < found.energy_high
+    assert math.isnan(found.overlap_max)
 
 
 @pytest.mark.parametrize(
