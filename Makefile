@@ -9,6 +9,7 @@ PORT      ?= 8000
 TWO       := -n 2 --dist loadfile
 # Names and pages hold letters that an ASCII locale does not.
 export PYTHONUTF8 := 1
+unexport PYTHONIOENCODING
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf serve test lint unit slow nbval notebooks data bench clean
 

@@ -81,7 +81,12 @@ def printed(page: Page, name: str) -> Printed:
     page.goto((HTML / f"{name}.html").as_uri())
     page.wait_for_load_state("load")
     page.evaluate(READY)
-    title = page.locator("h1").first.inner_text().strip("#\n ")
+    # What a screen folds away is read on paper, but for the long record of all claims.
+    page.evaluate(
+        "document.querySelectorAll('details:not(.prlib-claims, .prlib-claims *)')"
+        ".forEach(each => (each.open = true))"
+    )
+    title = page.locator("article h1").first.inner_text().strip("#\n ")
     return Printed(name, title, PdfReader(io.BytesIO(page.pdf(format="A4", margin=MARGIN))))
 
 

@@ -5,8 +5,9 @@
 # PYTHON=/path/to/python chooses the interpreter; VENV=/path chooses the folder (default .venv).
 set -eu
 cd "$(dirname "$0")/.."
-# The folder's name may hold letters that the locale does not.
+# The folder's name may hold letters that the locale, or the encoding of a terminal, does not.
 export PYTHONUTF8=1
+unset PYTHONIOENCODING
 venv="${VENV:-.venv}"
 log="${TMPDIR:-/tmp}/prlib-setup-$$.log"
 trap 'rm -f "$log"' EXIT

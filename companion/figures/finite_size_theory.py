@@ -41,7 +41,8 @@ DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2))
 
 @book_figure(
     "fig-fluctuations",
-    data=("theory/growth", "theory/border", "theory/wide", "alignment"),
+    "fig-fluctuations-wide",
+    data=("theory/growth", "theory/border", "theory/wide", "alignment", "alignment-a1"),
 )
 @takes_loss
 def fluctuations_figure(

@@ -259,7 +259,9 @@ def half_point_axis(
     parts.append(_text(WIDTH / 2, bottom + 42, "measurements per unknown, α", "middle"))
     words = "An axis of measurements per unknown. Theory marks "
     words += "; ".join(
-        f"{name}: {low:.2f}" + (f" to {high:.2f}" if high - low > 0.1 else "")
+        f"{name}: {low:.2f} to {high:.2f}"
+        if high - low > 0.1
+        else f"{name}: {(low + high) / 2:.2f}"
         for name, low, high in ticks
     )
     words += ". Half the descents recover at "
@@ -294,7 +296,7 @@ def _spectrum(
     reached = left + width - 8 - edge
     bulk = [(edge + reached * s, base - (height - 18) * np.sqrt(s)) for s in steps]
     parts = [
-        f'<rect class="card" x="{left}" y="{top}" width="{width}" height="{height}" rx="5"/>',
+        f'<rect class="window" x="{left}" y="{top}" width="{width}" height="{height}" rx="5"/>',
         f'<path class="bulk" d="{_path([*bulk, (bulk[-1][0], base)])}Z"/>',
         f'<path class="line" d="M{left + 8} {base}H{left + width - 8}"/>',
     ]

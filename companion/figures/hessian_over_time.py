@@ -214,7 +214,11 @@ def _turned(drawn: Iterable[tuple[float, pd.DataFrame]]) -> str:
     return f"The overlap in (b) is below one half {places}. "
 
 
-@book_figure("fig-alignment-prediction", data=("alignment",))
+@book_figure(
+    "fig-alignment-prediction",
+    "fig-alignment-prediction-wide",
+    data=("alignment", "alignment-a1"),
+)
 @takes_loss
 def prediction_figure(
     loss: Loss, rows: pd.DataFrame, curve: pd.DataFrame, name: str = "fig-alignment-prediction"

@@ -88,6 +88,7 @@ def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
 
 @book_figure(
     "fig-t-bbp",
+    "fig-t-bbp-wide",
     data=("theory/early", "theory/growth", "theory/border", "theory/wide"),
 )
 @takes_loss

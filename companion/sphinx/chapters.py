@@ -82,13 +82,17 @@ def opening(chapter: Notebook, reading: int, page: str) -> nodes.paragraph:
     line += nodes.Text("Builds on ")
     for place, link in enumerate(links):
         line += [nodes.Text(" and "), link] if place else [link]
-    line += nodes.Text(f". {reading} minutes to read")
+    line += nodes.Text(f". {reading}\N{NO-BREAK SPACE}minutes to read")
     if "book" in chapter.seconds:
-        line += nodes.Text(f", about {told(chapter.seconds['book'])} to run again")
+        line += nodes.Text(f", about {_time(chapter.seconds['book'])} to run again")
     if "quick" in chapter.seconds and chapter.seconds["quick"] < chapter.seconds.get("book", 0):
-        line += nodes.Text(f" ({told(chapter.seconds['quick'])} for a first look)")
+        line += nodes.Text(f" ({_time(chapter.seconds['quick'])} for a first look)")
     line += nodes.Text(".")
     return line
+
+
+def _time(seconds: int) -> str:
+    return told(seconds).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _links(needs: tuple[str, ...], page: str) -> Iterator[pending_xref]:

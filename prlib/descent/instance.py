@@ -111,12 +111,16 @@ def instance(
     n, alpha, seed = check("n", n), check("alpha", alpha), check("seed", seed)
     dtype = _precision(dtype)
     m = check_measurements(n, alpha)
-    check_memory(f"n = {n}, alpha = {alpha:g}", m * n * dtype.itemsize)
+    check_memory(f"n = {n}, alpha = {alpha:g}", m * (n * dtype.itemsize + _BESIDE))
     streams = np.random.SeedSequence([seed, n, m]).spawn(2)
     of_problem, of_point = (np.random.default_rng(stream) for stream in streams)
     drawn = {"channel": Channel.read(channel), "sensing": Sensing.read(sensing)}
     problem = Problem.random(loss, n=n, alpha=alpha, rng=of_problem, dtype=dtype, **drawn)
     return problem, random_on_sphere(n, of_point)
+
+
+_BESIDE = 24
+"""Bytes of labels, fields and slopes beside a row of X, about: they count where n is small."""
 
 
 def _precision(dtype: DTypeLike) -> np.dtype:

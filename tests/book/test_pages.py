@@ -157,11 +157,32 @@ def test_the_story_is_seen_at_once(visit, width: int) -> None:
         prose = seen.page.locator("article").evaluate(
             """article => {
                 const copy = article.cloneNode(true);
-                copy.querySelectorAll("svg, mjx-assistive-mml").forEach(e => e.remove());
+                const unread = "svg, mjx-assistive-mml, .headerlink";
+                copy.querySelectorAll(unread).forEach(e => e.remove());
                 return copy.textContent;
             }"""
         )
         assert len(prose.split()) < 600
+
+
+SHIFTS = """window.shift = 0;
+new PerformanceObserver(list => list.getEntries().forEach(one => (window.shift += one.value)))
+    .observe({ type: "layout-shift", buffered: true });"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("page", ["book/intro.html", "book/holds.html", "404.html"])
+def test_nothing_moves_while_a_page_loads(browser, html: Path, page: str, width: int) -> None:
+    seen = browser.new_page(viewport={"width": width, "height": 900})
+    try:
+        seen.add_init_script(SHIFTS)
+        seen.goto((html / page).as_uri())
+        seen.wait_for_load_state("load")
+        seen.evaluate("() => window.MathJax?.startup?.promise?.then(() => null)")
+        seen.wait_for_timeout(500)
+        assert seen.evaluate("window.shift") < 0.05
+    finally:
+        seen.close()
 
 
 def test_the_story_is_a_still_for_those_who_want_one(visit) -> None:

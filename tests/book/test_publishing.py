@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from lxml import etree
 from lxml import html as parser
+from pypdf import PdfReader
 from yaml import safe_load
 
 PAGES = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
@@ -63,3 +67,20 @@ def test_the_archive_says_what_the_citation_says(root: Path) -> None:
     assert archive["license"] == cff["license"]
     assert archive["keywords"] == cff["keywords"]
     assert [one["name"] for one in archive["creators"]] == [one["name"] for one in cff["authors"]]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("html")
+def test_the_pdf_has_contents_numbers_and_links_inside(root: Path) -> None:
+    subprocess.run([sys.executable, root / "tools" / "pdf.py"], check=True, cwd=root)
+    book = PdfReader(root / "_build" / "hessian-companion.pdf")
+    contents = book.pages[1].extract_text()
+    for item in book.outline:
+        place = book.get_destination_page_number(item)
+        assert f"{item.title} {place + 1}" in contents.replace("\ufb01", "fi")
+        assert book.pages[place].extract_text().rstrip().endswith(str(place + 1))
+    assert any(item.title.startswith("12. ") for item in book.outline)
+    assert not any("API" in item.title for item in book.outline)
+    links = [one.get_object() for page in book.pages for one in page.get("/Annots", ())]
+    assert sum("/Dest" in link for link in links) > len(book.outline)
+    assert not any("file:" in str(link.get("/A", "")) for link in links)

@@ -100,6 +100,25 @@ def test_of_pips_settings_only_those_hold_that_say_where_packages_come_from(
     assert "elsewhere" not in ran.stdout
 
 
+def test_in_a_folder_whose_letters_the_terminal_lacks(root: Path, tmp_path: Path) -> None:
+    place = tmp_path / "plå ce"
+    shutil.copytree(root / "tools", place / "tools")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place / ".venv"], check=True)
+    (packages,) = place.glob(".venv/lib/python*/site-packages")
+    (packages / "pip").mkdir()
+    for name in ("__init__.py", "__main__.py"):  # a pip that has nothing to do
+        (packages / "pip" / name).touch()
+    ran = subprocess.run(
+        [place / "tools" / "setup.sh", "project"],
+        env={**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "HOME": os.devnull},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "setup: .venv is ready\n")
+    assert (packages / "checkout.pth").is_file()
+
+
 @pytest.mark.slow
 def test_a_second_build_with_nothing_changed_takes_seconds(root: Path, html: Path) -> None:
     assert html.exists()

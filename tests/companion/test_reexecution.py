@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -38,6 +39,15 @@ def test_the_defaults_are_accepted_values(notebook):
     assert checked(notebook.parameters, defaults) == defaults
     quick = dict(notebook.quick)
     assert checked(notebook.parameters, quick) == quick
+    # What `make notebooks` measured, on two cores.
+    assert notebook.seconds.get("quick", 0) <= 120
+
+
+@pytest.mark.parametrize("notebook", notebooks(), ids=lambda notebook: notebook.name)
+def test_prose_types_no_parameter_that_a_rerun_may_change(notebook):
+    found = nbformat.read(FOLDER / f"{notebook.name}.ipynb", as_version=4)
+    prose = "\n".join(cell.source for cell in found.cells if cell.cell_type == "markdown")
+    assert re.findall(r"(?<![\w{\\])(?:\\alpha|a|n|N)\s*\$?\s*=\s*\$?\s*\d+", prose) == []
 
 
 def test_a_size_too_small_for_alpha_is_refused_before_anything_runs():
@@ -248,9 +258,10 @@ def smallest(notebook):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("values", [lambda _: {}, smallest], ids=["quick", "least"])
 @pytest.mark.parametrize("notebook", notebooks(), ids=lambda notebook: notebook.name)
-def test_no_claim_fails_for_want_of_evidence(notebook, tmp_path):
-    output = rerun(notebook.name, smallest(notebook), tmp_path / "out.ipynb", quick=True)
+def test_no_claim_fails_for_want_of_evidence(notebook, values, tmp_path):
+    output = rerun(notebook.name, values(notebook), tmp_path / "out.ipynb", quick=True)
     lines = verdict_of(output).splitlines()
     assert [
         line for line in lines if line.split()[0] not in {"PASS", "UNDERPOWERED", "OPEN", "REFUTED"}

@@ -338,6 +338,6 @@ def test_dynamics_says_what_it_takes_and_that_it_diverged(capsys, monkeypatch):
     monkeypatch.setattr("prlib.dynamics", diverge)
     monkeypatch.setattr("prlib.cli.LONG_SECONDS", 0.0)
     status, out, err = run(capsys, "dynamics", "--a", 1, "--alpha", 3, "--time", 0.01)
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert "sample paths take about" in err
     assert err.splitlines()[-1] == "prlib: step 3 is too large for the curvature"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -22,6 +20,7 @@ from prlib.measures.dynamical.paths import QUASI_DIMENSIONS, SamplePaths, Sampli
 from prlib.measures.dynamical.response import LANES
 from prlib.measures.dynamical.solver import Solver, workers
 from prlib.measures.label_measure import LabelMeasure
+from prlib.memory import available_memory
 from prlib.parameters import ParameterError, check
 from prlib.threads import one_blas_thread
 
@@ -396,19 +395,10 @@ def _batch_size(paths: int, batches: int) -> int:
 
 
 def _refuse_if_too_large(paths: int, batches: int, times: int) -> None:
-    needed, available = cost(paths, times, batches).memory, _available_memory()
+    needed, available = cost(paths, times, batches).memory, available_memory()
     if needed > 0.8 * available:
         raise ParameterError(
             f"paths = {paths}: with {times} times takes {needed / 2**30:.1f} GiB of memory; must "
             f"fit into {0.8 * available / 2**30:.1f} GiB, so at most about "
             f"{int(paths * 0.8 * available / needed)} paths"
         )
-
-
-def _available_memory() -> float:
-    info = Path("/proc/meminfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * float(line.split()[1])
-    return 0.5 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

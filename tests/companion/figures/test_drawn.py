@@ -204,7 +204,7 @@ def _(_name):
     return directions_figure(LOSS, observed())
 
 
-@draws("fig-alignment-prediction")
+@draws("fig-alignment-prediction", "fig-alignment-prediction-wide")
 def _(name):
     rows = observed()
     return prediction_figure(LOSS, rows, prediction_curve(rows), name)
@@ -308,7 +308,7 @@ def _(_name):
     return hessian_evolution_figure(LOSS, theory((3.0, 6.0)), observed())
 
 
-@draws("fig-t-bbp")
+@draws("fig-t-bbp", "fig-t-bbp-wide")
 def _(name):
     return t_bbp_figure(LOSS, theory(), name)
 
@@ -341,7 +341,7 @@ def _(_name):
     return escape_figure(LOSS, pd.DataFrame(times | {"error": 0.05, "runs": 200}, index))
 
 
-@draws("fig-fluctuations")
+@draws("fig-fluctuations", "fig-fluctuations-wide")
 def _(name):
     return fluctuations_figure(LOSS, theory(), observed(alphas=(2.0, 3.0)), name)
 

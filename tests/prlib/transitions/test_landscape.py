@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from scipy.linalg import null_space
 from scipy.optimize import minimize
 
 import prlib
 from prlib.losses import Amplitude, Intensity, NormalizedIntensity, Poisson, PseudoHuber
-from prlib.measures.landscape import solve
+from prlib.measures.landscape import Search, solve
 from prlib.measures.landscape.law import Law
+from prlib.measures.quadrature import UnresolvedError
 from prlib.parameters import ParameterError
 from prlib.spectra.outlier import outlier
 from prlib.transitions.landscape import band, landscape, landscape_map
@@ -76,6 +78,34 @@ def test_complexity_vanishes_at_the_ends_of_the_band():
     assert abs(low.complexity) < 1e-7
     assert low.bbp == pytest.approx(found.bbp_low, abs=1e-6)
     assert landscape(0.01, 4.0).energy == pytest.approx(found.energy_high, abs=1e-9)
+
+
+def test_a_band_tells_minima_that_are_not_there_from_those_it_cannot_resolve(monkeypatch):
+    def ends(found):
+        return found.energy_low, found.bbp_low, found.energy_high, found.bbp_high
+
+    absent = band(0.01, 5.0, 0.5)
+    assert ends(absent) == (None, None, None, None)
+    assert absent.overlap_max == pytest.approx(0.1495, abs=6e-5)
+
+    def too_sharp(*_):
+        raise UnresolvedError("too sharp")
+
+    monkeypatch.setattr(Search, "lowest", too_sharp)
+    monkeypatch.setattr(Search, "last", too_sharp)
+    unknown = band(0.01, 4.0)
+    np.testing.assert_allclose(ends(unknown), (math.nan, math.nan, 0.5855, 1.058), atol=6e-4)
+    assert math.isnan(unknown.overlap_max)
+    monkeypatch.setattr(Search, "last", lambda *_: None)
+    assert band(0.01, 4.0).overlap_max is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("a", "alpha"), [(1.0, 1.5), (100.0, 3.0)])
+def test_minima_that_nearly_fit_every_label_are_too_sharp_for_the_largest_overlap(a, alpha):
+    found = band(a, alpha)
+    assert 0 < found.energy_low < found.energy_high
+    assert math.isnan(found.overlap_max)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +219,11 @@ def test_the_map_agrees_with_its_points():
 
 
 def quenched(loss, n, alpha, starts, rng):
-    """Minima of one instance from random points: energy per dimension and modulus of overlap."""
+    """Minima of one instance from random points, a row each.
+
+    Energy per dimension, modulus of the overlap, mu, size of the gradients, mean of |y yhat|, mean
+    inverse and lowest eigenvalue of the Hessian in the space tangent to the sphere.
+    """
     X = rng.standard_normal((round(alpha * n), n)) / math.sqrt(n)
     signal = rng.standard_normal(n)
     signal *= math.sqrt(n) / np.linalg.norm(signal)
@@ -210,8 +244,14 @@ def quenched(loss, n, alpha, starts, rng):
             method="L-BFGS-B",
             options={"maxiter": 3000, "ftol": 1e-15, "gtol": 1e-9},
         )
-        overlap = abs(found.x @ signal) / (np.linalg.norm(found.x) * math.sqrt(n))
-        rows.append((found.fun / n, overlap))
+        w = found.x * math.sqrt(n) / np.linalg.norm(found.x)
+        yhat = X @ w
+        force, f = loss.derivative(y, yhat), loss.curvature(y, yhat)
+        mu = force @ yhat / n
+        tangent = null_space(w[None])
+        values = np.linalg.eigvalsh(tangent.T @ (X.T * f) @ X @ tangent) - mu
+        told = mu, force @ force / n, np.abs(y * yhat).mean(), (1 / values).mean(), values[0]
+        rows.append((found.fun / n, abs(w @ signal) / n, *told))
     rows = np.array([row for row in rows if row[0] > 1e-6])
     return rows[np.unique(np.round(rows[:, 0], 7), return_index=True)[1]]
 
@@ -244,3 +284,35 @@ def test_a_search_that_leads_nowhere_is_given_up(monkeypatch):
     assert found.energy_low == pytest.approx(0.2580, abs=5e-5)
     assert math.isnan(found.overlap_max)
     assert len(laws) < 900
+
+
+@pytest.mark.slow
+def test_minima_of_small_instances_have_the_law_and_the_edge_that_are_counted():
+    """Means over instances lie between the ends of the band, up to 1/N of each and their errors."""
+    loss, alpha = NormalizedIntensity(1.0), 2.0
+    low = landscape(loss, alpha, energy=band(loss, alpha).energy_low)
+    ends = [
+        (
+            each.mu,
+            1 / each.s,
+            each.measure.mean(np.abs(each.measure.y * each.measure.yhat)),
+            each.chi,
+        )
+        for each in (low, landscape(loss, alpha))
+    ]
+    lowest = {}
+    for n in (20, 40):
+        instances = [
+            quenched(loss, n, alpha, 60, np.random.default_rng(seed)) for seed in range(16)
+        ]
+        means = np.array([rows[rows[:, 1] < 0.4, 2:].mean(axis=0) for rows in instances])
+        mean, error = means.mean(axis=0), means.std(axis=0, ddof=1) / math.sqrt(len(means))
+        reach = 3 * error[:4] + np.abs(ends).max(axis=0) / n
+        assert np.all(mean[:4] > np.min(ends, axis=0) - reach)
+        assert np.all(mean[:4] < np.max(ends, axis=0) + reach)
+        # Tight enough to tell a wrong law: the errors of these means are a tenth of them.
+        assert np.all(error[2:4] < 0.1 * mean[2:4])
+        assert min(rows[:, 6].min() for rows in instances) > 0
+        lowest[n] = mean[4]
+    # The edge is at zero: the gap that a finite size leaves closes, as N^(-2/3) or more slowly.
+    assert 0.5 < lowest[40] / lowest[20] < 0.95
