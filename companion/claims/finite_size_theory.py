@@ -11,7 +11,6 @@ from companion.analysis.dynamics import after_the_outlier, at_times
 from companion.analysis.escape import escape_slope
 from companion.analysis.finite_size import (
     Growth,
-    constants,
     fitted_constant,
     predicted_halves,
     predicted_rate,
@@ -34,17 +33,6 @@ from companion.claims.verdicts import (
     within,
 )
 from prlib.sweeps import wilson
-
-
-def _drifts(table: pd.DataFrame, growth: Growth, seen: Sequence[int]) -> tuple[dict, Finding]:
-    constant, error = fitted_constant(table, growth, seen)
-    single = constants(table[~table["n"].isin(seen)], growth)
-    fields = {"last": table["n"].max(), "seen": ", ".join(map(str, seen))}
-    if single.empty:
-        return fields, too_few()
-    fields["last"], (other, spread) = single.index[-1], single.iloc[-1]
-    joint = float(np.hypot(error, spread))
-    return fields, agrees(other / constant, joint / constant, 1.0, np.inf, "ratio of constants")
 
 
 def _basin(compared: pd.DataFrame) -> Finding:
@@ -167,12 +155,6 @@ def _batches(grown: pd.DataFrame) -> Finding:
 CLAIMS = (
     # Another c acts like another N, by its square: three tenths move a half point by less than a
     # twentieth of the distance between the transitions.
-    Row(
-        "finite-size-constant",
-        "one constant c fits every size: that of N = {last} is that of N = {seen}",
-        _drifts,
-        effect=0.3,
-    ),
     Row(
         "finite-size-basin",
         "over all N the constant is that of theory: the overlap from which a descent of infinite "

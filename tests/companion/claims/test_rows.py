@@ -479,13 +479,6 @@ def _(row):
     if row.startswith("growth-"):
         return either(shared, grown=(grown_, grown_.assign(again=0.5, batches=0.5, steps=0.5)))
     return {
-        "finite-size-constant": either(
-            shared,
-            table=tuple(
-                obeying(growth, {64: 0.7, 128: 0.7, 1024: last}, replicas=1200)
-                for last in (0.7, 0.5)
-            ),
-        ),
         "finite-size-basin": either(shared, compared=(compared, compared.assign(constant=0.85))),
         "finite-size-goes-on": either(shared, theory=(theory, ended)),
         "finite-size-variance": either(
