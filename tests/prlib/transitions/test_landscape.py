@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.linalg import null_space
 from scipy.optimize import minimize
 
 import prlib
@@ -218,7 +219,11 @@ def test_the_map_agrees_with_its_points():
 
 
 def quenched(loss, n, alpha, starts, rng):
-    """Minima of one instance from random points: energy per dimension and modulus of overlap."""
+    """Minima of one instance from random points, a row each.
+
+    Energy per dimension, modulus of the overlap, mu, size of the gradients, mean of |y yhat|, mean
+    inverse and lowest eigenvalue of the Hessian in the space tangent to the sphere.
+    """
     X = rng.standard_normal((round(alpha * n), n)) / math.sqrt(n)
     signal = rng.standard_normal(n)
     signal *= math.sqrt(n) / np.linalg.norm(signal)
@@ -239,8 +244,14 @@ def quenched(loss, n, alpha, starts, rng):
             method="L-BFGS-B",
             options={"maxiter": 3000, "ftol": 1e-15, "gtol": 1e-9},
         )
-        overlap = abs(found.x @ signal) / (np.linalg.norm(found.x) * math.sqrt(n))
-        rows.append((found.fun / n, overlap))
+        w = found.x * math.sqrt(n) / np.linalg.norm(found.x)
+        yhat = X @ w
+        force, f = loss.derivative(y, yhat), loss.curvature(y, yhat)
+        mu = force @ yhat / n
+        tangent = null_space(w[None])
+        values = np.linalg.eigvalsh(tangent.T @ (X.T * f) @ X @ tangent) - mu
+        told = mu, force @ force / n, np.abs(y * yhat).mean(), (1 / values).mean(), values[0]
+        rows.append((found.fun / n, abs(w @ signal) / n, *told))
     rows = np.array([row for row in rows if row[0] > 1e-6])
     return rows[np.unique(np.round(rows[:, 0], 7), return_index=True)[1]]
 
@@ -273,3 +284,35 @@ def test_a_search_that_leads_nowhere_is_given_up(monkeypatch):
     assert found.energy_low == pytest.approx(0.2580, abs=5e-5)
     assert math.isnan(found.overlap_max)
     assert len(laws) < 900
+
+
+@pytest.mark.slow
+def test_minima_of_small_instances_have_the_law_and_the_edge_that_are_counted():
+    """Means over instances lie between the ends of the band, up to 1/N of each and their errors."""
+    loss, alpha = NormalizedIntensity(1.0), 2.0
+    low = landscape(loss, alpha, energy=band(loss, alpha).energy_low)
+    ends = [
+        (
+            each.mu,
+            1 / each.s,
+            each.measure.mean(np.abs(each.measure.y * each.measure.yhat)),
+            each.chi,
+        )
+        for each in (low, landscape(loss, alpha))
+    ]
+    lowest = {}
+    for n in (20, 40):
+        instances = [
+            quenched(loss, n, alpha, 60, np.random.default_rng(seed)) for seed in range(16)
+        ]
+        means = np.array([rows[rows[:, 1] < 0.4, 2:].mean(axis=0) for rows in instances])
+        mean, error = means.mean(axis=0), means.std(axis=0, ddof=1) / math.sqrt(len(means))
+        reach = 3 * error[:4] + np.abs(ends).max(axis=0) / n
+        assert np.all(mean[:4] > np.min(ends, axis=0) - reach)
+        assert np.all(mean[:4] < np.max(ends, axis=0) + reach)
+        # Tight enough to tell a wrong law: the errors of these means are a tenth of them.
+        assert np.all(error[2:4] < 0.1 * mean[2:4])
+        assert min(rows[:, 6].min() for rows in instances) > 0
+        lowest[n] = mean[4]
+    # The edge is at zero: the gap that a finite size leaves closes, as N^(-2/3) or more slowly.
+    assert 0.5 < lowest[40] / lowest[20] < 0.95
