@@ -1,4 +1,4 @@
-"""Chapters by their numbers: in links, and in a line at each chapter's top on what it needs."""
+"""Chapters as they are read: numbers in links, a line on what each needs, code after pictures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 
 from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from companion.reexecution import Notebook, notebooks, told
 
@@ -27,6 +29,9 @@ NEEDS = {
     "12": ("04",),
 }
 """What a reader of a chapter knows already: chapters before it, and pages of the book."""
+
+PARAMETERS = "Parameters"
+"""What the folded cell of a chapter's parameters is called."""
 
 WORDS = 200
 """Words that one reads in a minute."""
@@ -69,6 +74,58 @@ def name_chapters(app: Sphinx, doctree: nodes.document) -> None:
         section.insert(1, opening(mine, minutes(doctree), app.env.docname))
 
 
+def fold_parameters(app: Sphinx, doctree: nodes.document) -> None:
+    """Fold the parameters of a chapter like its other code, under a name of their own."""
+    if chapter_of(app.env.docname) is None:
+        return
+    for cell in doctree.findall(nodes.container):
+        if "tag_parameters" in cell["classes"]:
+            cell.attributes |= {"hide_mode": "input", "prompt_show": PARAMETERS}
+            cell["prompt_hide"] = PARAMETERS
+
+
+class CodeLast(SphinxPostTransform):
+    """Put the code of a section, folded, at its end: a reader meets the picture first."""
+
+    default_priority = 200
+    """Just after the cells were folded, each by itself."""
+    formats = ("html",)
+
+    def run(self, **_: object) -> None:
+        """Gather what is folded of the cells of each section."""
+        sections = list(self.document.findall(nodes.section))
+        if chapter_of(self.env.docname) is None or len(sections) < 2:
+            return
+        # What stands above the first section goes to its end.
+        parameters, above = _taken(sections[0], PARAMETERS), _taken(sections[0])
+        for section in sections[1:]:
+            code = above + _taken(section)
+            inner = (i for i, one in enumerate(section) if isinstance(one, nodes.section))
+            place = next(inner, len(section))
+            for words, folded in ((PARAMETERS, parameters), ("Code of this section", code)):
+                if folded:
+                    shown = {"prompt_show": words, "prompt_hide": f"Hide: {words.lower()}"}
+                    bar = HideCodeCellNode("", *folded, classes=["above-input"], **shown)
+                    section.insert(place, nodes.container("", bar, classes=["cell"]))
+                    place += 1
+            parameters = above = []
+
+
+def _taken(section: nodes.section, prompt: str | None = None) -> list[nodes.Node]:
+    """Take the folded code out of the cells of a section: that of one prompt, or all there is."""
+    code = []
+    for cell in list(section):
+        if not isinstance(cell, nodes.container) or cell.get("hide_mode") != "input":
+            continue
+        folded = cell.children[0]
+        if isinstance(folded, HideCodeCellNode) and prompt in (None, folded["prompt_show"]):
+            cell.remove(folded)
+            code += folded.children
+            if not cell.children:
+                section.remove(cell)
+    return code
+
+
 def minutes(doctree: nodes.document) -> int:
     """Return how long the prose of a page takes to read."""
     words = sum(len(text.astext().split()) for text in doctree.findall(nodes.paragraph))
@@ -108,4 +165,6 @@ def _links(needs: tuple[str, ...], page: str) -> Iterator[pending_xref]:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above to the build."""
     app.connect("doctree-read", name_chapters)
+    app.connect("doctree-read", fold_parameters)
+    app.add_post_transform(CodeLast)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -75,8 +75,8 @@ def tools(figure: Published, link: Any) -> str:
         f'<a href="#{figure.id}" aria-label="Permanent link to figure: {name}">Link</a></span>'
         f"<details><summary>Cite</summary><pre>{html.escape(bibtex(figure))}</pre>"
         '<button type="button" class="prlib-copy" hidden>Copy</button></details>'
-        f"<p>Made by <code>{figure.notebook}</code> {source(figure, link)}. With another "
-        f"parameter: <code>{again}</code></p></div>"
+        f"<details><summary>Data and source</summary><p>Made by <code>{figure.notebook}</code> "
+        f"{source(figure, link)}. With another parameter: <code>{again}</code></p></details></div>"
     )
 
 

@@ -62,7 +62,7 @@ def test_under_each_figure_are_its_files_its_citation_and_the_way_to_remake_it(v
                 names = [LABELS.get(kind, kind.upper()) for kind in figure.formats]
                 assert links.all_inner_texts() == [*names, "Link"]
                 assert bibtex(figure) in box.locator("pre").text_content()
-                assert f"prlib rerun {notebook}" in box.locator("p").last.inner_text()
+                assert f"prlib rerun {notebook}" in box.locator("p").last.text_content()
                 assert box.locator("img").first.evaluate("e => e.naturalWidth") > 0
 
 
@@ -70,7 +70,7 @@ def test_the_citation_can_be_copied(visit) -> None:
     figure = FOUND[0]
     with visit(f"notebooks/{figure.notebook}.html") as seen:
         box = seen.page.locator(f"#{figure.id}")
-        box.locator("summary").click()
+        box.locator("summary", has_text="Cite").click()
         box.locator("button").click()
         seen.page.wait_for_function(
             "id => document.querySelector(`#${id} button`).textContent === 'Copied'",

@@ -269,7 +269,7 @@ def test_energy_is_per_dimension_and_overlap_has_its_sign():
         ({"dtype": "float16"}, "dtype = 'float16': must be float32 or float64"),
         ({"dtype": "numbers"}, "dtype = 'numbers': must be float32 or float64"),
         ({"start": "somewhere"}, "start = 'somewhere': must be one of random"),
-        ({"scheme": "leap"}, "scheme = 'leap': must be flow"),
+        ({"scheme": "leap"}, "scheme = 'leap': must be one of flow"),
         ({"loss": "leap"}, "loss = 'leap': must be one of"),
         ({"hold": -1.0}, "hold = -1.0: must be a finite number > 0"),
         ({"n": 1_000_000}, r"n = 1000000, alpha = 3: needs 1.12e\+04 GiB of memory; must fit into"),

@@ -71,7 +71,7 @@ def test_a_replica_has_the_same_seed_at_every_size(spec):
         ({"a": []}, r"a = \[\]: must be a list of at least one value"),
         ({"loss": "amplitude(smoothing=0.3)"}, r"a: is another way to give the loss"),
         ({"observe": "x"}, r"time = 'x': must be a finite number"),
-        ({"scheme": "flow(steps=1)"}, r"scheme = 'flow\(steps=1\)': flow has no steps"),
+        ({"scheme": "flow(steps=1)"}, r"scheme = 'flow\(steps=1\)': must be given as flow"),
         ({"hold": "x"}, r"hold = 'x': must be a finite number"),
         ({"seed": 1.5}, r"seed = 1.5: must be a whole number"),
     ],
