@@ -258,8 +258,10 @@ def smallest(notebook):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("notebook", notebooks(), ids=lambda notebook: notebook.name)
-def test_a_quick_look_ends_in_a_verdict(notebook, tmp_path):
+@pytest.mark.parametrize("chapter", ["01", "05", "11"])
+def test_a_quick_look_ends_in_a_verdict(chapter, tmp_path):
+    # The other chapters' takes a minute or two: `make notebooks` runs and times them all.
+    notebook = next(one for one in notebooks() if one.name.startswith(chapter))
     output = rerun(notebook.name, output=tmp_path / "out.ipynb", quick=True)
     # Of sizes as small as these a claim of physics may fail, as it may of any parameters.
     assert verdict_of(output)
