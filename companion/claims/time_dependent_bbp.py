@@ -77,7 +77,10 @@ def _one_side(
 def _gap(
     theory: pd.DataFrame, gap: tuple[float, float, int], alpha_slow: float, soon: float
 ) -> tuple[dict, Finding]:
-    (expected,), (error,) = at_times(theory[theory["alpha"] == alpha_slow], "gap", [soon])
+    run = theory[theory["alpha"] == alpha_slow]
+    if run.empty:
+        return {"soon": soon}, too_few()
+    (expected,), (error,) = at_times(run, "gap", [soon])
     found, spread, count = gap
     told = (found, float(np.hypot(spread, error)), expected, count, "outlier less edge")
     return {"soon": soon}, agrees(*told)
