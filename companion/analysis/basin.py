@@ -3,7 +3,7 @@ r"""From which overlap a descent of infinite size recovers, and what that says o
 A small overlap m at the start grows to A(t) m, until it is no longer small; from there theory with
 an overlap goes on, and finds the overlap :math:`m_*` whose descent recovers at time t just so. At
 finite size the overlaps of descents, while small, scatter with variance V(t)/N as if the start had
-scattered with V/A² N. So half the story of chapter 10, its constant c, is
+scattered with variance V/(A² N). So the constant c of chapter 10 is
 
 .. math:: c = m_* A(t) .
 """
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from companion.analysis.dynamics import at_times
 from companion.analysis.finite_size import Growth, constants
 from companion.analysis.half_points import half_points, near_half
+from prlib.sweeps import Grid
 
-RECOVERED = 0.99
+RECOVERED = Grid.success
 """Overlap that counts as recovery, that of the simulations."""
-
 
 SHARES = (0.01, 0.65, 0.8, 1.0)
 """What probes grow to as small overlaps do: the first stays small, the others bracket recovery."""

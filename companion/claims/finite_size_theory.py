@@ -19,7 +19,6 @@ from companion.analysis.finite_size import (
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.intervals import error_of, weighted_fit, weighted_mean
 from companion.claims.claim import Refuted, Row
-from companion.claims.time_dependent_bbp import together
 from companion.claims.typeset import rounded
 from companion.claims.verdicts import (
     Finding,
@@ -29,6 +28,7 @@ from companion.claims.verdicts import (
     jointly,
     rate_agrees,
     rises,
+    together,
     too_few,
     within,
 )
@@ -153,8 +153,6 @@ def _batches(grown: pd.DataFrame) -> Finding:
 
 
 CLAIMS = (
-    # Another c acts like another N, by its square: three tenths move a half point by less than a
-    # twentieth of the distance between the transitions.
     Row(
         "finite-size-basin",
         "over all N the constant is that of theory: the overlap from which a descent of infinite "

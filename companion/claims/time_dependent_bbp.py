@@ -18,6 +18,7 @@ from companion.claims.verdicts import (
     errors_of,
     jointly,
     rises,
+    together,
     too_few,
     within,
 )
@@ -139,20 +140,6 @@ def _comes_later(loss: Loss, theory: pd.DataFrame) -> tuple[dict, Finding]:
 
 def _again(checked: pd.DataFrame) -> tuple[dict, Finding]:
     return together(checked["apart"], checked["freedom"])
-
-
-def together(apart: pd.Series, freedom: pd.Series) -> tuple[dict, Finding]:
-    """Ask that many differences, in joint errors of so many degrees of freedom, are none.
-
-    Bonferroni's level holds however they depend on each other, and most of them do.
-    """
-    apart, tests = apart.abs(), len(apart)
-    fields = {"count": tests, "beyond": int((apart > 1).sum())}
-    if not tests:
-        return fields, too_few()
-    # NaN, where another run lacks a number, is a maximum of its own.
-    reach = np.array([errors_of(1 + one, tests) for one in freedom])
-    return fields, within((apart.to_numpy() / reach).max(), 0.0, 1.0, "half intervals")
 
 
 CLAIMS = (

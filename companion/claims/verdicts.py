@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from scipy.stats import norm
 from scipy.stats import t as student
 
@@ -260,3 +261,17 @@ def jointly(members: Mapping[str, Finding]) -> Finding:
         return too_few()
     worst = min(known, key=lambda one: min(one.depth(x) for x in one.ends))
     return replace(worst, members=tuple(members.items()))
+
+
+def together(apart: pd.Series, freedom: pd.Series) -> tuple[dict, Finding]:
+    """Ask that many differences, in joint errors of so many degrees of freedom, are none.
+
+    Bonferroni's level holds however they depend on each other, and most of them do.
+    """
+    apart, tests = apart.abs(), len(apart)
+    fields = {"count": tests, "beyond": int((apart > 1).sum())}
+    if not tests:
+        return fields, too_few()
+    # NaN, where another run lacks a number, is a maximum of its own.
+    reach = np.array([errors_of(1 + one, tests) for one in freedom])
+    return fields, within((apart.to_numpy() / reach).max(), 0.0, 1.0, "half intervals")

@@ -13,6 +13,7 @@ import nbformat
 from companion.claims.typeset import TITLES, cells
 from companion.claims.verdicts import Verdict
 from companion.reexecution import FOLDER, notebooks
+from companion.sphinx.chapters import number
 from companion.verification import Held
 
 WORST: tuple[Verdict, ...] = ("FAIL", "OPEN", "UNDERPOWERED", "PASS")
@@ -89,7 +90,7 @@ def _badge(verdict: Verdict) -> str:
 
 
 def _name(place: str, told: Told) -> str:
-    return f"{int(place[:2])}. {told[place][0]}" if place in told else "Tables of results"
+    return f"{number(place)}. {told[place][0]}" if place in told else "Tables of results"
 
 
 def _link(place: str, told: Told) -> str:

@@ -398,7 +398,7 @@ def shown(value: Any) -> Any:
         return [shown(one) for one in value]
     if isinstance(value, Start):
         return value.name
-    return value.id if isinstance(value, (Scheme, Named)) else value
+    return value.id if isinstance(value, Named) else value
 
 
 def _observed(times: object, end: float) -> tuple[float, ...]:

@@ -145,6 +145,7 @@ class Solver:
         for batch, noise in enumerate(self._noise):
             sums = reduce(add, found[batch * len(self._spans) : (batch + 1) * len(self._spans)])
             self.energy[batch, t], self.mu[batch, t] = sums.energy, sums.mu
+            # At overlap zero one quadrant stands for all four in means that are even alone.
             self._pull[batch, t] = sums.pull if self.overlap[batch, 0] else 0.0
             scatter = sums.squares - sums.response**2 / self.y.shape[1]
             for row, component in enumerate((self.weights, self.signal)):
