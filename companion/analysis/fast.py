@@ -18,16 +18,17 @@ A. Nica & R. Speicher, Amer. J. Math. 118, 799 (1996), for corners.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq, minimize_scalar
 
 from companion.analysis.half_points import half_points, near_half
-from companion.analysis.intervals import weighted_fit
-from prlib.measures import LabelMeasure
-from prlib.sensing import GAUSSIAN, Sensing
+from companion.analysis.intervals import mean_interval, weighted_fit
+from prlib.losses import Loss, takes_loss
+from prlib.measures import LabelMeasure, initial
+from prlib.sensing import Sensing
+from prlib.spectra.bulk import left_edge
 
 
 def corner_edge(law: LabelMeasure, ratio: float) -> float:
@@ -52,33 +53,124 @@ def corner_edge(law: LabelMeasure, ratio: float) -> float:
     True
     """
     whole, rest = divmod(law.alpha, 1.0)
-    blocks = [(whole, 1.0), (1.0, rest)] if rest > 1e-12 else [(whole, 1.0)]
+    # How many blocks hold which share of N rows.
+    blocks = [one for one in ((whole, 1.0), (1.0, rest)) if min(one) > 1e-12]
     f, weights, least = law.curvature, law.weights, float(law.curvature.min())
+
+    def transform(u: float, filled: float) -> float:
+        share = filled / ratio
+        return share * float(weights @ (1 / (f - u))) - (1 - share) / u
 
     def z(chi: float) -> float:
         total = -1 / chi
         for count, filled in blocks:
-            if count:
-                share = filled / ratio
-
-                def gap(u: float, share: float = share) -> float:
-                    inside = share * float(weights @ (1 / (f - u))) - (1 - share) / u
-                    return inside - chi
-
-                u = brentq(gap, least - 1 / chi - 1e-9, least * (1 + 1e-13), xtol=1e-300)
-                total += count * ratio * (u + 1 / chi)
+            ends = least - 1 / chi - 1e-9, least * (1 + 1e-13)
+            u = brentq(lambda u, filled=filled: transform(u, filled) - chi, *ends, xtol=1e-300)
+            total += count * ratio * (u + 1 / chi)
         return total
 
-    # Beyond it no u below the least curvature has so large a transform: there the edge is hard.
-    top = min(
-        filled / ratio * float(weights @ (1 / (f - least * (1 + 1e-12))))
-        - (1 - filled / ratio) / least
-        for _, filled in blocks
-    )
+    # Beyond it no u below the least curvature has so large a transform.
+    top = min(transform(least * (1 + 1e-12), filled) for _, filled in blocks)
+    bounds = (math.log(1e-6 * top), math.log(top * (1 - 1e-9)))
+    options = {"xatol": 1e-10}
     found = minimize_scalar(
-        lambda log: -z(math.exp(log)),
-        bounds=(math.log(1e-6 * top), math.log(top * (1 - 1e-9))),
-        method="bounded",
-        options={"xatol": 1e-10},
+        lambda log: -z(math.exp(log)), bounds=bounds, method="bounded", options=options
     )
     return -float(found.fun)
+
+
+@takes_loss
+def edge_shifts(loss: Loss, spectra: pd.DataFrame) -> pd.DataFrame:
+    """Compare how far the edge of random starts moves with the ratio, and should.
+
+    Parameters
+    ----------
+    spectra : pandas.DataFrame
+        Rows of `companion.ensembles.start_spectra` of one alpha without an outlier, with their
+        ``ratio`` L/N: infinite for Gaussian rows, which are among them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ratio: ``mean``, the lowest eigenvalue less the edge of the instance's own law,
+        less the same for Gaussian rows, in units of the edge's depth; ``error``, ``low`` and
+        ``high`` (95 %), ``count``, and what `corner_edge` has ``expected``.
+    """
+    law = initial(loss, float(spectra["alpha"].iloc[0]))
+    edge = left_edge(law).position + law.mu
+    apart = (spectra["lowest"] - spectra["empirical_edge"]) / abs(edge)
+    means = mean_interval(spectra.assign(apart=apart), "ratio", "apart")
+    gaussian, others = means.loc[math.inf], means.drop(math.inf)
+    error = np.hypot(others["error"], gaussian["error"])
+    mean = others["mean"] - gaussian["mean"]
+    expected = [(corner_edge(law, ratio) - edge) / abs(edge) for ratio in others.index]
+    found = others.assign(mean=mean, error=error, expected=expected)
+    return found.assign(low=mean - 1.96 * error, high=mean + 1.96 * error)
+
+
+def ratio_of(sensing: str) -> float:
+    """Return L/N of a sensing by its id; infinite for one of no fast transforms.
+
+    Examples
+    --------
+    >>> ratio_of("hadamard(ratio=8)"), ratio_of("gaussian")
+    (8.0, inf)
+    """
+    return getattr(Sensing.read(sensing), "ratio", math.inf)
+
+
+def halves_by_ratio(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Find the half points of each start, size and sensing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `half_points` with ``ratio``.
+    """
+    found = [
+        half_points(near_half(rows), [start], seed).assign(ratio=ratio_of(sensing))
+        for (start, sensing), rows in table.groupby(["start", "sensing"])
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
+def biases(halves: pd.DataFrame) -> pd.DataFrame:
+    """Return half points less those of Gaussian rows: start, n, ratio, mean, error, low, high."""
+    fast = np.isfinite(halves["ratio"])
+    gaussian = halves.loc[~fast, ["start", "n", "half", "error"]]
+    both = halves[fast].merge(gaussian, on=["start", "n"], suffixes=("", "_gaussian"))
+    mean = both["half"] - both["half_gaussian"]
+    error = np.hypot(both["error"], both["error_gaussian"])
+    ends = {"low": mean - 1.96 * error, "high": mean + 1.96 * error}
+    return both[["start", "n", "ratio"]].assign(mean=mean, error=error, **ends)
+
+
+def fitted_bias(halves: pd.DataFrame) -> pd.DataFrame:
+    r"""Fit :math:`\alpha_{1/2} = h + c + b N/L`, with h of each start and size for Gaussian rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``limit`` c, what is left where L/N is infinite, and ``slope`` b: mean and error.
+    """
+    halves = halves[np.isfinite(halves["half"]) & (halves["error"] > 0)]
+    groups = halves.groupby(["start", "n"]).ngroup().to_numpy()
+    share = 1 / halves["ratio"].to_numpy()
+    design = np.column_stack([groups[:, None] == np.unique(groups), share > 0, share])
+    fit, covariance = weighted_fit(
+        design.astype(float), halves["half"].to_numpy(), halves["error"].to_numpy()
+    )
+    errors = np.sqrt(np.diagonal(covariance))
+    return pd.DataFrame({"mean": fit[-2:], "error": errors[-2:]}, ["limit", "slope"])
+
+
+def least_ratio(slope: float, error: float, tried: list[float]) -> float:
+    """Return the least ratio whose bias is below a third of a statistical error.
+
+    Examples
+    --------
+    >>> least_ratio(-0.2, 0.05, [4, 8, 16, 32])
+    16
+    """
+    enough = [ratio for ratio in sorted(tried) if abs(slope) / ratio < error / 3]
+    return enough[0] if enough else math.inf
