@@ -95,6 +95,22 @@ def recovery(
 
 
 @takes_loss
+def descents(
+    loss: Loss,
+    alphas: Sequence[float],
+    n: int,
+    starts: Sequence[str],
+    replicas: int,
+    time: float,
+    seed: int,
+    **settings: Any,
+) -> pd.DataFrame:
+    """Descend as `recovery` does at one size, over as many instances as are asked for."""
+    grid = _grid(loss, alphas, n, starts, replicas=replicas, time=time, **settings)
+    return results(Sweep(grid, seed, "recovery"), data=data_folder())
+
+
+@takes_loss
 def observations(
     loss: Loss,
     alphas: Sequence[float],
