@@ -111,10 +111,12 @@ def instance(
     n, alpha, seed = check("n", n), check("alpha", alpha), check("seed", seed)
     dtype = _precision(dtype)
     m = check_measurements(n, alpha)
-    check_memory(f"n = {n}, alpha = {alpha:g}", m * (n * dtype.itemsize + _BESIDE))
+    channel, sensing = Channel.read(channel), Sensing.read(sensing)
+    needed = sensing.nbytes(m, n, dtype.itemsize) + m * _BESIDE
+    check_memory(f"n = {n}, alpha = {alpha:g}", needed)
     streams = np.random.SeedSequence([seed, n, m]).spawn(2)
     of_problem, of_point = (np.random.default_rng(stream) for stream in streams)
-    drawn = {"channel": Channel.read(channel), "sensing": Sensing.read(sensing)}
+    drawn = {"channel": channel, "sensing": sensing}
     problem = Problem.random(loss, n=n, alpha=alpha, rng=of_problem, dtype=dtype, **drawn)
     return problem, random_on_sphere(n, of_point)
 
