@@ -151,6 +151,13 @@ PARAMETERS: dict[str, Parameter] = {
             lambda value: 0 < value <= 1,
         ),
         number_above_zero("freedom", "degrees of freedom of Student's law"),
+        Parameter(
+            "ratio",
+            "number",
+            "a finite number >= 1",
+            "length of the transforms over N",
+            lambda value: value >= 1,
+        ),
         number_above_zero("exponent", "exponent of the spectrum of the columns"),
         number_above_zero("alpha", "measurements per dimension, M/N"),
         number_above_zero("time", "flow time of the descent, the sum of its steps"),

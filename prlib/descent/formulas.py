@@ -22,7 +22,7 @@ from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from prlib.descent.compiled import cached, digest, renamed
+from prlib.compiled import cached, digest, renamed
 from prlib.descent.products import MATH
 from prlib.losses import Loss
 from prlib.parameters import ParameterError

@@ -111,9 +111,11 @@ def instance(
     n, alpha, seed = check("n", n), check("alpha", alpha), check("seed", seed)
     dtype = _precision(dtype)
     m = check_measurements(n, alpha)
-    check_memory(f"n = {n}, alpha = {alpha:g}", m * (n * dtype.itemsize + _BESIDE))
+    channel, sensing = Channel.read(channel), Sensing.read(sensing)
+    needed = sensing.nbytes(m, n, dtype.itemsize) + m * _BESIDE
+    check_memory(f"n = {n}, alpha = {alpha:g}", needed)
     of_problem, of_point = map(np.random.default_rng, _streams(seed, n, m)[:2])
-    drawn = {"channel": Channel.read(channel), "sensing": Sensing.read(sensing)}
+    drawn = {"channel": channel, "sensing": sensing}
     problem = Problem.random(loss, n=n, alpha=alpha, rng=of_problem, dtype=dtype, **drawn)
     return problem, random_on_sphere(n, of_point)
 

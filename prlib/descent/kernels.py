@@ -7,20 +7,16 @@ measurements, so a new loss compiles that function alone.
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
-from numba import get_num_threads, njit, set_num_threads
+from numba import njit
 
-from prlib import schemes
+from prlib import schemes, vectors, walsh
+from prlib.compiled import Threads, compiled, digest_of_sources
 from prlib.descent import batch, blocks, products, reference
 from prlib.descent.batch import DIVERGED, RECOVERED, RUNNING, STATIONARY, STEPS, Batch, Limits
-from prlib.descent.blocks import VECTOR_BYTES
-from prlib.descent.compiled import compiled, digest_of_sources
 from prlib.descent.formulas import block_function
 from prlib.descent.noise import Noise
 from prlib.descent.products import MATH, one_pass, one_pass_in_threads
@@ -28,6 +24,9 @@ from prlib.descent.reference import ROUNDING, TRIALS
 from prlib.parameters import ParameterError
 from prlib.problem import Problem
 from prlib.schemes import step_length, temperature_at
+from prlib.sensing.hadamard import Transforms
+from prlib.vectors import VECTOR_BYTES
+from prlib.walsh import product, product_in_threads
 
 BLOCK_BYTES = 128 * 1024
 """Most bytes of X in a block: it stays in the second-level cache between its two uses."""
@@ -214,6 +213,32 @@ def _shared(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, 
                 G[0, k, i] += G[t, k, i]
 
 
+@njit(forceinline=True, error_model="numpy")
+def _transformed(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums):  # noqa: ARG001, PLR0917
+    forward, adjoint, work = X
+    for k in range(active):
+        product(forward, W[k], Z[k], work)
+        sums[0, k] = 0
+        block(y, Z[k], parameters, Q[0, 0], F[k], sums[0, k])
+        if masks.shape[1] > 0:
+            Q[0, 0] *= masks[k]
+        product(adjoint, Q[0, 0], G[0, k], work)
+
+
+@njit(forceinline=True, error_model="numpy")
+def _transformed_in_threads(
+    X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums
+):
+    forward, adjoint, work = X
+    for k in range(active):
+        product_in_threads(forward, W[k], Z[k], work)
+        sums[0, k] = 0
+        block(y, Z[k], parameters, Q[0, 0], F[k], sums[0, k])
+        if masks.shape[1] > 0:
+            Q[0, 0] *= masks[k]
+        product_in_threads(adjoint, Q[0, 0], G[0, k], work)
+
+
 def _advance(  # noqa: PLR0917 - compiled code takes arrays, not the objects that hold them
     X, y, z, signal, states, last, records, until, turns, steps, limits, block, parameters, rows,
     lanes, eps, white, drawn, W, order, masks, Z, F, Q, G, sums,
@@ -247,36 +272,12 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not the objects tha
 
 
 _pass = None
-"""What `_advance` calls: `_alone` or `_shared`, see `Workspace.advance`. A kernel for one thread
-has nothing of Numba's threads in it, and may be used after a fork."""
+"""What `_advance` calls, see `Workspace`. A kernel for one thread has nothing of Numba's threads in
+it, and may be used after a fork."""
 
-_SOURCES = digest_of_sources(batch, blocks, products, reference, schemes, sys.modules[__name__])
-
-
-class _Threads:
-    """Numba's threads: one kernel at a time, and none in a process forked from theirs."""
-
-    lock = threading.Lock()
-    started_in: int | None = None
-
-    @classmethod
-    @contextmanager
-    def of(cls, count: int) -> Iterator[None]:
-        if count == 1:
-            yield
-            return
-        if cls.started_in not in (None, os.getpid()):
-            raise ParameterError(
-                f"threads = {count}: must be 1 in a process that was forked from one with threads "
-                "of its own (start processes by spawn)"
-            )
-        with cls.lock:
-            cls.started_in, before = os.getpid(), get_num_threads()
-            set_num_threads(min(count, before))
-            try:
-                yield
-            finally:
-                set_num_threads(before)
+_SOURCES = digest_of_sources(
+    batch, blocks, products, reference, schemes, vectors, walsh, sys.modules[__name__]
+)
 
 
 class Workspace:
@@ -295,15 +296,23 @@ class Workspace:
     """
 
     def __init__(self, problem: Problem, count: int, threads: int, noise: Noise) -> None:
-        self.X = np.ascontiguousarray(problem.X)
-        dtype = self.X.dtype
+        m, n, dtype = problem.m, problem.n, np.dtype(problem.X.dtype)
+        self.dtype, self.threads = dtype, threads
+        self.lanes = VECTOR_BYTES // dtype.itemsize
+        if isinstance(problem.X, Transforms):
+            self.X = problem.X.forward, problem.X.adjoint, walsh.workspace(problem.X.length, dtype)
+            self.one_pass = _transformed if threads == 1 else _transformed_in_threads
+            # Threads share a product, so that one gradient and the residuals of one do.
+            shares, residuals, self.rows = 1, (1, 1, m), m
+        else:
+            self.X = np.ascontiguousarray(problem.X)
+            self.one_pass = _alone if threads == 1 else _shared
+            self.rows = int(np.clip(BLOCK_BYTES // (n * dtype.itemsize) // 8 * 8, 16, 64))
+            shares, residuals = threads, (threads, count, self.rows)
         self.y = np.ascontiguousarray(problem.y, dtype)
         known = problem.signal is not None
         self.signal = np.ascontiguousarray(problem.signal if known else [], dtype)
         self.z = np.ascontiguousarray(problem.z if known else np.zeros_like(self.y), dtype)
-        m, n = self.X.shape
-        self.rows = int(np.clip(BLOCK_BYTES // (n * dtype.itemsize) // 8 * 8, 16, 64))
-        self.lanes = VECTOR_BYTES // dtype.itemsize
         with np.errstate(over="ignore"):
             self.parameters = np.array(problem.loss.parameters, dtype)
         if not np.isfinite(self.parameters).all():
@@ -314,15 +323,14 @@ class Workspace:
         self.noise = noise
         self.masks = np.zeros((count, noise.masks.shape[2]), dtype)
         self.Z, self.F = (np.zeros((count, m), dtype) for _ in range(2))
-        self.Q = np.zeros((threads, count, self.rows), dtype)
-        self.G = np.zeros((threads, count, n), dtype)
-        self.sums = np.zeros((threads, count, 3))
-        self.threads = threads
+        self.Q = np.zeros(residuals, dtype)
+        self.G = np.zeros((shares, count, n), dtype)
+        self.sums = np.zeros((shares, count, 3))
         self.kernel: Callable | None = None
 
     def advance(self, batch: Batch, until: float, limits: Limits) -> None:
         """Descend to a given time, in place: see `prlib.descent.reference.advance`."""
-        with _Threads.of(self.threads):
+        with Threads.of(self.threads):
             while self._turn(batch, until, limits):
                 pass
 
@@ -332,12 +340,11 @@ class Workspace:
         arguments = (
             self.X, self.y, self.z, self.signal, batch.W, batch.last, batch.records, float(until),
             min(counts, default=1), limits.steps, limits.numbers, self.block, self.parameters,
-            self.rows, self.lanes, float(np.finfo(self.X.dtype).eps), self.noise.white,
+            self.rows, self.lanes, float(np.finfo(self.dtype).eps), self.noise.white,
             self.noise.masks, self.W, self.order, self.masks, self.Z, self.F, self.Q, self.G,
             self.sums,
         )  # fmt: skip
         if self.kernel is None:
-            one_pass = _alone if self.threads == 1 else _shared
             options = {"nogil": True, "error_model": "numpy"}
-            self.kernel = compiled(_advance, arguments, _SOURCES, _pass=one_pass, **options)
+            self.kernel = compiled(_advance, arguments, _SOURCES, _pass=self.one_pass, **options)
         return self.kernel(*arguments)

@@ -9,8 +9,8 @@ from numpy.typing import DTypeLike
 
 from prlib.schemes import Update
 
-DRAWN = 64
-"""Steps whose noise is drawn at once."""
+DRAWN, LARGEST = 64, 2**22
+"""Steps whose noise is drawn at once, and most numbers of a descent for which they are so many."""
 
 Seed = int | np.random.SeedSequence
 
@@ -33,9 +33,9 @@ class Noise:
 
     Attributes
     ----------
-    white : ndarray, shape (B, DRAWN, N or 0)
-        Standard normals for steps s, at ``s % DRAWN``.
-    masks : ndarray, shape (B, DRAWN, M or 0)
+    white : ndarray, shape (B, D, N or 0)
+        Standard normals for steps s, at ``s % D``.
+    masks : ndarray, shape (B, D, M or 0)
         What each residual is multiplied with: 0, or 1/b with probability b.
     """
 
@@ -44,9 +44,10 @@ class Noise:
     ) -> None:
         self._share = update.batch
         of_white, of_masks = (n if update.temperature else 0), (m if update.batch < 1 else 0)
-        self._drawn = DRAWN if of_white or of_masks else 1
-        self.white = np.zeros((len(seeds), self._drawn, of_white), dtype)
-        self.masks = np.zeros((len(seeds), self._drawn, of_masks), dtype)
+        size = of_white + of_masks
+        self._drawn = max(1, min(DRAWN, LARGEST // size)) if size else 0
+        self.white = np.zeros((len(seeds), max(self._drawn, 1), of_white), dtype)
+        self.masks = np.zeros((len(seeds), max(self._drawn, 1), of_masks), dtype)
         self._seeds = [
             seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
             for seed in seeds
@@ -55,9 +56,9 @@ class Noise:
 
     def ready(self, b: int, step: int) -> int:
         """Draw the noise of a step, if it is not there; return for how many steps it lasts."""
-        if self._drawn == 1:
+        if not self._drawn:
             return np.iinfo(np.int64).max
-        part = step // DRAWN
+        part = step // self._drawn
         if self._known[b] != part:
             self._known[b] = part
             whose = self._seeds[b]
@@ -67,4 +68,4 @@ class Noise:
             self.white[b] = rng.standard_normal(shape, dtype=np.float32)
             seen = rng.random(self.masks.shape[1:], dtype=np.float32) < self._share
             self.masks[b] = seen / self._share
-        return DRAWN - step % DRAWN
+        return self._drawn - step % self._drawn

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from numba import njit, prange, types
-from numba.extending import intrinsic
+from numba import njit, prange
 
 from prlib.descent.blocks import back_block, fields_block, fused_block
+from prlib.vectors import place
 
 CHUNK = 1024
 """Numbers of a row multiplied at a time: six estimates of that length stay in the first level."""
@@ -26,17 +26,6 @@ MATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 _fused_4x3, _fused_4x2, _fused_8x1 = fused_block(4, 3), fused_block(4, 2), fused_block(8, 1)
 _back_6, _back_3, _back_2, _back_1 = (back_block(columns, 4) for columns in (6, 3, 2, 1))
-
-
-@intrinsic
-def place(typing_context, array, offset):  # noqa: ARG001
-    """Address of a number in a contiguous array, counted from its first."""
-
-    def generate(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.gep(data, [arguments[1]])
-
-    return types.CPointer(array.dtype)(array, types.int64), generate
 
 
 def _fields_of(rows: int, columns: int) -> Callable:

@@ -16,6 +16,7 @@ from prlib.descent.trajectory import StepRecord, StoppedBy, Trajectory
 from prlib.parameters import ParameterError, check
 from prlib.problem import Problem
 from prlib.schemes import Scheme, as_scheme
+from prlib.sensing.hadamard import Transforms
 from prlib.spectra.eigenpairs import lowest_eigenpairs
 
 _ENDS: dict[int, StoppedBy] = {
@@ -38,7 +39,7 @@ def descend(problem: Problem, w0: NDArray, *, hold: float = 0.0, **options: obje
     ----------
     problem : Problem
         The instance; its precision is the descent's. Without a signal overlaps are NaN and
-        nothing is ever recovered. Where X is no array, NumPy takes the steps.
+        nothing is ever recovered. Where X is an operator of a reader's own, NumPy takes the steps.
     w0 : ndarray, shape (N,)
         Where to start; it is rescaled to squared norm N.
     hold : float
@@ -82,7 +83,7 @@ def descend_together(
     threads: int = 1,
     seeds: Sequence[Seed] | None = None,
 ) -> list[Trajectory]:
-    """Descend from several estimates over one instance, each row of X loaded once for all.
+    """Descend from several estimates over one instance, each row of an array X loaded once for all.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def _engine(
     problem: Problem, count: int, threads: int, noise: Noise
 ) -> Callable[[Batch, float, Limits], None]:
     # The compiler is loaded where a descent runs, so that theory alone starts at once.
-    if not isinstance(problem.X, np.ndarray):
+    if not isinstance(problem.X, (np.ndarray, Transforms)):
         from prlib.descent.reference import advance  # noqa: PLC0415
 
         return partial(advance, problem, noise=noise)

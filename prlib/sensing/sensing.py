@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator
 
 from prlib.named import Named
 
@@ -16,8 +17,8 @@ _ROWS = 64
 class Sensing(Named, family="sensing"):
     """How X is drawn: its entries have mean zero, and a row has squared norm one on average.
 
-    A subclass is a frozen dataclass of numbers with `rows`, or with `draw` where the rows of X
-    depend on each other.
+    A subclass is a frozen dataclass of numbers with `rows`, and with `draw` where the rows of X
+    depend on each other or X is an operator.
 
     Examples
     --------
@@ -28,7 +29,7 @@ class Sensing(Named, family="sensing"):
 
     def draw(
         self, m: int, n: int, rng: np.random.Generator, dtype: np.dtype | type = np.float64
-    ) -> NDArray:
+    ) -> NDArray | LinearOperator:
         """Draw X, shape (M, N).
 
         By blocks of rows: the same numbers as at once, in every precision, without a second X in
@@ -39,6 +40,14 @@ class Sensing(Named, family="sensing"):
             block = X[first : first + _ROWS]
             block[:] = self.rows(*block.shape, rng) / np.sqrt(n)
         return X
+
+    def nbytes(self, m: int, n: int, itemsize: int) -> int:
+        """Return the bytes of X."""
+        return m * n * itemsize
+
+    def cost(self, m: int, n: int) -> float:
+        """Return about how many multiplications a product with X takes."""
+        return m * n
 
     @abstractmethod
     def rows(self, count: int, n: int, rng: np.random.Generator) -> NDArray:

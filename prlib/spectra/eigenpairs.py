@@ -164,7 +164,7 @@ def lowest_of_weighted(
         return X.T @ (f * (X @ v)) - shift * v
 
     if not isinstance(X, np.ndarray):
-        return _lanczos(product, n, k, tolerance)
+        return _lanczos(product, n, k, guess, tolerance)
     precondition, scale = _preconditioner(X, f)
     # A fixed pseudo-random direction, so that a result never depends on a global state.
     start = np.random.default_rng(0).standard_normal((k, n))
@@ -184,7 +184,13 @@ def _require_real(X: NDArray | LinearOperator) -> None:
         raise ParameterError(f"X has dtype {X.dtype}: must be real floating-point numbers")
 
 
-def _lanczos(product: Callable[[NDArray], NDArray], n: int, k: int, tolerance: float) -> Eigenpairs:
+def _lanczos(
+    product: Callable[[NDArray], NDArray],
+    n: int,
+    k: int,
+    guess: NDArray | None,
+    tolerance: float,
+) -> Eigenpairs:
     if k == n:
         values, vectors = np.linalg.eigh(np.array([product(unit) for unit in np.eye(n)]))
         return Eigenpairs(values, vectors.T, 0.0, n)
@@ -196,10 +202,18 @@ def _lanczos(product: Callable[[NDArray], NDArray], n: int, k: int, tolerance: f
         return product(v.ravel())
 
     start = np.random.default_rng(0).standard_normal(n)
+    if guess is not None:
+        start = _mixed(guess).sum(axis=0)
     operator = LinearOperator((n, n), matvec=counted, dtype=np.float64)
     try:
         values, vectors = eigsh(
-            operator, k, which="SA", v0=start, tol=tolerance**2, maxiter=PRODUCTS
+            operator,
+            k,
+            which="SA",
+            v0=start,
+            ncv=min(n, max(SUBSPACE, 4 * k)),
+            tol=tolerance,
+            maxiter=PRODUCTS,
         )
     except ArpackError as error:
         raise RuntimeError(f"lowest_eigenpairs: k = {k} did not converge ({error})") from None

@@ -128,7 +128,7 @@ class Task(Addressed):
     @property
     def seconds(self) -> float:
         """About how long it takes on one core, for the size of chunks and for progress."""
-        size = self.n * self.n * self.alpha / (3 * 512**2)
+        size = self.sensing.cost(round(self.alpha * self.n), self.n) / (3 * 512**2)
         descent = (0.3 + 0.2 * len(self.starts)) * self.time / 100
         return 0.02 + (descent + 0.03 * len(self.starts) * len(self.observe)) * size
 

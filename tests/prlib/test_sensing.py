@@ -21,6 +21,7 @@ ALL = [
     "student(freedom=5)",
     "orthogonal",
     "correlated(exponent=0.5)",
+    "hadamard(ratio=16)",
 ]
 
 
@@ -35,6 +36,7 @@ def test_rows_have_mean_zero_and_norm_one_on_average(text):
     X = sensing.draw(500, 200, np.random.default_rng(2), np.float32)
     assert X.shape == (500, 200)
     assert X.dtype == np.float32
+    X = X @ np.eye(200)
     assert (X.astype(float) ** 2).sum() == pytest.approx(500, rel=0.05)
     assert abs(X.mean()) * np.sqrt(200) < 4 / np.sqrt(X.size) * (1 + 10 * ("corr" in text))
 
@@ -65,7 +67,9 @@ def test_the_default_draws_what_it_always_did():
     [
         ("student(freedom=2)", "freedom = 2: must be above 2"),
         ("sparse(share=1.5)", "share = 1.5: must be a number above 0, at most 1"),
-        ("hadamard", "must be one of gaussian, correlated"),
+        ("hadamar", "must be one of gaussian, correlated"),
+        ("hadamard", "must be given as hadamard\\(ratio=...\\)"),
+        ("hadamard(ratio=0.5)", "ratio = 0.5: must be a finite number >= 1"),
     ],
 )
 def test_a_bad_sensing_is_one_line(text, message):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from prlib.compiled import _temporary_folder
 from prlib.descent import kernels, products
-from prlib.descent.compiled import _temporary_folder
 
 ONE = """
 import sys

@@ -24,9 +24,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from numba import config, njit, typeof
+from numba import config, get_num_threads, njit, set_num_threads, typeof
 from numba.core import event
 
+from prlib.parameters import ParameterError
 from prlib.system import compiled_folder
 
 _SPOILED = (OSError, EOFError, pickle.PickleError)
@@ -155,3 +156,30 @@ class _Announcement(event.Listener):
 
     def on_end(self, event: event.Event) -> None:
         """Say nothing."""
+
+
+class Threads:
+    """Numba's threads: one kernel at a time, and none in a process forked from theirs."""
+
+    lock = threading.Lock()
+    started_in: int | None = None
+
+    @classmethod
+    @contextmanager
+    def of(cls, count: int) -> Iterator[None]:
+        """Have a number of them, for kernels that use more than one."""
+        if count == 1:
+            yield
+            return
+        if cls.started_in not in (None, os.getpid()):
+            raise ParameterError(
+                f"threads = {count}: must be 1 in a process that was forked from one with threads "
+                "of its own (start processes by spawn)"
+            )
+        with cls.lock:
+            cls.started_in, before = os.getpid(), get_num_threads()
+            set_num_threads(min(count, before))
+            try:
+                yield
+            finally:
+                set_num_threads(before)
