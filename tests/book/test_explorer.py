@@ -37,7 +37,8 @@ def says(seen) -> dict[str, str]:
 
 
 def address(seen) -> dict[str, str]:
-    given = parse_qs(ready(seen).evaluate("location.hash.slice(1)"))
+    ready(seen).wait_for_function("() => location.hash === State.address()", timeout=5_000)
+    given = parse_qs(seen.page.evaluate("location.hash.slice(1)"))
     return {name: values[0] for name, values in given.items()}
 
 
@@ -104,7 +105,7 @@ def test_the_address_holds_everything(visit) -> None:
     told = "a=1&alpha=4.5&time=0.3&start=constrained&n=32&seed=7&task=0"
     with visit(f"{PAGE}#{told}") as seen:
         first = says(seen)
-        assert seen.page.evaluate("location.hash") == f"#{told}"
+        assert address(seen) == dict(part.split("=") for part in told.split("&"))
         assert seen.page.input_value("[name=n]") == "32"
         assert seen.page.input_value("#prlib-live [name=start]") == "constrained"
         seen.page.select_option("#prlib-live [name=start]", "spectral")
@@ -248,7 +249,7 @@ def test_a_recording_goes_back_to_the_start_and_its_seed_fixes_it(visit) -> None
     with visit(PAGE) as seen:
         record(seen)
         first = seen.page.locator(".prlib-says").inner_text()
-        assert all(f"{start}:" in first for start in ("random", "spectral", "constrained"))
+        assert all(f"{start}:" in first for start in ("random", "v₁", "constrained"))
         at_start = seen.page.evaluate(captions)
         assert all("t = 0:" in caption for caption in at_start)
         seen.page.locator("[name=moment]").fill("1000")
@@ -309,6 +310,18 @@ def test_each_task_asks_before_it_shows(visit) -> None:
             seen.page.wait_for_selector(".prlib-task[data-state=answered]", timeout=20_000)
             said = seen.page.locator(".prlib-task").inner_text()
             assert ("Not as you said" in said) == (number == 3)
+
+
+def test_a_chapter_asks_its_own_task(visit, html) -> None:
+    asked = {}
+    for page in sorted((html / "notebooks").glob("*.html")):
+        for task in re.findall(r'explorer\.html#task=(\d)"', page.read_text(encoding="utf-8")):
+            asked[int(task)] = page.name
+    assert sorted(asked) == [1, 2, 3, 4, 5]
+    with visit(PAGE) as seen:
+        buttons = ready(seen).locator(".prlib-acts button").all()
+        told = [one.get_attribute("data-chapter").rpartition("/")[2] for one in buttons]
+    assert told == [asked[number] for number in range(1, 6)]
 
 
 def test_a_task_with_a_descent_is_answered_by_it(visit) -> None:

@@ -191,7 +191,9 @@ new PerformanceObserver(list => list.getEntries().forEach(one => (window.shift +
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("page", ["book/intro.html", "book/holds.html", "404.html"])
+@pytest.mark.parametrize(
+    "page", ["book/intro.html", "book/holds.html", "book/explorer.html", "404.html"]
+)
 def test_nothing_moves_while_a_page_loads(browser, html: Path, page: str, width: int) -> None:
     seen = browser.new_page(viewport={"width": width, "height": 900})
     try:

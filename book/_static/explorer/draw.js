@@ -18,7 +18,7 @@ const Draw = (() => {
   const decades = (to) => [0, 0.01, 0.1, 1, 10, 100].filter((value) => value <= to);
 
   // A phone has room for the map and what stands beside it if each is low.
-  const low = () => document.getElementById("prlib-stage").clientWidth < 600;
+  const low = () => matchMedia("(max-width: 700px)").matches;
 
   // A drawing that fills its place, in pixels: text keeps its size on a phone.
   const canvas = (place, height, words) => {

@@ -6,7 +6,6 @@ document.addEventListener("DOMContentLoaded", () => {
   const root = document.getElementById("prlib-live");
   const find = (name) => stage.querySelector(`[name="${name}"]`);
   const place = (name) => document.querySelector(`[data-place="${name}"]`);
-  for (const part of document.querySelectorAll(".prlib-explorer[hidden]")) part.hidden = false;
 
   for (const a of Theory.normalisations) find("a").add(new Option(`a = ${a}`, a));
   find("a").addEventListener("input", () => {

@@ -3,6 +3,7 @@ function makeLive(root, map) {
   "use strict";
   const SEEDS = 30;
   const find = (name) => root.querySelector(`[name="${name}"]`);
+  const buttons = root.querySelectorAll("[data-runs]");
   const place = (name) => root.querySelector(`[data-place="${name}"]`);
   const code = `${makePhysics}\n${makeRecorder}\nself.onmessage = ({ data }) => makeRecorder(makePhysics())[data.job](data, (found) => self.postMessage(found));`;
   const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
@@ -11,60 +12,76 @@ function makeLive(root, map) {
   // Everything that is shown belongs to these inputs; another one clears it.
   const inputs = ({ a, alpha, n, seed }) => ({ a, alpha, n, seed });
   let worker = null;
+  let leave = null;
   let runs = [];
   let dots = {};
 
-  const stop = () => {
+  // While one button's work runs it says Stop, and the others wait. A screen reader hears the end of it, not each step.
+  const busy = (button) => {
+    root.dataset.state = button ? "running" : "idle";
+    root.querySelector(".prlib-says").setAttribute("aria-busy", String(Boolean(button)));
+    for (const one of buttons) {
+      one.disabled = Boolean(button) && one !== button;
+      one.textContent = one === button ? "Stop" : one.dataset.runs;
+    }
+  };
+
+  const stop = (whole = false) => {
     worker?.terminate();
     worker = null;
-    root.dataset.state = "idle";
+    busy(null);
+    leave?.(whole);
+    leave = null;
   };
 
   const say = (words) => {
     root.querySelector(".prlib-says").textContent = words;
   };
 
-  const begin = (job, hear) =>
+  // Tells whether the work was done to its end.
+  const begin = (button, job, hear) =>
     new Promise((done) => {
       stop();
+      leave = done;
       worker = new Worker(address);
-      root.dataset.state = "running";
+      busy(button);
       worker.onmessage = ({ data }) => {
         if (!data.done) return hear(data);
-        stop();
+        stop(true);
         root.dataset.state = "ended";
-        done();
       };
       worker.postMessage({ ...job, ...inputs(State.now) });
     });
 
   const record = async (starts = Theory.starts) => {
     runs = [];
-    say(`Recording ${starts.join(", ")} at N = ${State.now.n}, α = ${State.now.alpha}, seed ${State.now.seed}.`);
-    await begin({ job: "record", starts }, ({ start, frame, end }) => {
+    say(`Recording ${starts.map(Theory.named).join(", ")} at N = ${State.now.n}, α = ${State.now.alpha}, seed ${State.now.seed}.`);
+    const whole = await begin(find("go"), { job: "record", starts }, ({ start, frame, end }) => {
       let run = runs.find((one) => one.start === start);
       if (!run) runs.push((run = { start, frames: [], end: null }));
       if (frame) run.frames.push(frame);
       if (end) run.end = end;
       show();
     });
-    say(runs.map(fate).join(" "));
+    if (whole) say(runs.map(fate).join(" "));
+    return whole;
   };
 
   const fate = ({ start, end }) =>
-    end.recovered ? `${start}: recovered at t = ${Draw.short(end.time)}.` : `${start}: not recovered by t = ${TIME}.`;
+    `${Theory.named(start)}: ` + (end.recovered ? `recovered at t = ${Draw.short(end.time)}.` : `not recovered by t = ${TIME}.`);
 
   const repeat = async () => {
     const { start, n, alpha } = State.now;
     const own = (dots[start] = []);
-    await begin({ job: "repeat", start, count: SEEDS }, ({ recovered }) => {
+    const whole = await begin(find("many"), { job: "repeat", start, count: SEEDS }, ({ recovered }) => {
       own.push(recovered);
-      say(`${start}: ${own.filter(Boolean).length} of ${own.length} recovered, of ${SEEDS} to run.`);
+      say(`${Theory.named(start)}: ${own.filter(Boolean).length} of ${own.length} recovered, of ${SEEDS} to run.`);
       drawDots();
     });
+    if (!whole) return;
     const [low, high] = wilson(own);
     say(
-      `${start}, N = ${n}, α = ${alpha}: ${own.filter(Boolean).length} of ${SEEDS} recovered ` +
+      `${Theory.named(start)}, N = ${n}, α = ${alpha}: ${own.filter(Boolean).length} of ${SEEDS} recovered ` +
         `(${low.toFixed(2)} to ${high.toFixed(2)}). ${book(start)}`,
     );
   };
@@ -103,9 +120,9 @@ function makeLive(root, map) {
         line.style.setProperty("--start", Theory.colour(start));
         const row = document.createElement("span");
         row.setAttribute("role", "img");
-        row.setAttribute("aria-label", `${start}: ${own.filter(Boolean).length} of ${own.length} recovered`);
+        row.setAttribute("aria-label", `${Theory.named(start)}: ${own.filter(Boolean).length} of ${own.length} recovered`);
         row.append(...own.map((recovered) => Object.assign(document.createElement("i"), { className: recovered ? "filled" : "" })));
-        line.append(`${start} `, row);
+        line.append(`${Theory.named(start)} `, row);
         return line;
       }),
     );
@@ -115,7 +132,7 @@ function makeLive(root, map) {
   const at = ({ frames }) => frames.findLast((one) => one.time <= State.now.time) ?? frames[0];
 
   const drawOverlap = () => {
-    const words = runs.map((run) => `${run.start} ${at(run).overlap.toFixed(2)}`).join(", ");
+    const words = runs.map((run) => `${Theory.named(run.start)} ${at(run).overlap.toFixed(2)}`).join(", ");
     const { svg, width, height } = Draw.canvas(place("overlap"), 180, `Overlap with the signal against time. Now: ${words}.`);
     const [left, right, top, bottom] = [34, width - 10, 24, height - 22];
     const x = (time) => left + (right - left) * Theory.along(time, TIME);
@@ -154,7 +171,7 @@ function makeLive(root, map) {
         values: now.values,
         lowest: now.lowest - now.edge,
         colour: `color-mix(in srgb, ${Theory.colour(start)} var(--start-share), white)`,
-        say: `Eigenvalues of the ${start} start at time ${Draw.short(now.time)}: the lowest lies ${Draw.short(now.lowest - now.edge)} from theory's edge.`,
+        say: `Eigenvalues of the ${Theory.named(start)} start at time ${Draw.short(now.time)}: the lowest lies ${Draw.short(now.lowest - now.edge)} from theory's edge.`,
         title: Theory.named(start),
         ends: ["", `+${Draw.short(now.reach)}`],
       });
@@ -175,6 +192,16 @@ function makeLive(root, map) {
     drawSpectra();
   };
 
+  // Half a recording, or a few seeds of thirty, are not left to be taken for the whole.
+  const halt = () => {
+    stop();
+    runs = runs.filter(({ end }) => end);
+    for (const [start, own] of Object.entries(dots)) if (own.length < SEEDS) delete dots[start];
+    say("Stopped.");
+    drawDots();
+    show();
+  };
+
   const clear = () => {
     stop();
     [runs, dots] = [[], {}];
@@ -191,11 +218,14 @@ function makeLive(root, map) {
       find(name).setAttribute("aria-invalid", String(Boolean(reason)));
       if (reason) reasons.push(reason);
     }
-    for (const button of root.querySelectorAll("button[data-runs]")) button.disabled = reasons.length > 0;
     if (reasons.length) {
       clear();
+      for (const button of buttons) button.disabled = true;
       say(`Not accepted: ${reasons.join(" ")}`);
-    } else State.set({ n: +find("n").value, seed: +find("seed").value });
+    } else {
+      clear();
+      State.set({ n: +find("n").value, seed: +find("seed").value });
+    }
   };
 
   State.listen((now, before) => {
@@ -214,12 +244,13 @@ function makeLive(root, map) {
   }
   find("start").addEventListener("input", () => State.set({ start: find("start").value }));
   find("moment").addEventListener("input", () => State.set({ time: Theory.timeAt(find("moment").value / 1000, TIME) }));
-  find("go").addEventListener("click", () => record());
+  for (const button of buttons) button.textContent = button.dataset.runs;
+  find("go").addEventListener("click", () => (worker ? halt() : record()));
   find("again").addEventListener("click", () => {
     State.set({ seed: (State.now.seed + 1) % 1000000 });
     record();
   });
-  find("many").addEventListener("click", repeat);
+  find("many").addEventListener("click", () => (worker ? halt() : repeat()));
   Draw.follow(place("overlap"), () => runs.length && show());
 
   return { record, counted, clear, result: (start) => runs.find((one) => one.start === start)?.end ?? null };

@@ -67,7 +67,7 @@ const Panels = (() => {
     const all = found.flatMap((one) => one.alpha);
     const words = found.map(({ start, alpha: some, rate }) => {
       const i = some.indexOf(Theory.nearest(some, alpha));
-      return `${start} ${Draw.short(rate[i])} at alpha ${some[i]}`;
+      return `${Theory.named(start)} ${Draw.short(rate[i])} at alpha ${some[i]}`;
     });
     const { svg, width, height } = Draw.canvas(
       place,

@@ -42,6 +42,19 @@ const State = (() => {
     now.alpha = Theory.nearest(Theory.alphas(now.a), now.alpha);
     if (Object.keys(now).every((name) => now[name] === before[name])) return;
     tell(before);
+    keep();
+  };
+
+  // A browser takes only so many changes of the address: of those that come fast the last one counts.
+  let [kept, later] = [0, 0];
+  const keep = () => {
+    clearTimeout(later);
+    const wait = kept + 250 - Date.now();
+    if (wait > 0) {
+      later = setTimeout(keep, wait);
+      return;
+    }
+    kept = Date.now();
     history.replaceState(null, "", address());
   };
 
@@ -65,9 +78,9 @@ const State = (() => {
       if (name === "a") now.alpha = Theory.nearest(Theory.alphas(now.a), now.alpha);
     }
     tell(before);
-    history.replaceState(null, "", address());
+    keep();
     return refused;
   };
 
-  return { now, listen, set, load, refusal, read: (name, text) => KINDS[name].read(text), TIME };
+  return { now, listen, set, load, address, refusal, read: (name, text) => KINDS[name].read(text), TIME };
 })();

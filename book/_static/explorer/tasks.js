@@ -71,8 +71,9 @@ function makeTasks(root, stage, { play, live, refresh }) {
   ];
 
   let asked = 0;
-  const buttons = TASKS.map(({ act }, i) => {
+  const buttons = TASKS.map(({ act, more }, i) => {
     const button = Object.assign(document.createElement("button"), { type: "button", innerHTML: `${i + 1}<span>. ${act}</span>` });
+    button.dataset.chapter = more.href;
     button.addEventListener("click", () => State.set({ ...TASKS[i].set, task: State.now.task === i + 1 ? 0 : i + 1 }));
     return button;
   });
@@ -99,9 +100,9 @@ function makeTasks(root, stage, { play, live, refresh }) {
     }
     stage.classList.remove("veiled");
     refresh();
-    await task.run();
-    // Another task, or another point, in the meantime: this answer is to a question that nobody asks.
-    if (State.now.task !== number || asked !== number) return;
+    const whole = await task.run();
+    // Stopped, or another task or point in the meantime: nobody asks any more.
+    if (whole === false || State.now.task !== number || asked !== number) return;
     const right = task.outcome() === choice;
     const link = Object.assign(document.createElement("a"), { href: task.more.href, textContent: task.more.words });
     const verdict = Object.assign(document.createElement("strong"), { textContent: right ? "As you said. " : "Not as you said. " });

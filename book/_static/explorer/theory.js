@@ -56,7 +56,7 @@ const Theory = (({ times, first, starts, stages }) => {
 
   const colour = (start) => starts.find((one) => one.id === start).colour;
 
-  const named = (start) => (start === "spectral" ? "along v₁" : start);
+  const named = (start) => (start === "spectral" ? "v₁" : start);
 
   return {
     times, last, along, timeAt, nearest, stage, alphas, run, end, at, bulk, reach, colour, named,
