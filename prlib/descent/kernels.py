@@ -226,8 +226,8 @@ def _transformed(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q
 
 
 @njit(forceinline=True, error_model="numpy")
-def _transformed_in_threads(
-    X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums
+def _transformed_in_threads(  # noqa: PLR0917
+    X, y, W, active, _rows, _lanes, block, parameters, masks, Z, F, Q, G, sums
 ):
     forward, adjoint, work = X
     for k in range(active):
