@@ -226,7 +226,7 @@ def _transformed(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q
 
 
 @njit(forceinline=True, error_model="numpy")
-def _transformed_in_threads(  # noqa: PLR0917
+def _transformed_in_threads(
     X, y, W, active, _rows, _lanes, block, parameters, masks, Z, F, Q, G, sums
 ):
     forward, adjoint, work = X
