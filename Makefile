@@ -29,7 +29,7 @@ serve: book  ## serve the built book on this machine only (PORT=8000)
 	@echo 'Serving http://127.0.0.1:$(PORT)/ (Ctrl-C stops)'; $(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 test: lint unit nbval book  ## everything but the slow tests: lint, imports, unit tests, notebooks, the book
-	@echo 'test: what a reader meets'; $(BIN)/pytest -q tests/book
+	@echo 'test: what a reader meets'; $(BIN)/pytest -q tests/book -n 2 --dist loadgroup
 
 lint: .venv/.ready  ## style, formatting and the import contract
 	@echo 'lint: ruff and the import contract'; $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo

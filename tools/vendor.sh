@@ -1,13 +1,11 @@
 #!/bin/sh
 # Renew book/_static/vendor: what the pages load besides the theme, so that the book works with the network off.
 #   MathJax 3 (Apache-2.0), from npm: only the components that the book uses, without its menu.
-#   uPlot (MIT), from npm: the charts of the explorer.
 #   Font Awesome 6 Free (fonts: SIL OFL 1.1), from the theme: only the icons that the pages show.
 # Needs npm, and a Python with fonttools and brotli: PYTHON=/path/to/python tools/vendor.sh
 set -eu
 cd "$(dirname "$0")/.."
 mathjax=3.2.2
-uplot=1.6.32
 out="$PWD/book/_static/vendor"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -19,10 +17,6 @@ rm -rf "$out/mathjax" && mkdir -p "$out/mathjax"
     output/chtml.js output/chtml/fonts/tex.js output/chtml/fonts/woff-v2/*.woff a11y/assistive-mml.js "$out/mathjax")
 cp "$work/package/LICENSE" "$out/mathjax/LICENSE"
 echo "MathJax $mathjax, chosen files of the npm package mathjax; see tools/vendor.sh" >"$out/mathjax/VERSION"
-
-(cd "$work" && rm -rf package && npm pack --silent "uplot@$uplot" && tar xzf uplot-*.tgz)
-rm -rf "$out/uplot" && mkdir -p "$out/uplot"
-cp "$work/package/dist/uPlot.iife.min.js" "$work/package/dist/uPlot.min.css" "$work/package/LICENSE" "$out/uplot"
 
 theme=$(.venv/bin/python -c 'import pydata_sphinx_theme as t; print(t.__path__[0])')/theme/pydata_sphinx_theme/static
 fonts="$out/fontawesome/webfonts"

@@ -170,10 +170,13 @@ def under_limits(table: pd.DataFrame, time: float) -> pd.DataFrame:
 
 
 def steepened(limited: Halves, start: str) -> tuple[float, float]:
-    """Return by how much the rise per decade is larger under a fixed limit than a growing one."""
+    """Return by how much the rise per decade is larger under a fixed limit than a growing one.
+
+    NaN where sizes span less than a decade: limits that grow like log N have hardly parted.
+    """
     fixed, growing = (limited.group(limit, start) for limit in (FIXED, GROWING))
     sizes = fixed.best.index.intersection(growing.best.index)
-    if len(sizes) < 2:
+    if len(sizes) < 2 or sizes.max() < 10 * sizes.min():
         return math.nan, math.nan
     weights = rise_weights(Halves(fixed.best[sizes], fixed.draws[sizes]))
     apart = Halves(fixed.best - growing.best, fixed.draws - growing.draws)

@@ -31,6 +31,9 @@ NEEDS = {
 }
 """What a reader of a chapter knows already: chapters before it, and pages of the book."""
 
+TASKS = {"01": 1, "09": 2, "02": 3, "06": 4, "04": 5}
+"""The stage's task that asks what a chapter answers."""
+
 PARAMETERS = "Parameters"
 """What the folded cell of a chapter's parameters is called."""
 
@@ -134,7 +137,7 @@ def minutes(doctree: nodes.document) -> int:
 
 
 def opening(chapter: Notebook, reading: int, page: str) -> nodes.paragraph:
-    """Return the line on what a chapter builds on, and how long it takes."""
+    """Return the line on what a chapter builds on, how long it takes, and where to guess first."""
     line = nodes.paragraph("", "", classes=["prlib-opening"])
     links = list(_links(NEEDS.get(chapter.name.partition("-")[0], ("problem",)), page))
     line += nodes.Text("Builds on ")
@@ -146,6 +149,11 @@ def opening(chapter: Notebook, reading: int, page: str) -> nodes.paragraph:
     if "quick" in chapter.seconds and chapter.seconds["quick"] < chapter.seconds.get("book", 0):
         line += nodes.Text(f" ({_time(chapter.seconds['quick'])} for a first look)")
     line += nodes.Text(".")
+    task = TASKS.get(chapter.name.partition("-")[0])
+    if task:
+        address = f"../book/explorer.html#task={task}"
+        line += [nodes.Text(" "), nodes.reference("", "Predict it on the stage", refuri=address)]
+        line += nodes.Text(" first.")
     return line
 
 

@@ -16,7 +16,7 @@ from prlib.sweeps import half_point
 from prlib.sweeps.store import read
 from prlib.transitions import thresholds
 
-TABLES = ("theory/early", "theory/border", "theory/growth")
+TABLES = ("theory/early", "theory/border", "theory/growth", "theory/wide")
 """Runs of the dynamical theory; of one alpha the first table's, which has the most paths."""
 
 SCALING = "06-finite-size-scaling"

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,27 +81,36 @@ class Visit:
 Open = Callable[..., Any]
 
 
+@contextmanager
+def _visiting(
+    browser: Browser, html: Path, path: str, *, width: int = 1280, scheme: str = "light"
+) -> Iterator[Visit]:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
+    try:
+        seen = Visit(context.new_page())
+        file = re.split("[?#]", path, maxsplit=1)[0]
+        seen.page.goto((html / file).as_uri() + path.removeprefix(file))
+        if file == "index.html":
+            seen.page.wait_for_url("**/book/*.html")
+        seen.settle()
+        yield seen
+    finally:
+        context.close()
+
+
 @pytest.fixture
 def visit(browser: Browser, html: Path) -> Open:
     """Open a page of the book from the disk, offline: ``with visit("book/intro.html") as seen``."""
+    return partial(_visiting, browser, html)
 
-    @contextmanager
-    def open_page(path: str, *, width: int = 1280, scheme: str = "light") -> Iterator[Visit]:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-        )
-        try:
-            seen = Visit(context.new_page())
-            file = re.split("[?#]", path, maxsplit=1)[0]
-            seen.page.goto((html / file).as_uri() + path.removeprefix(file))
-            if file == "index.html":
-                seen.page.wait_for_url("**/book/*.html")
-            seen.settle()
-            yield seen
-        finally:
-            context.close()
 
-    return open_page
+@pytest.fixture(scope="session")
+def desk(browser: Browser, html: Path, path: str) -> Iterator[Visit]:
+    """A page as it was loaded on a desk, once for all tests that change nothing of it."""
+    with _visiting(browser, html, path) as seen:
+        yield seen
 
 
 def pages() -> list[str]:
@@ -113,7 +123,8 @@ def pages() -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes a ``path`` once for each page."""
+    """Run a test that takes a ``path`` once for each page, all those of a page by one worker."""
     if "path" in metafunc.fixturenames:
-        found = pages() if HTML.exists() else []
-        metafunc.parametrize("path", found or ["index.html"])
+        found = pages() if HTML.exists() else ["index.html"]
+        groups = [pytest.param(path, marks=pytest.mark.xdist_group(path)) for path in found]
+        metafunc.parametrize("path", groups, scope="session")

@@ -1,201 +1,400 @@
-"""The explorer and the playground: their physics is prlib's, and no address or input does harm."""
+"""The stage: its physics is prlib's, nothing on it is stale, and no address or input does harm."""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
-from companion.thresholds import dynamical_threshold
+from companion.analysis.dynamics import at_times, transition_times
+from companion.sphinx.front import theory
 from prlib import spectrum, thresholds
 from prlib.descent import descend
 from prlib.losses import NormalizedIntensity
 from prlib.measures import empirical
 from prlib.problem import Problem, random_on_sphere
-from prlib.spectra.bulk import left_edge
+from prlib.spectra.bulk import density, left_edge
+from prlib.spectra.eigenpairs import lowest_eigenpairs
+from prlib.sweeps.estimate import wilson
 
 PAGE = "book/explorer.html"
+DEFAULT = {"a": "0.01", "alpha": "3.4", "time": "0", "start": "random", "n": "64", "seed": "1"}
+
+
+def ready(seen):
+    seen.page.wait_for_selector("#prlib-stage[data-ready]", timeout=20_000)
+    return seen.page
 
 
 def says(seen) -> dict[str, str]:
-    seen.page.wait_for_selector("#prlib-explorer[data-ready]", timeout=20_000)
-    return seen.page.evaluate(
+    return ready(seen).evaluate(
         "() => Object.fromEntries([...document.querySelectorAll('[data-say]')]"
         ".map(e => [e.dataset.say, e.textContent]))"
     )
 
 
-def last_digit(text: str) -> float:
-    """One unit of the last digit shown."""
-    return 10.0 ** -len(text.partition(".")[2])
+def address(seen) -> dict[str, str]:
+    ready(seen).wait_for_function("() => location.hash === State.address()", timeout=5_000)
+    given = parse_qs(seen.page.evaluate("location.hash.slice(1)"))
+    return {name: values[0] for name, values in given.items()}
 
 
-@pytest.mark.parametrize(("a", "alpha"), [(0.01, 4.0), (1.0, 2.5), (10.0, 3.0)])
-def test_it_shows_what_prlib_computes(visit, a: float, alpha: float) -> None:
-    exact, transitions = spectrum(a, alpha), thresholds(a)
-    with visit(f"{PAGE}#alpha={alpha}&a={a:g}&time=0") as seen:
+def number(text: str) -> float:
+    """What is shown, which has a minus of typography."""
+    return float(text.replace("−", "-"))
+
+
+def press(seen, *keys: str) -> None:
+    point = ready(seen).locator("[data-place=map] [role=slider]")
+    point.focus()
+    for key in keys:
+        seen.page.keyboard.press(key)
+
+
+def record(seen, alpha: float = 6, n: int = 16, a: float = 1) -> None:
+    """Record three small descents, which takes a second."""
+    ready(seen).evaluate("changes => State.set(changes)", {"a": a, "alpha": alpha, "n": n})
+    seen.page.click("[name=go]")
+    seen.page.wait_for_selector("#prlib-live[data-state=ended]", timeout=60_000)
+
+
+@pytest.mark.parametrize(("a", "alpha"), [(0.01, 4.0), (1.0, 2.5), (0.01, 2.5)])
+def test_it_shows_at_the_start_what_prlib_computes(visit, a: float, alpha: float) -> None:
+    exact = spectrum(a, alpha)
+    with visit(f"{PAGE}#alpha={alpha:g}&a={a:g}&time=0") as seen:
         shown = says(seen)
-    edge, _, kind = shown["edge"].partition(" ")
-    expected = {
-        "init": transitions.alpha_init,
-        "overlap2": exact.overlap2,
-    }
-    values = {name: shown[name] for name in expected} | {"edge": edge}
-    for name, value in (expected | {"edge": exact.left_edge}).items():
-        assert float(values[name]) == pytest.approx(value, abs=last_digit(values[name])), name
-    assert shown["threshold"] == str(dynamical_threshold(a))
-    assert kind == f"({exact.edge_kind})"
-    if exact.outlier is None:
-        assert shown["outlier"] == "none"
-    else:
-        outlier, _, gap = shown["outlier"].partition(", ")
-        assert float(outlier) == pytest.approx(exact.outlier, abs=last_digit(outlier))
-        assert gap == f"{exact.left_edge - exact.outlier:.2g} below the edge"
+        border = seen.page.evaluate("a => Theory.stage(a).border[0]", a)
+    gap = 0.0 if exact.outlier is None else exact.left_edge - exact.outlier
+    assert number(shown["edge"]) == pytest.approx(exact.left_edge, rel=5e-3)
+    assert float(shown["overlap2"]) == pytest.approx(exact.overlap2 or 0, abs=0.006)
+    assert shown["variance"] == "1"
+    assert (shown["gap"] == "none") == (gap == 0)
+    if gap:
+        assert float(shown["gap"]) == pytest.approx(gap, rel=0.05)
+    assert border == pytest.approx(thresholds(a).alpha_init, abs=0.01)
 
 
-def go_to(seen, address: str) -> None:
-    """Another state on the same page, drawn."""
-    says(seen)
-    seen.page.evaluate(
-        "address => new Promise(done => { addEventListener('hashchange', () =>"
-        " requestAnimationFrame(() => requestAnimationFrame(done)), {once: true});"
-        " location.hash = address; })",
-        address,
-    )
-
-
-def per_chart(seen, expression: str) -> dict:
-    """What the expression says of each chart, by its place."""
-    return seen.page.evaluate(
-        "() => Object.fromEntries(Object.entries(Charts.drawn)"
-        f".map(([id, chart]) => [id, {expression}]))"
-    )
-
-
-def colour_at_alpha(seen) -> tuple[str, str]:
-    """The colour drawn at the reader's alpha, and that of the text."""
-    return seen.page.evaluate(
-        """() => {
-            const {ctx, bbox, valToPos} = Charts.drawn.overlap;
-            const x = valToPos(+document.querySelector("[name=alpha]").value, "x", true);
-            const drawn = ctx.getImageData(x, bbox.top + bbox.height / 2, 1, 1).data.slice(0, 3);
-            return [`rgb(${[...drawn].join(", ")})`, getComputedStyle(document.body).color];
-        }"""
-    )
-
-
-def test_every_mark_is_inside_its_scale(visit) -> None:
-    states = [(a, 0) for a in ("0.003", "0.01", "0.1", "1", "10")]
-    states += [("0.01", time) for time in range(1, 7)]
+def test_along_the_descent_it_shows_the_tables_of_theory(visit) -> None:
+    run = theory(NormalizedIntensity(0.01)).query("alpha == 3.4")
+    lost = transition_times(run).iloc[-1]["t"]
     with visit(PAGE) as seen:
-        for alpha in (1, 2.5, 6, 8):
-            for a, time in states:
-                go_to(seen, f"alpha={alpha}&a={a}&time={time}")
-                scales = per_chart(seen, "[chart.scales.x.min, chart.scales.x.max]")
-                assert scales["overlap"] == scales["rates"] == [1, 8]
-                outlier = says(seen)["outlier"].partition(",")[0]
-                if outlier != "none":
-                    left, right = scales["density"]
-                    assert left < float(outlier) < right, (alpha, a, time)
+        for time in (0.02, 0.1, 0.5, 0.8 * lost, 1.2 * lost, 9.0):
+            ready(seen).evaluate("time => State.set({ time })", time)
+            shown = says(seen)
+            value = {name: at_times(run, name, [time])[0][0] for name in ("left_edge", "variance")}
+            assert number(shown["edge"]) == pytest.approx(value["left_edge"], rel=0.03)
+            assert float(shown["variance"]) == pytest.approx(value["variance"], rel=0.12)
+            assert (shown["gap"] == "none") == (time > lost)
+        state = seen.page.evaluate("Theory.times.length")
+    assert state >= 40
 
 
-def test_an_axis_leaves_its_longest_tick_label_room(visit) -> None:
-    with visit(f"{PAGE}#alpha=8&a=0.003&time=0") as seen:
-        says(seen)
-        room = per_chart(
-            seen,
-            "(({_size, _values, ticks, font}) => { chart.ctx.font = font[0];"
-            " return _size - ticks.size - Math.max(..._values.map("
-            "label => chart.ctx.measureText(label).width)); })(chart.axes[1])",
+def test_time_is_smooth(visit) -> None:
+    with visit(PAGE) as seen:
+        gaps = ready(seen).evaluate(
+            "Array.from({length: 400}, (_, i) => Theory.at(0.01, 3.8, Theory.timeAt(i / 399)).gap)"
         )
-    assert min(room.values()) > 8, room
+    assert np.abs(np.diff(gaps)).max() < 0.02 * max(gaps)
+    assert len(set(np.round(gaps, 6))) > 300
 
 
-def test_recovered_fractions_say_where_they_are_from(visit) -> None:
-    with visit(f"{PAGE}#alpha=3&a=0.01&time=0") as seen:
-        page = seen.page
-        says(seen)
-        panel, near = page.locator("section:has(> #rates)"), page.locator("#rates-near")
-        opacity = "getComputedStyle(document.querySelector('#rates .uplot')).opacity"
-        assert page.locator("#rates-list li").count() > 3
-        assert page.evaluate(opacity) == "1"
-        go_to(seen, "alpha=3&a=1&time=0")
-        assert "at a = 0.01, not at your a = 1." in panel.inner_text()
-        assert float(page.evaluate(opacity)) < 0.6
-        go_to(seen, "alpha=8&a=0.01&time=0")
-        assert "no runs near this α" in near.inner_text()
-        assert page.locator("#rates-list li").count() == 0
-        assert "not at your a" not in panel.inner_text()
-        go_to(seen, "alpha=4.5&a=0.01&time=0")
-        assert re.search("N = 512, .*: no runs near", page.locator("#rates-list").inner_text())
+def test_the_address_holds_everything(visit) -> None:
+    told = "a=1&alpha=4.5&time=0.3&start=constrained&n=32&seed=7&task=0"
+    with visit(f"{PAGE}#{told}") as seen:
+        first = says(seen)
+        assert address(seen) == dict(part.split("=") for part in told.split("&"))
+        assert seen.page.input_value("[name=n]") == "32"
+        assert seen.page.input_value("#prlib-live [name=start]") == "constrained"
+        seen.page.select_option("#prlib-live [name=start]", "spectral")
+        seen.page.fill("[name=seed]", "8")
+        press(seen, "ArrowUp", "ArrowRight")
+        now = address(seen)
+        assert now["alpha"] == "5"
+        assert float(now["time"]) > 0.3
+        assert now | {"start": "spectral", "seed": "8"} == now
+        second = says(seen)
+        assert second != first
+        seen.page.reload()
+        again = says(seen)
+        assert address(seen) == now
+        assert again == second
 
 
-def test_numbers_have_no_more_digits_than_they_have_meaning(visit) -> None:
-    with visit(f"{PAGE}#alpha=6&a=0.01&time=6") as seen:
-        assert re.fullmatch(r"\d(\.\d)? × 10⁶( ± \d+ %)?", says(seen)["variance"])
-        seen.page.evaluate("EXPLORER.later.forEach(l => l.varianceError = 0.04 * l.variance)")
-        go_to(seen, "alpha=4&a=0.01&time=6")
-        assert re.fullmatch(r"\d{3} ± 4 %", says(seen)["variance"])
-        go_to(seen, "alpha=3.3&a=0.003&time=0")
-        shown = says(seen)
-    assert shown["outlier"].startswith(shown["edge"].split()[0])
-    assert re.search(r", 0\.0\d+ below the edge$", shown["outlier"])
+def test_the_keyboard_moves_the_point_and_hears_where_it_is(visit) -> None:
+    with visit(PAGE) as seen:
+        point = ready(seen).locator("[data-place=map] [role=slider]")
+        press(seen, "End")
+        assert address(seen)["time"] == "10"
+        press(seen, "Home", "ArrowUp", "ArrowUp")
+        assert address(seen)["alpha"] == "3.6"
+        assert point.get_attribute("aria-valuetext") == "alpha 3.6, time 0: sees the signal"
+        press(seen, "PageUp", "ArrowRight", "ArrowLeft", "PageDown", "ArrowLeft")
+        assert float(address(seen)["time"]) == 0
+        spoken = seen.page.locator(".prlib-spoken")
+        seen.page.wait_for_function("() => /Alpha 3.6/.test(document.body.textContent)")
+        assert "sees the signal" in spoken.inner_text()
 
 
-def test_a_slider_says_its_value_and_why_it_stands_still(visit) -> None:
-    with visit(f"{PAGE}#alpha=6&a=0.01&time=6") as seen:
-        says(seen)
-        time, beside = seen.page.locator("[name=time]"), seen.page.locator("output")
-        assert beside.all_inner_texts() == ["= 6.00", "t = 3"]
-        assert time.get_attribute("aria-valuetext") == "t = 3"
-        go_to(seen, "alpha=6&a=1&time=0")
-        assert time.is_disabled()
-        assert "only at a = 0.01" in beside.last.inner_text()
-        assert "only at a = 0.01" in time.get_attribute("aria-valuetext")
+def test_the_point_is_dragged(visit) -> None:
+    with visit(PAGE) as seen:
+        box = ready(seen).locator("[data-place=map] svg").bounding_box()
+        seen.page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+        seen.page.mouse.down()
+        seen.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.9 * box["height"])
+        seen.page.mouse.up()
+        now = address(seen)
+        assert float(now["alpha"]) < 2.8
+        assert 0.02 < float(now["time"]) < 1
+        assert says(seen)["gap"] == "none"
+
+
+def test_play_goes_to_the_end_and_a_reader_takes_over(visit) -> None:
+    with visit(f"{PAGE}#time=7") as seen:
+        play = ready(seen).locator("[name=play]")
+        play.click()
+        seen.page.wait_for_function("() => State.now.time === 10", timeout=5_000)
+        assert play.inner_text() == "Play"
+        play.click()
+        assert play.inner_text() == "Pause"
+        press(seen, "ArrowUp")
+        assert play.inner_text() == "Play"
+        seen.page.emulate_media(reduced_motion="reduce")
+        seen.page.evaluate("State.set({ time: 0 })")
+        play.click()
+        times = seen.page.evaluate(
+            "() => new Promise(done => { const all = new Set(); const began = performance.now();"
+            " const look = () => { all.add(State.now.time); performance.now() - began < 1300"
+            " ? requestAnimationFrame(look) : done([...all]); }; look(); })"
+        )
+        assert 2 <= len(times) <= 4
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "#alpha=<img src=x onerror=alert(1)>&a=../../etc&time=1e9",
+        "#alpha=1e308&a=NaN&time=-1&n=1e9&seed=-1&task=99&start=__proto__",
+        "#" + "a" * 5000,
+        "#alpha=%00&__proto__=1&constructor=2",
+    ],
+)
+def test_a_hostile_address_is_refused_in_words(visit, hostile: str) -> None:
+    with visit(PAGE + hostile) as seen:
+        now = address(seen)
+        assert {name: now[name] for name in DEFAULT} == DEFAULT
+        assert seen.complaints == []
+        assert seen.page.locator("img[src='x']").count() == 0
+        said = seen.page.locator(".prlib-refused").inner_text()
+        assert ("α must be" in said) == ("alpha=" in hostile)
+        assert "onerror" not in said
+
+
+def test_a_number_out_of_range_is_refused_and_clears_what_is_shown(visit) -> None:
+    with visit(PAGE) as seen:
+        record(seen)
+        live = seen.page.locator("#prlib-live")
+        assert live.locator(".prlib-recording").is_visible()
+        for name, wrong, accepted in (
+            ("n", "100000", "from 10 to 128"),
+            ("n", "1e2", "a whole number"),
+            ("n", "", "a whole number"),
+            ("seed", "-1", "from 0 to 999999"),
+        ):
+            before = seen.page.input_value(f"[name={name}]")
+            seen.page.fill(f"[name={name}]", wrong)
+            assert accepted in live.locator(".prlib-says").inner_text()
+            assert seen.page.input_value(f"[name={name}]") == wrong
+            assert seen.page.get_attribute(f"[name={name}]", "aria-invalid") == "true"
+            assert live.locator("[name=go]").is_disabled()
+            assert not live.locator(".prlib-recording").is_visible()
+            seen.page.fill(f"[name={name}]", before)
+            assert live.locator("[name=go]").is_enabled()
+            assert not live.locator(".prlib-recording").is_visible()
+        assert seen.complaints == []
+
+
+def test_a_loss_without_this_alpha_says_where_the_point_went(visit) -> None:
+    with visit(f"{PAGE}#alpha=3.2") as seen:
+        ready(seen)
+        seen.page.select_option("#prlib-stage [name=a]", "1")
+        assert address(seen)["alpha"] == "3"
+        assert "α moved to 3" in seen.page.locator(".prlib-refused").inner_text()
+        press(seen, "ArrowUp")
+        assert seen.page.locator(".prlib-refused").inner_text() == ""
+
+
+def test_nothing_shown_belongs_to_other_inputs(visit) -> None:
+    with visit(PAGE) as seen:
+        changes = ({"alpha": 3.5}, {"a": 0.01}, {"n": 17}, {"seed": 2})
+        for change in changes:
+            record(seen, n=12)
+            assert seen.page.locator(".trails path").count()
+            seen.page.evaluate("change => State.set(change)", change)
+            assert not seen.page.locator(".prlib-recording").is_visible()
+            assert seen.page.locator(".trails > *").count() == 0
+            assert "recovered" not in seen.page.locator(".prlib-says").inner_text()
+        seen.page.click("[name=go]")
+        seen.page.wait_for_selector(".prlib-recording:not([hidden])")
+        press(seen, "ArrowUp")
+        assert seen.page.get_attribute("#prlib-live", "data-state") == "idle"
+        seen.page.wait_for_timeout(300)
+        assert not seen.page.locator(".prlib-recording").is_visible()
+
+
+def test_a_recording_goes_back_to_the_start_and_its_seed_fixes_it(visit) -> None:
+    captions = "[...document.querySelectorAll('.prlib-three figcaption')].map(e => e.textContent)"
+    with visit(PAGE) as seen:
+        record(seen)
+        first = seen.page.locator(".prlib-says").inner_text()
+        assert all(f"{start}:" in first for start in ("random", "v₁", "constrained"))
+        at_start = seen.page.evaluate(captions)
+        assert all("t = 0:" in caption for caption in at_start)
+        seen.page.locator("[name=moment]").fill("1000")
+        at_end = seen.page.evaluate(captions)
+        assert address(seen)["time"] == "400"
+        assert at_end != at_start
+        seen.page.locator("[name=moment]").fill("0")
+        assert seen.page.evaluate(captions) == at_start
+        seen.page.click("[name=go]")
+        seen.page.wait_for_selector("#prlib-live[data-state=ended]")
+        assert seen.page.locator(".prlib-says").inner_text() == first
+        assert seen.page.evaluate(captions) == at_start
+        assert seen.page.locator(".prlib-three svg").count() == 3
+        assert seen.complaints == []
+
+
+def test_thirty_seeds_are_counted_with_their_interval(visit) -> None:
+    with visit(PAGE) as seen:
+        ready(seen).evaluate("State.set({ a: 1, alpha: 6, n: 64, start: 'random' })")
+        seen.page.click("[name=many]")
+        frames = seen.page.evaluate(
+            "() => new Promise(done => { let n = 0; const end = performance.now() + 300;"
+            " const count = () => (++n, performance.now() < end ? requestAnimationFrame(count)"
+            " : done(n)); count(); })"
+        )
+        assert frames > 5, "the page froze"
+        seen.page.wait_for_selector("#prlib-live[data-state=ended]", timeout=60_000)
+        said = seen.page.locator(".prlib-says").inner_text()
+        dots = seen.page.locator(".prlib-dots i")
+        filled = seen.page.locator(".prlib-dots i.filled").count()
+        assert dots.count() == 30
+        found = re.search(r"(\d+) of 30 recovered \(([\d.]+) to ([\d.]+)\)", said)
+        assert int(found[1]) == filled
+        low, high = wilson(filled, 30)
+        assert (found[2], found[3]) == (f"{low:.2f}", f"{high:.2f}")
+        assert re.search(r"The book: [\d.]+ \([\d.]+ to [\d.]+, 200 runs\)", said)
+        assert seen.page.locator("[data-place=fractions] .own").count() == 1
+        press(seen, "ArrowDown")
+        assert dots.count() == 0
+        assert seen.page.locator("[data-place=fractions] .own").count() == 0
+
+
+def test_each_task_asks_before_it_shows(visit) -> None:
+    with visit(PAGE) as seen:
+        ready(seen)
+        for number in (1, 2, 3):
+            seen.page.locator(".prlib-acts button").nth(number - 1).click()
+            assert address(seen)["task"] == str(number)
+            for place in ("spectrum", "curves"):
+                assert not seen.page.locator(f"[data-place={place}] svg").is_visible()
+            assert not seen.page.locator("[data-place=map] .sees").is_visible()
+            slider = seen.page.locator("[data-place=map] [role=slider]")
+            assert "signal" not in slider.get_attribute("aria-valuetext")
+            seen.page.locator(".prlib-answers button").first.click()
+            assert seen.page.locator("[data-place=spectrum] svg").is_visible()
+            # To the end of the play, at once.
+            seen.page.evaluate("State.set({ time: 9.9 })")
+            seen.page.wait_for_selector(".prlib-task[data-state=answered]", timeout=20_000)
+            said = seen.page.locator(".prlib-task").inner_text()
+            assert ("Not as you said" in said) == (number == 3)
+
+
+def test_a_chapter_asks_its_own_task(visit, html) -> None:
+    asked = {}
+    for page in sorted((html / "notebooks").glob("*.html")):
+        for task in re.findall(r'explorer\.html#task=(\d)"', page.read_text(encoding="utf-8")):
+            asked[int(task)] = page.name
+    assert sorted(asked) == [1, 2, 3, 4, 5]
+    with visit(PAGE) as seen:
+        buttons = ready(seen).locator(".prlib-acts button").all()
+        told = [one.get_attribute("data-chapter").rpartition("/")[2] for one in buttons]
+    assert told == [asked[number] for number in range(1, 6)]
+
+
+def test_a_task_with_a_descent_is_answered_by_it(visit) -> None:
+    with visit(f"{PAGE}#task=4") as seen:
+        ready(seen)
+        assert address(seen) | {"alpha": "2.75", "task": "4", "n": "64"} == address(seen)
+        seen.page.locator(".prlib-answers button").first.click()
+        seen.page.wait_for_selector(".prlib-task[data-state=answered]", timeout=60_000)
+        task = seen.page.locator(".prlib-task").inner_text()
+        fate = seen.page.locator(".prlib-says").inner_text()
+        assert ("Not as" in task) == ("not recovered" in fate)
+        assert "constrained" not in fate
+        press(seen, "ArrowUp")
+        assert address(seen)["task"] == "0"
+        assert seen.page.locator(".prlib-task").inner_text() == ""
+
+
+def test_control_and_picture_are_seen_together_on_a_phone(visit) -> None:
+    with visit(PAGE, width=390) as seen:
+        seen.page.set_viewport_size({"width": 390, "height": 844})
+        ready(seen)
+        seen.page.wait_for_timeout(200)
+        parts = (
+            "[name=play]",
+            "[name=a]",
+            *(f"[data-place={p}]" for p in ("map", "spectrum", "curves")),
+        )
+        for part in parts:
+            box = seen.page.locator(part).first.bounding_box()
+            assert box["y"] + box["height"] <= 844, part
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 390
+        assert seen.page.evaluate("scrollY") == 0
+
+
+def test_drawings_follow_their_place(visit) -> None:
+    fits = (
+        "() => document.documentElement.scrollWidth <= innerWidth &&"
+        " [...document.querySelectorAll('.prlib-explorer svg')]"
+        ".every(e => Math.abs(e.clientWidth - e.parentElement.clientWidth) <= 1)"
+    )
+    with visit(PAGE, width=390) as seen:
+        record(seen, n=12)
+        for width in (844, 390, 1280, 961):
+            seen.page.set_viewport_size({"width": width, "height": 900})
+            seen.page.wait_for_function(fits, timeout=5_000)
+        assert seen.complaints == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_largest_size_stands_out_most(visit, scheme: str) -> None:
+def test_axe_finds_nothing_serious_in_any_state(visit, scheme: str) -> None:
     with visit(PAGE, scheme=scheme) as seen:
-        says(seen)
-        strokes = per_chart(seen, "chart.series.slice(1).map(s => s.stroke())")["rates"]
-        note = seen.page.locator("#rates-note").inner_text()
-    lightness = [float(stroke.split()[-1].rstrip("%)")) for stroke in strokes]
-    assert lightness == sorted(lightness, reverse=scheme == "light")
-    assert f"the larger, the {'darker' if scheme == 'light' else 'lighter'}" in note
+        seen.page.add_style_tag(content="*, ::before, ::after { transition: none !important }")
 
+        def look(state: str) -> None:
+            options = {"resultTypes": ["violations"]}
+            found = Axe().run(seen.page, context="article", options=options)
+            serious = [
+                (one["id"], [node["html"][:120] for node in one["nodes"][:3]])
+                for one in found.response["violations"]
+                if one["impact"] in {"serious", "critical"}
+            ]
+            assert serious == [], state
 
-def test_what_is_drawn_is_named(visit) -> None:
-    with visit(PAGE) as seen:
-        says(seen)
-        seen.page.evaluate(
-            "() => { window.written = []; const real = CanvasRenderingContext2D.prototype.fillText;"
-            " CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {"
-            " written.push(text); real.call(this, text, ...rest); }; }"
-        )
-        go_to(seen, "alpha=4&a=0.01&time=0")
-        assert {"random start", "threshold states"} <= set(seen.page.evaluate("written"))
-        drawn, text = colour_at_alpha(seen)
-        assert drawn == text
-        for place in ("#overlap", "#rates"):
-            assert "your α" in seen.page.locator(f"section:has(> {place}) p").inner_text()
-        assert "outlier" in seen.page.locator("section:has(> #density) p").inner_text()
-
-
-def test_charts_are_light_before_the_page_is_printed(visit) -> None:
-    with visit(PAGE, scheme="dark") as seen:
-        says(seen)
-        run_once(seen)
-        _, dark = colour_at_alpha(seen)
-        # No frame is drawn between that event and the print.
-        seen.page.evaluate(
-            "() => { window.requestAnimationFrame = () => 0;"
-            " document.documentElement.dataset.theme = 'light'; }"
-        )
-        drawn, light = colour_at_alpha(seen)
-        assert drawn == light != dark
-        assert len(set(per_chart(seen, "chart.axes[0].stroke()").values())) == 1
+        record(seen, n=12)
+        look("recorded")
+        seen.page.fill("[name=n]", "5")
+        look("refused")
+        seen.page.locator(".prlib-acts button").first.click()
+        look("asked")
+        seen.page.locator(".prlib-answers button").last.click()
+        seen.page.wait_for_selector(".prlib-task[data-state=answered]")
+        look("answered")
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +418,8 @@ def in_page(seen, instance, expression: str):
         "({X, y, signal, n, a, w}) => {"
         " const instance = {X: Float64Array.from(X), y: Float64Array.from(y),"
         " signal: Float64Array.from(signal), n, a}; w = Float64Array.from(w);"
+        " const seen = Physics.observe(instance, w), H = Physics.hessian(instance, seen);"
+        " const law = Physics.empirical(instance, seen.yhat);"
         f" return {expression}; }}",
         numbers,
     )
@@ -234,103 +435,38 @@ def test_one_step_of_the_page_is_one_step_of_prlib(visit, instance) -> None:
 
 def test_the_pages_spectrum_is_that_of_the_same_matrix(visit, instance) -> None:
     problem, w = instance
-    expected = np.linalg.eigvalsh(problem.dense_hessian(w))
-    edge = left_edge(empirical(problem, w)).position
+    law = empirical(problem, w)
+    edge = left_edge(law).position
+    places = edge + np.array([0.05, 0.5, 2.0])
     with visit(PAGE) as seen:
-        found = in_page(
-            seen,
-            instance,
-            "Physics.eigen(Physics.hessian(instance, Physics.observe(instance, w))).values",
-        )
-        shown = in_page(
-            seen,
-            instance,
-            "(seen => { const law = Physics.empirical(instance, seen.yhat);"
-            " return Physics.leftEdge(law, law.alpha).position - seen.mu; })"
-            "(Physics.observe(instance, w))",
-        )
-    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
+        values = in_page(seen, instance, "Physics.eigenvalues(H)")
+        lowest = in_page(seen, instance, "[...Physics.lowest(H, Physics.eigenvalues(H)[0])]")
+        shown = in_page(seen, instance, "Physics.leftEdge(law, law.alpha).position - seen.mu")
+        some = ", ".join(f"{place} + seen.mu" for place in places)
+        rho = in_page(seen, instance, f"Physics.density(law, law.alpha, [{some}])")
+    np.testing.assert_allclose(
+        values, np.linalg.eigvalsh(problem.dense_hessian(w)), rtol=1e-8, atol=1e-8
+    )
+    expected = lowest_eigenpairs(problem, w).vectors[0]
+    assert abs(np.dot(lowest, expected)) == pytest.approx(1, abs=1e-8)
     # The page takes the infimum of the curvature to be that of the loss.
     assert shown == pytest.approx(edge, rel=1e-4)
+    np.testing.assert_allclose(rho, density(law, places), rtol=1e-3)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "#alpha=<img src=x onerror=alert(1)>&a=../../etc&time=1e9",
-        "#alpha=1e308&a=NaN&time=-1",
-        "#" + "a" * 5000,
-        "#alpha=%00&__proto__=1&constructor=2",
-    ],
-)
-def test_a_hostile_address_changes_nothing(visit, address: str) -> None:
+def test_the_same_seed_is_the_same_instance_for_every_start(visit) -> None:
     with visit(PAGE) as seen:
-        plain = says(seen)
-    with visit(PAGE + address) as seen:
-        assert says(seen) == plain
-        assert seen.complaints == []
-        assert seen.page.locator("img[src='x']").count() == 0
-
-
-def run_once(seen) -> str:
-    page = seen.page
-    page.fill("#prlib-playground [name=n]", "20")
-    page.fill("#prlib-playground [name=a]", "1")
-    page.fill("#prlib-playground [name=seed]", "5")
-    page.click("#prlib-playground [name=go]")
-    page.wait_for_selector("#prlib-playground[data-state=ended]", timeout=60_000)
-    return page.locator("#run-says").inner_text()
-
-
-def test_a_descent_runs_in_the_page_and_its_seed_fixes_it(visit) -> None:
-    with visit(PAGE) as seen:
-        charts = seen.page.locator("#prlib-playground .prlib-charts")
-        assert not charts.is_visible()
-        first = run_once(seen)
-        assert "steps" in first
-        assert charts.is_visible()
-        for chart in charts.locator("canvas").all():
-            place = chart.locator("xpath=ancestor::section[1]/div")
-            width = place.evaluate("e => e.clientWidth")
-            assert chart.evaluate("e => e.clientWidth") == pytest.approx(width, abs=1)
-        assert run_once(seen) == first
-        assert seen.page.locator("#run-spectrum canvas").count() == 1
-        assert seen.complaints == []
-
-
-def test_a_theme_chosen_before_the_first_run_shows_nothing(visit) -> None:
-    with visit(PAGE) as seen:
-        seen.page.evaluate("document.documentElement.dataset.theme = 'dark'")
-        says(seen)
-        assert not seen.page.locator("#prlib-playground .prlib-charts").is_visible()
-        assert seen.page.locator("#prlib-playground canvas").count() == 0
-
-
-def test_charts_follow_their_place(visit) -> None:
-    fits = (
-        "() => document.documentElement.scrollWidth <= innerWidth &&"
-        " [...document.querySelectorAll('.uplot')]"
-        ".every(e => Math.abs(e.clientWidth - e.parentElement.clientWidth) <= 1)"
-    )
-    with visit(PAGE, width=390) as seen:
-        run_once(seen)
-        for width in (844, 390, 1280, 961, 768):
-            seen.page.set_viewport_size({"width": width, "height": 900})
-            seen.page.wait_for_function(fits, timeout=5_000)
-        # A sidebar takes room, and the window stays as it is.
-        seen.page.evaluate("document.querySelector('#prlib-playground').style.width = '300px'")
-        seen.page.evaluate("document.querySelector('#prlib-explorer').style.width = '300px'")
-        seen.page.wait_for_function(fits, timeout=5_000)
-        assert seen.complaints == []
-
-
-def test_an_input_out_of_range_is_taken_back_into_it(visit) -> None:
-    with visit(PAGE) as seen:
-        seen.page.fill("#prlib-playground [name=n]", "100000")
-        seen.page.fill("#prlib-playground [name=alpha]", "0.1")
-        seen.page.click("#prlib-playground [name=go]")
-        assert seen.page.input_value("#prlib-playground [name=n]") == "150"
-        assert seen.page.input_value("#prlib-playground [name=alpha]") == "0.5"
+        same = ready(seen).evaluate(
+            """() => {
+                const draw = start => Physics.draw({ n: 20, alpha: 3, a: 0.1, seed: 4, start });
+                const [one, two, three] = Theory.starts.map(draw);
+                const { X, signal } = one.instance;
+                const along = w => w.reduce((sum, value, j) => sum + value * signal[j], 0) / 20;
+                return [two, three].map(other => String(other.instance.X) === String(X))
+                    .concat(Math.abs(along(three.w)) < 1e-12, Math.abs(along(one.w)) > 1e-12);
+            }"""
+        )
+    assert same == [True] * 4
 
 
 def test_without_scripts_a_figure_and_a_sentence_stand_in_its_place(browser, html) -> None:
@@ -339,5 +475,5 @@ def test_without_scripts_a_figure_and_a_sentence_stand_in_its_place(browser, htm
     page.goto((html / PAGE).as_uri())
     assert "needs JavaScript" in page.locator("article").inner_text()
     assert page.locator("noscript img, img[src*='fig-bbp-transition']").count() >= 1
-    assert not page.locator("#prlib-explorer").is_visible()
+    assert not page.locator("#prlib-stage").is_visible()
     context.close()

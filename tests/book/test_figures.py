@@ -66,6 +66,16 @@ def test_under_each_figure_are_its_files_its_citation_and_the_way_to_remake_it(v
                 assert box.locator("img").first.evaluate("e => e.naturalWidth") > 0
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_figure_lies_on_the_pages_own_ground(visit, scheme: str) -> None:
+    with visit("notebooks/01-bbp-at-initialisation.html", scheme=scheme) as seen:
+        picture = seen.page.locator(".prlib-figure > img").first.screenshot()
+        pixel = Image.open(io.BytesIO(picture)).convert("RGB").getpixel((12, 12))
+        ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    asked = [int(part) for part in re.findall(r"\d+", ground)]
+    assert max(abs(one - two) for one, two in zip(pixel, asked, strict=True)) <= 3
+
+
 def test_the_citation_can_be_copied(visit) -> None:
     figure = FOUND[0]
     with visit(f"notebooks/{figure.notebook}.html") as seen:

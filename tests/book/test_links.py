@@ -37,6 +37,7 @@ def test_every_internal_link_and_anchor_resolves(html: Path, path: str) -> None:
                 broken.append(f"{value}: no such file")
             elif (
                 link.fragment
+                and "=" not in link.fragment  # a state of the stage, which has a test of its own
                 and target.suffix == ".html"
                 and unquote(link.fragment) not in anchors(target)
             ):

@@ -30,28 +30,22 @@ BEYOND = """() => {
 }"""
 
 
-def test_a_page_asks_no_other_host_and_complains_of_nothing(visit, path: str) -> None:
-    with visit(path) as seen:
-        assert [
-            u for u in seen.requests if urlsplit(u).scheme not in ("file", "data", "blob")
-        ] == []
-        assert seen.complaints == []
+def test_a_page_asks_no_other_host_and_complains_of_nothing(desk) -> None:
+    assert [u for u in desk.requests if urlsplit(u).scheme not in ("file", "data", "blob")] == []
+    assert desk.complaints == []
 
 
-def test_a_page_is_light(visit, path: str) -> None:
-    with visit(path) as seen:
-        files = {
-            Path(unquote(urlsplit(u).path)) for u in seen.requests if urlsplit(u).scheme == "file"
-        }
-        sizes = {file: file.stat().st_size for file in files}
-        heaviest = sorted(sizes.items(), key=lambda item: -item[1])[:6]
-        shared = sum(
-            size
-            for file, size in sizes.items()
-            if "_static" in file.parts and "explorer" not in file.parts
-        )
-        assert shared < SHARED_LIMIT, heaviest
-        assert sum(sizes.values()) - shared < PAGE_LIMIT, heaviest
+def test_a_page_is_light(desk) -> None:
+    files = {Path(unquote(urlsplit(u).path)) for u in desk.requests if urlsplit(u).scheme == "file"}
+    sizes = {file: file.stat().st_size for file in files}
+    heaviest = sorted(sizes.items(), key=lambda item: -item[1])[:6]
+    shared = sum(
+        size
+        for file, size in sizes.items()
+        if "_static" in file.parts and "explorer" not in file.parts
+    )
+    assert shared < SHARED_LIMIT, heaviest
+    assert sum(sizes.values()) - shared < PAGE_LIMIT, heaviest
 
 
 def test_a_page_fits_a_phone(visit, path: str) -> None:
@@ -59,19 +53,18 @@ def test_a_page_fits_a_phone(visit, path: str) -> None:
         assert seen.page.evaluate(BEYOND) == []
 
 
-def test_mathematics_is_typeset(visit, path: str) -> None:
-    with visit(path) as seen:
-        text = seen.page.evaluate(
-            """() => {
-                const copy = document.querySelector("article, main, body").cloneNode(true);
-                const other = "pre, code, script, style, mjx-container";
-                copy.querySelectorAll(other).forEach(e => e.remove());
-                return copy.textContent;
-            }"""
-        )
-        assert "\\(" not in text
-        assert "\\[" not in text
-        assert seen.page.locator("mjx-merror, [data-mjx-error]").count() == 0
+def test_mathematics_is_typeset(desk) -> None:
+    text = desk.page.evaluate(
+        """() => {
+            const copy = document.querySelector("article, main, body").cloneNode(true);
+            const other = "pre, code, script, style, mjx-container";
+            copy.querySelectorAll(other).forEach(e => e.remove());
+            return copy.textContent;
+        }"""
+    )
+    assert "\\(" not in text
+    assert "\\[" not in text
+    assert desk.page.locator("mjx-merror, [data-mjx-error]").count() == 0
 
 
 def test_the_problem_is_told_in_formulas(visit) -> None:
@@ -198,7 +191,9 @@ new PerformanceObserver(list => list.getEntries().forEach(one => (window.shift +
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("page", ["book/intro.html", "book/holds.html", "404.html"])
+@pytest.mark.parametrize(
+    "page", ["book/intro.html", "book/holds.html", "book/explorer.html", "404.html"]
+)
 def test_nothing_moves_while_a_page_loads(browser, html: Path, page: str, width: int) -> None:
     seen = browser.new_page(viewport={"width": width, "height": 900})
     try:

@@ -1,5 +1,5 @@
-// The physics of the explorer and the playground: the formulas of prlib, tested against it on the same numbers.
-// A law is {f, w, y2, floor}: curvatures, their probabilities, these times y^2, and the infimum of the curvature.
+// The physics of the explorer's descents: the formulas of prlib, tested against it on the same numbers.
+// A law is {f, w, floor}: curvatures, their probabilities, and the infimum of the curvature.
 // The same source runs in the page and in a worker, so it touches neither document nor window.
 function makePhysics() {
   "use strict";
@@ -13,10 +13,6 @@ function makePhysics() {
   // z(chi) = -1/chi + alpha E[f/(1 + f chi)], left of the bulk, before the shift by mu.
   const z = (law, alpha, chi) =>
     -1 / chi + alpha * sum(law.f.length, (i) => (law.w[i] * law.f[i]) / (1 + law.f[i] * chi));
-
-  // S(chi) = alpha E[y^2 f/(1 + f chi)]: the direction of the signal.
-  const s = (law, alpha, chi) =>
-    alpha * sum(law.f.length, (i) => (law.y2[i] * law.f[i]) / (1 + law.f[i] * chi));
 
   const bisect = (value, low, high) => {
     const left = value(low) > 0;
@@ -37,39 +33,43 @@ function makePhysics() {
     return { chi, position: z(law, alpha, chi), kind: soft ? "soft" : "hard" };
   };
 
-  // The eigenvalue that leaves the bulk toward the signal, with its squared overlap; null if there is none.
-  const outlier = (law, alpha, edge = leftEdge(law, alpha)) => {
-    const gap = (chi) => z(law, alpha, chi) - s(law, alpha, chi);
-    if (gap(edge.chi) <= 0) return null;
-    const chi = bisect(gap, 1e-9, edge.chi);
-    const zSlope = 1 / chi ** 2 - alpha * sum(law.f.length, (i) => law.w[i] * (law.f[i] / (1 + law.f[i] * chi)) ** 2);
-    const sSlope = -alpha * sum(law.f.length, (i) => law.y2[i] * (law.f[i] / (1 + law.f[i] * chi)) ** 2);
-    return { chi, position: z(law, alpha, chi), overlap2: zSlope / (zSlope - sSlope) };
-  };
-
-  // Density of the bulk just above the real axis: damped fixed point of G = 1/(z - alpha E[f/(1 - f G)]).
-  const density = (law, alpha, points, width) => {
-    let [re, im] = [0, -1];
-    return points.map((x) => {
-      for (let turn = 0; turn < 4000; turn++) {
-        let [a, b] = [x, width];
-        for (let i = 0; i < law.f.length; i++) {
-          const f = law.f[i];
-          const [c, d] = [1 - f * re, -f * im];
-          const scale = (alpha * law.w[i] * f) / (c * c + d * d);
-          a -= scale * c;
-          b += scale * d;
+  // Density of the bulk, Im chi/pi just above the real axis, as prlib.spectra.bulk.density: the fixed point of
+  // chi -> 1/(alpha E[f/(1 + f chi)] - z) is followed from large Im z down, by Newton's method where that stays above.
+  const density = (law, alpha, points, width = 1e-6) =>
+    points.map((x) => {
+      const highest = 4 * Math.max(1, Math.abs(x));
+      let [re, im] = [0, 0];
+      for (let level = 0; level < 16; level++) {
+        const height = highest * (width / highest) ** (level / 15);
+        if (!level) [re, im] = [-x / (x * x + height * height), height / (x * x + height * height)];
+        for (let turn = 0; turn < 200; turn++) {
+          let [a, b, p, q] = [-x, -height, 0, 0];
+          for (let i = 0; i < law.f.length; i++) {
+            const f = law.f[i];
+            const [c, d] = [1 + f * re, f * im];
+            const scale = f / (c * c + d * d);
+            const [u, v] = [c * scale, -d * scale];
+            const weight = alpha * law.w[i];
+            a += weight * u;
+            b += weight * v;
+            p += weight * (u * u - v * v);
+            q += 2 * weight * u * v;
+          }
+          const norm = a * a + b * b;
+          const [mapRe, mapIm] = [a / norm, -b / norm];
+          const [offRe, offIm] = [mapRe - re, mapIm - im];
+          // Newton: chi - (map - chi)/(map^2 (p + iq) - 1).
+          const [squareRe, squareIm] = [mapRe * mapRe - mapIm * mapIm, 2 * mapRe * mapIm];
+          const [slopeRe, slopeIm] = [squareRe * p - squareIm * q - 1, squareRe * q + squareIm * p];
+          const slope = slopeRe * slopeRe + slopeIm * slopeIm;
+          const newIm = im - (offIm * slopeRe - offRe * slopeIm) / slope;
+          if (newIm > 0) [re, im] = [re - (offRe * slopeRe + offIm * slopeIm) / slope, newIm];
+          else [re, im] = [(re + mapRe) / 2, (im + mapIm) / 2];
+          if (Math.hypot(offRe, offIm) < 1e-9 * (1 + Math.hypot(re, im))) break;
         }
-        const norm = a * a + b * b;
-        const [nextRe, nextIm] = [a / norm, -b / norm];
-        const moved = Math.hypot(nextRe - re, nextIm - im);
-        re = (re + nextRe) / 2;
-        im = (im + nextIm) / 2;
-        if (moved < 1e-7 * Math.hypot(re, im)) break;
       }
-      return -im / Math.PI;
+      return im / Math.PI;
     });
-  };
 
   // The normalised intensity loss.
   const loss = (y, yhat, a) => (yhat * yhat - y * y) ** 2 / (4 * (a + y * y));
@@ -149,38 +149,74 @@ function makePhysics() {
     return H;
   };
 
-  // Eigenvalues, rising, and the eigenvectors as columns: cyclic Jacobi rotations.
-  const eigen = (matrix) => {
-    const A = matrix.map((r) => Float64Array.from(r));
+  // Diagonal and the diagonal below it of the matrix in a basis where it has no other: Householder's reflections.
+  const tridiagonal = (matrix) => {
+    const A = matrix.map((line) => Float64Array.from(line));
     const n = A.length;
-    const V = A.map((_, i) => Float64Array.from({ length: n }, (_, j) => +(i === j)));
-    const size = Math.sqrt(sum(n, (i) => dot(A[i], A[i])));
-    for (let sweep = 0; sweep < 30; sweep++) {
-      const off = Math.sqrt(sum(n, (i) => sum(i, (j) => A[i][j] ** 2)));
-      if (off < 1e-11 * size) break;
-      for (let p = 0; p < n - 1; p++)
-        for (let q = p + 1; q < n; q++) {
-          if (Math.abs(A[p][q]) < 1e-14 * size) continue;
-          const theta = (A[q][q] - A[p][p]) / (2 * A[p][q]);
-          const t = Math.sign(theta || 1) / (Math.abs(theta) + Math.hypot(theta, 1));
-          const [c, d] = [1 / Math.hypot(t, 1), t / Math.hypot(t, 1)];
-          for (let k = 0; k < n; k++) {
-            const [one, two] = [A[k][p], A[k][q]];
-            A[k][p] = c * one - d * two;
-            A[k][q] = d * one + c * two;
-          }
-          for (let k = 0; k < n; k++) {
-            const [one, two] = [A[p][k], A[q][k]];
-            A[p][k] = c * one - d * two;
-            A[q][k] = d * one + c * two;
-            const [left, right] = [V[k][p], V[k][q]];
-            V[k][p] = c * left - d * right;
-            V[k][q] = d * left + c * right;
-          }
-        }
+    const below = new Float64Array(n);
+    for (let k = 0; k < n - 1; k++) {
+      const v = A[k].map((value, i) => (i > k ? value : 0));
+      const norm = Math.sqrt(dot(v, v));
+      below[k + 1] = v[k + 1] > 0 ? -norm : norm;
+      if (norm === 0 || k === n - 2) {
+        below[k + 1] = v[k + 1];
+        continue;
+      }
+      v[k + 1] -= below[k + 1];
+      const beta = 2 / dot(v, v);
+      const p = A.map((line, i) => (i > k ? beta * dot(line, v) : 0));
+      const half = (beta / 2) * dot(p, v);
+      const q = p.map((value, i) => value - half * v[i]);
+      for (let i = k + 1; i < n; i++) for (let j = k + 1; j < n; j++) A[i][j] -= v[i] * q[j] + q[i] * v[j];
     }
-    const order = [...A.keys()].sort((i, j) => A[i][i] - A[j][j]);
-    return { values: order.map((i) => A[i][i]), vector: (k) => V.map((r) => r[order[k]]) };
+    return { diagonal: A.map((line, i) => line[i]), below };
+  };
+
+  // Eigenvalues, rising: each by bisection on how many lie below (Sturm).
+  const eigenvalues = (matrix) => {
+    const { diagonal, below } = tridiagonal(matrix);
+    const n = diagonal.length;
+    const radius = diagonal.map((_, i) => Math.abs(below[i]) + Math.abs(below[i + 1] ?? 0));
+    const low = Math.min(...diagonal.map((value, i) => value - radius[i]));
+    const high = Math.max(...diagonal.map((value, i) => value + radius[i]));
+    const count = (x) => {
+      let [found, pivot] = [0, 1];
+      for (let i = 0; i < n; i++) {
+        pivot = diagonal[i] - x - (i ? below[i] ** 2 / pivot : 0);
+        if (pivot === 0) pivot = 1e-300;
+        if (pivot < 0) found++;
+      }
+      return found;
+    };
+    return diagonal.map((_, k) => bisect((x) => count(x) - k - 0.5, low, high));
+  };
+
+  // The eigenvector of the lowest eigenvalue: inverse iteration on the matrix less a bit more, by Cholesky.
+  const lowest = (matrix, value) => {
+    const n = matrix.length;
+    const shift = value - 1e-7 * Math.max(...matrix.map((line, i) => Math.abs(line[i])));
+    const L = matrix.map((line) => Float64Array.from(line));
+    for (let i = 0; i < n; i++) {
+      L[i][i] -= shift;
+      for (let j = 0; j <= i; j++) {
+        for (let k = 0; k < j; k++) L[i][j] -= L[i][k] * L[j][k];
+        L[i][j] = i === j ? Math.sqrt(Math.max(L[i][i], 1e-300)) : L[i][j] / L[j][j];
+      }
+    }
+    let x = Float64Array.from({ length: n }, (_, i) => Math.cos(i));
+    for (let turn = 0; turn < 6; turn++) {
+      for (let i = 0; i < n; i++) {
+        for (let k = 0; k < i; k++) x[i] -= L[i][k] * x[k];
+        x[i] /= L[i][i];
+      }
+      for (let i = n - 1; i >= 0; i--) {
+        for (let k = i + 1; k < n; k++) x[i] -= L[k][i] * x[k];
+        x[i] /= L[i][i];
+      }
+      const norm = Math.sqrt(dot(x, x));
+      x = x.map((each) => each / norm);
+    }
+    return x;
   };
 
   // Numbers from a seed: mulberry32, and normal ones by Box and Muller.
@@ -214,7 +250,8 @@ function makePhysics() {
     const y = Float64Array.from({ length: m }, (_, i) => dot(row(X, i, n), signal));
     const instance = { X, y, signal, n, a };
     if (start === "spectral") {
-      const v1 = eigen(hessian(instance, observe(instance, w))).vector(0);
+      const H = hessian(instance, observe(instance, w));
+      const v1 = lowest(H, eigenvalues(H)[0]);
       w = Float64Array.from(v1, (value) => value * Math.sqrt(n));
     } else if (start === "constrained") {
       const along = dot(w, signal) / n;
@@ -231,13 +268,12 @@ function makePhysics() {
     return {
       f: Float64Array.from(y, (label, i) => curvature(label, yhat[i], a)),
       w: new Float64Array(m).fill(1 / m),
-      y2: y.map((label) => label ** 2 / m),
       floor: -1,
       alpha: m / n,
     };
   };
 
-  return { z, s, leftEdge, outlier, density, observe, step, hessian, eigen, random, draw, empirical };
+  return { leftEdge, density, observe, step, hessian, eigenvalues, lowest, draw, empirical };
 }
 const Physics = makePhysics();
 if (typeof globalThis !== "undefined") globalThis.Physics = Physics;

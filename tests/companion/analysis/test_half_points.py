@@ -74,11 +74,14 @@ def test_a_rise_per_decade_is_found_within_its_error():
 
 def test_what_two_limits_share_is_not_in_the_error_of_their_difference():
     rng = np.random.default_rng(1)
-    table = runs({64: 2.7, 256: 3.0})
-    late = 100 * rng.random(len(table)) * (table["n"] / 64) ** 0.3
+    table = runs({64: 2.7, 640: 3.0})
+    late = 100 * rng.random(len(table)) * (table["n"] / 64) ** 0.12
     limited = resampled_halves(
         under_limits(table.assign(time=late), 100.0), ["limit", "start", "n"]
     )
     steeper, error = steepened(limited, "random")
     assert steeper > error
     assert error < 0.8 * np.hypot(*(rise(limited.group(x, "random"))[1] for x in (FIXED, GROWING)))
+    nearer = under_limits(table.replace({"n": {640: 256}}).assign(time=late), 100.0)
+    halves = resampled_halves(nearer, ["limit", "start", "n"])
+    assert np.isnan(steepened(halves, "random")).all()

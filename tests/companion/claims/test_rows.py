@@ -314,7 +314,7 @@ def _(row):
 
     def limited(late):
         # Recoveries take longer the larger N is: a fixed limit cuts off more of them.
-        table = by_size(lambda n: 2 + 0.2 * np.log10(n / 64), replicas=1500, sizes=(64, 512))
+        table = by_size(lambda n: 2 + 0.2 * np.log10(n / 64), replicas=1500, sizes=(64, 640))
         rng = np.random.default_rng(1)
         times = 100 * rng.random(len(table)) * (table["n"] / 64) ** late
         found = under_limits(table.assign(time=times), 100.0)
