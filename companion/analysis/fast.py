@@ -151,16 +151,18 @@ def fitted_bias(halves: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``limit`` c, what is left where L/N is infinite, and ``slope`` b: mean and error.
+        ``limit`` c, what is left where L/N is infinite, and ``slope`` b: mean and error, NaN
+        where the half points do not tell them apart.
     """
     halves = halves[np.isfinite(halves["half"]) & (halves["error"] > 0)]
     groups = halves.groupby(["start", "n"]).ngroup().to_numpy()
     share = 1 / halves["ratio"].to_numpy()
-    design = np.column_stack([groups[:, None] == np.unique(groups), share > 0, share])
-    fit, covariance = weighted_fit(
-        design.astype(float), halves["half"].to_numpy(), halves["error"].to_numpy()
-    )
-    errors = np.sqrt(np.diagonal(covariance))
+    design = np.column_stack([groups[:, None] == np.unique(groups), share > 0, share]).astype(float)
+    fit = errors = np.full(2, math.nan)
+    if len(halves) and np.linalg.matrix_rank(design) == design.shape[1]:
+        values, given = halves["half"].to_numpy(), halves["error"].to_numpy()
+        fit, covariance = weighted_fit(design, values, given)
+        errors = np.sqrt(np.diagonal(covariance))
     return pd.DataFrame({"mean": fit[-2:], "error": errors[-2:]}, ["limit", "slope"])
 
 

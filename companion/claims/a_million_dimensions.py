@@ -50,6 +50,8 @@ def _half(
 ) -> tuple[dict, Finding]:
     found = half_points(near_half(scaling[scaling["start"] == "random"]), ["random"], seed)
     fields = {"n": ", ".join(map(str, found["n"])), "t": growth.time}
+    if found.empty:
+        return fields, too_few()
     predicted = predicted_halves(growth, constant, found["n"].to_numpy(), seed)
     members = {
         f"N = {run.n}": agrees(
@@ -62,7 +64,7 @@ def _half(
         )
         for run, line in zip(found.itertuples(), predicted.itertuples(), strict=True)
     }
-    return fields, jointly(members) if members else too_few()
+    return fields, jointly(members)
 
 
 def _rate(
@@ -156,6 +158,8 @@ def half_points_table(
         for ratio, rows in halves.groupby("ratio")
     }
     table = pd.DataFrame(columns).sort_index().fillna("")
+    if table.empty:
+        return table
     lines = predicted_halves(growth, constant, table.index.to_numpy(), seed)
     predicted = [f"{one.half:.2f} ({one.low:.2f} to {one.high:.2f})" for one in lines.itertuples()]
     return table.assign(predicted=predicted).rename_axis("N")
