@@ -11,7 +11,7 @@ from companion.analysis.fast import biases, fitted_bias, halves_by_ratio
 from companion.analysis.finite_size import Growth, predicted_halves, predicted_rate
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.intervals import error_of, weighted_mean
-from companion.claims.claim import Row
+from companion.claims.claim import Refuted, Row
 from companion.claims.verdicts import Finding, agrees, jointly, rate_agrees, too_few
 
 
@@ -113,6 +113,11 @@ CLAIMS = (
         "theory predicts",
         _rate,
         effect=0.25,
+        refuted=Refuted(
+            "2026-11-26",
+            "more do, at the rate that is the number: so near the threshold the V of theory has not "
+            "seen the paths that matter",
+        ),
     ),
 )
 
