@@ -28,9 +28,10 @@ from prlib.descent import descend_instance, products
 from prlib.descent.batch import RUNNING, Batch, Limits
 from prlib.descent.blocks import fields_block
 from prlib.descent.kernels import Workspace, _curvature_bound
+from prlib.descent.noise import Noise
 from prlib.losses import NormalizedIntensity
 from prlib.problem import Problem
-from prlib.schemes import GradientFlow
+from prlib.schemes import GRADIENT, GradientFlow
 from prlib.sweeps import Sweep
 
 HERE = Path(__file__).parent
@@ -81,13 +82,19 @@ def same_shape_sgemm(n, count, seconds):
 # --- the descent ----------------------------------------------------------------------------------
 
 
+def workspace_of(problem, count, threads):
+    """Room for descents along the gradient."""
+    noise = Noise(GRADIENT, problem.m, problem.n, range(count), problem.X.dtype)
+    return Workspace(problem, count, threads, noise)
+
+
 def ours(n, count, seconds, threads, dtype=np.float32):
     """Least seconds of one compiled step."""
     X, _, signal, starts = draw(n, count)
     problem = Problem(
         NormalizedIntensity(0.01), X.astype(dtype), (X @ signal).astype(dtype), signal.astype(dtype)
     )
-    workspace = Workspace(problem, count, threads)
+    workspace = workspace_of(problem, count, threads)
     batch = Batch.at(starts.astype(dtype), np.zeros(count))
 
     def run(steps):
@@ -102,7 +109,7 @@ def profile(n, count, seconds):
     """Where a step of many descents spends its time, on one thread."""
     X, _, signal, starts = draw(n, count)
     problem = Problem(NormalizedIntensity(0.01), X, X @ signal, signal)
-    w = Workspace(problem, count, 1)
+    w = workspace_of(problem, count, 1)
     rows, m = w.rows, len(X)
     w.Q[:] = 1e-3
     w.F[:] = 1.0

@@ -169,6 +169,22 @@ PARAMETERS: dict[str, Parameter] = {
             "step times curvature",
             lambda value: 0 < value < 2,
         ),
+        Parameter(
+            "beta",
+            "number",
+            "a number between 0 and 1",
+            "part of the last displacement that a step keeps",
+            lambda value: 0 < value < 1,
+        ),
+        Parameter(
+            "batch",
+            "number",
+            "a number above 0, at most 1",
+            "share of the measurements that a step sees",
+            lambda value: 0 < value <= 1,
+        ),
+        number_above_zero("temperature", "temperature of the noise, for the total energy"),
+        number_above_zero("cooling", "flow time at which the temperature has fallen to zero"),
         number_above_zero("hold", "flow time for which a start that holds keeps overlap zero"),
         number_above_zero("energy", "energy per dimension"),
         Parameter(

@@ -1,14 +1,13 @@
 """How a descent steps: one object for the simulation and for the mean-field theory.
 
-A scheme has a text id that reads back, `flow`, `flow(step=0.25)` or `descent(step=0.01)`, and says
-how long a step may be where the Hessian has a given largest curvature. The theory follows `flow`
-in the limit of small steps, and `descent` step by step.
+A scheme has a text id that reads back, `flow`, `flow(step=0.25)` or `momentum(beta=0.9)`, says how
+long a step may be where the Hessian has a given largest curvature, and what the step is made of
+beside the gradient. The theory follows `flow` in the limit of small steps, all others step by step.
 """
 
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,8 +22,56 @@ def step_length(step: float, safety: float, curvature: float) -> float:
     return step if step * curvature <= safety else safety / curvature
 
 
+def temperature_at(temperature: float, cooling: float, time: float) -> float:
+    """Return a temperature that falls to zero at a steady rate; compiled as `step_length` is."""
+    return temperature * max(0.0, 1 - time / cooling)
+
+
+@dataclass(frozen=True)
+class Update:
+    r"""What a step is made of beside the gradient.
+
+    From the point w, where the gradient is taken, a step :math:`\eta` leads to
+
+    .. math:: w' = p' + \beta (p' - p) + \sqrt{2 T \eta}\, \xi, \qquad
+              p' = w - \eta (g - \mu w),
+
+    and then to the sphere, with standard normals :math:`\xi`. What was the last p' is p in the next
+    step, and at first p = w: this is Nesterov's method. For the heavy ball, which remembers the
+    displacement alone, it is :math:`w' = p' + \beta (w - w_{last}) + \dots`.
+
+    Attributes
+    ----------
+    inertia : float
+        :math:`\beta`.
+    ahead : bool
+        Whether the gradient is taken ahead, as Nesterov does.
+    temperature : float
+        T, for the total energy L.
+    cooling : float
+        Flow time at which the temperature has fallen to zero.
+    batch : float
+        Share b of the measurements whose residuals enter g, drawn anew each step, and divided by b.
+    """
+
+    inertia: float = 0.0
+    ahead: bool = False
+    temperature: float = 0.0
+    cooling: float = math.inf
+    batch: float = 1.0
+
+    @property
+    def plain(self) -> bool:
+        """Whether a step is along the gradient alone."""
+        return self == GRADIENT
+
+
+GRADIENT = Update()
+"""Nothing beside the gradient."""
+
+
 class Scheme(Named, family="scheme"):
-    """A rule for steps along the gradient; its first number is the largest `step`.
+    """A rule for steps; flow time is the sum of their lengths.
 
     Attributes
     ----------
@@ -40,13 +87,27 @@ class Scheme(Named, family="scheme"):
     step: float
     safety: float
 
+    @property
+    def update(self) -> Update:
+        """What a step is made of beside the gradient."""
+        return GRADIENT
+
+    @property
+    def reach(self) -> float:
+        """Largest product of a step and the curvature of what it sees: a batch is steeper."""
+        return self.safety * self.update.batch
+
     def length(self, curvature: float) -> float:
         """Return the step where the Hessian's largest eigenvalue is at most `curvature`."""
-        return step_length(self.step, self.safety, curvature)
+        return step_length(self.step, self.reach, curvature)
 
-    @abstractmethod
     def stops(self, times: ArrayLike) -> NDArray[np.float64]:
-        """Return the times nearest to the given ones at which a descent can stop."""
+        """Return the times nearest to the given ones at which a descent can stop.
+
+        Steps that adapt are shortened to land there, others are whole.
+        """
+        times = np.asarray(times, dtype=float)
+        return times if math.isfinite(self.safety) else np.rint(times / self.step) * self.step
 
 
 @dataclass(frozen=True)
@@ -72,10 +133,6 @@ class GradientFlow(Scheme, name="flow"):
     step: float = 0.5
     safety: float = 1.0
 
-    def stops(self, times: ArrayLike) -> NDArray[np.float64]:
-        """Return the times themselves: a step is shortened to land there."""
-        return np.asarray(times, dtype=float)
-
 
 @dataclass(frozen=True)
 class GradientDescent(Scheme, name="descent"):
@@ -100,9 +157,152 @@ class GradientDescent(Scheme, name="descent"):
     safety: ClassVar[float] = math.inf
     step: float
 
-    def stops(self, times: ArrayLike) -> NDArray[np.float64]:
-        """Return the nearest whole numbers of steps, in time."""
-        return np.rint(np.asarray(times, dtype=float) / self.step) * self.step
+
+@dataclass(frozen=True)
+class Momentum(Scheme, name="momentum"):
+    r"""The heavy ball: a step keeps a part of the displacement before it.
+
+    :math:`w' = w - \eta (g - \mu w) + \beta (w - w_{last})`; where the gradient changes slowly, a
+    unit of time is worth :math:`1/(1-\beta)` of the flow's.
+
+    Attributes
+    ----------
+    beta : float
+        The part that is kept.
+    step, safety : float
+        See `GradientFlow`.
+
+    References
+    ----------
+    Polyak, USSR Comput. Math. Math. Phys. 4, 1 (1964).
+
+    Examples
+    --------
+    >>> as_scheme("momentum(0.9)").update.inertia
+    0.9
+    """
+
+    beta: float
+    step: float = 0.5
+    safety: float = 1.0
+
+    @property
+    def update(self) -> Update:
+        """A part of the last displacement."""
+        return Update(inertia=self.beta)
+
+
+@dataclass(frozen=True)
+class Nesterov(Scheme, name="nesterov"):
+    r"""Nesterov's method: the gradient is taken where the displacement leads.
+
+    The estimate is the point where the gradient is taken, see `Update`.
+
+    Attributes
+    ----------
+    beta : float
+        The part of the displacement that is kept.
+    step, safety : float
+        See `GradientFlow`.
+
+    References
+    ----------
+    Nesterov, Soviet Math. Dokl. 27, 372 (1983).
+    """
+
+    beta: float
+    step: float = 0.5
+    safety: float = 1.0
+
+    @property
+    def update(self) -> Update:
+        """A part of the last displacement, the gradient being taken ahead."""
+        return Update(inertia=self.beta, ahead=True)
+
+
+@dataclass(frozen=True)
+class Langevin(Scheme, name="langevin"):
+    r"""Langevin dynamics: a step adds :math:`\sqrt{2 T \eta}\,\xi`, white noise at temperature T.
+
+    At small steps it samples :math:`e^{-L/T}` on the sphere. Rescaling to the sphere is what Itô's
+    term does: it takes off the :math:`T \eta` by which the noise lengthens w.
+
+    Attributes
+    ----------
+    temperature : float
+        T.
+    step, safety : float
+        See `GradientFlow`.
+    """
+
+    temperature: float
+    step: float = 0.5
+    safety: float = 1.0
+
+    @property
+    def update(self) -> Update:
+        """White noise."""
+        return Update(temperature=self.temperature)
+
+
+@dataclass(frozen=True)
+class Annealed(Scheme, name="annealed"):
+    """Langevin dynamics whose temperature falls to zero at a steady rate; then gradient flow.
+
+    Attributes
+    ----------
+    temperature : float
+        At the start.
+    cooling : float
+        Flow time at which it is zero.
+    step, safety : float
+        See `GradientFlow`.
+
+    Examples
+    --------
+    >>> update = Annealed(temperature=0.2, cooling=10.0).update
+    >>> temperature_at(update.temperature, update.cooling, 5.0)
+    0.1
+    """
+
+    temperature: float
+    cooling: float
+    step: float = 0.5
+    safety: float = 1.0
+
+    @property
+    def update(self) -> Update:
+        """White noise that fades."""
+        return Update(temperature=self.temperature, cooling=self.cooling)
+
+
+@dataclass(frozen=True)
+class StochasticGradient(Scheme, name="sgd"):
+    """Stochastic gradient descent: each step sees every measurement with probability b.
+
+    Residuals are divided by b, so that the mean step is that of gradient descent. A measurement
+    that is seen is 1/b times as steep, and steps are shorter by as much.
+
+    Attributes
+    ----------
+    batch : float
+        The share b.
+    step, safety : float
+        See `GradientFlow`.
+
+    References
+    ----------
+    Mignacco, Krzakala, Urbani & Zdeborová, arXiv:2006.06098, for its mean-field theory.
+    """
+
+    batch: float
+    step: float = 0.5
+    safety: float = 1.0
+
+    @property
+    def update(self) -> Update:
+        """A part of the measurements."""
+        return Update(batch=self.batch)
 
 
 SCHEMES: dict[str, type[Scheme]] = Scheme.members

@@ -230,7 +230,7 @@ def _add_channel(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_scheme(parser: argparse.ArgumentParser) -> None:
-    help_ = "flow (default): the gradient flow; or as descent(step=0.01): equal steps"
+    help_ = "flow (default): the gradient flow; or as descent(step=0.01), momentum(0.9), sgd(0.5)"
     add_read(parser, "scheme", as_scheme, default=as_scheme("flow"), help=help_)
 
 
@@ -388,6 +388,7 @@ def _dynamics(arguments: argparse.Namespace) -> None:
                 loss,
                 arguments.alpha,
                 arguments.time,
+                scheme=scheme,
                 steps=steps,
                 seed=arguments.seed,
                 progress=progress,

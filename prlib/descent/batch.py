@@ -35,16 +35,19 @@ class Limits:
     max_steps: int
 
     @property
-    def numbers(self) -> tuple[float, float, float, float, float, int]:
-        """All of it in numbers, of the types that compiled code expects."""
-        return (
-            float(self.scheme.step),
-            float(self.scheme.safety),
-            float(self.scheme.slack),
-            float(self.success),
-            float(self.stationary),
-            int(self.max_steps),
-        )
+    def numbers(self) -> tuple[float, float, float, int]:
+        """Where steps end in numbers, of the types that compiled code expects."""
+        ends = (self.scheme.slack, self.success, self.stationary)
+        return (*map(float, ends), int(self.max_steps))
+
+    @property
+    def steps(self) -> tuple[float, float, float, bool, float, float, bool]:
+        """How steps are made in numbers."""
+        update = self.scheme.update
+        lengths = (float(self.scheme.step), float(self.scheme.reach))
+        inertia = (float(update.inertia), bool(update.ahead))
+        noise = (float(update.temperature), float(update.cooling))
+        return (*lengths, *inertia, *noise, update.plain)
 
 
 RECORD = np.dtype(
@@ -60,9 +63,10 @@ RECORD = np.dtype(
 hold: flow time until which an update has no component along the signal; 0 for a free descent.
 time, energy, mu, overlap, gradient_norm: observables of the estimate, as of the last advance; the
 energy is per dimension, the overlap NaN where there is no signal. rounding: how far the energy may
-be off by rounding. slope: fall of the energy that the last step would have had on a straight line;
-last_step: that step. smallest_step, largest_step, sharpness, rises: see
-`prlib.descent.trajectory.StepRecord`. steps: steps taken. status: a code of this module.
+be off by rounding. slope: fall of the energy that the last step would have had on a straight line,
+0 if it was not along the gradient alone; last_step: that step. smallest_step, largest_step,
+sharpness, rises: see `prlib.descent.trajectory.StepRecord`. steps: steps taken. status: a code of
+this module.
 """
 
 
@@ -74,11 +78,14 @@ class Batch:
     ----------
     W : ndarray, shape (B, N)
         Estimates, one a row.
+    last : ndarray, shape (B, N)
+        The point before each, for schemes with inertia: see `prlib.schemes.Update`.
     records : structured ndarray, shape (B,)
         See `RECORD`.
     """
 
     W: NDArray
+    last: NDArray
     records: NDArray
 
     @classmethod
@@ -87,4 +94,4 @@ class Batch:
         records = np.zeros(len(W), RECORD)
         records["hold"] = hold
         records["energy"] = records["smallest_step"] = np.inf
-        return cls(np.array(W, order="C"), records)
+        return cls(np.array(W, order="C"), np.array(W, order="C"), records)

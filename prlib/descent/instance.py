@@ -114,11 +114,15 @@ def instance(
     channel, sensing = Channel.read(channel), Sensing.read(sensing)
     needed = sensing.nbytes(m, n, dtype.itemsize) + m * _BESIDE
     check_memory(f"n = {n}, alpha = {alpha:g}", needed)
-    streams = np.random.SeedSequence([seed, n, m]).spawn(2)
-    of_problem, of_point = (np.random.default_rng(stream) for stream in streams)
+    of_problem, of_point = map(np.random.default_rng, _streams(seed, n, m)[:2])
     drawn = {"channel": channel, "sensing": sensing}
     problem = Problem.random(loss, n=n, alpha=alpha, rng=of_problem, dtype=dtype, **drawn)
     return problem, random_on_sphere(n, of_point)
+
+
+def _streams(seed: int, n: int, m: int) -> list[np.random.SeedSequence]:
+    # Of the instance, of the random point, and of the noise of steps, which all starts share.
+    return np.random.SeedSequence([seed, n, m]).spawn(3)
 
 
 _BESIDE = 24
@@ -206,5 +210,6 @@ def descend_starts(
     with one_blas_thread():
         problem, point = instance(loss, alpha, n, seed, dtype, channel=channel, sensing=sensing)
         points = np.array([starting_point(problem, point, start) for start in starts])
-        paths = descend_together(problem, points, time=time, hold=holds, **options)
+        seeds = [_streams(seed, problem.n, problem.m)[2]] * len(starts)
+        paths = descend_together(problem, points, time=time, hold=holds, seeds=seeds, **options)
     return [Descent.of(path) for path in paths]

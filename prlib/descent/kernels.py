@@ -18,11 +18,12 @@ from prlib.compiled import Threads, compiled, digest_of_sources
 from prlib.descent import batch, blocks, products, reference
 from prlib.descent.batch import DIVERGED, RECOVERED, RUNNING, STATIONARY, STEPS, Batch, Limits
 from prlib.descent.formulas import block_function
+from prlib.descent.noise import Noise
 from prlib.descent.products import MATH, one_pass, one_pass_in_threads
 from prlib.descent.reference import ROUNDING, TRIALS
 from prlib.parameters import ParameterError
 from prlib.problem import Problem
-from prlib.schemes import step_length
+from prlib.schemes import step_length, temperature_at
 from prlib.sensing.hadamard import Transforms
 from prlib.vectors import VECTOR_BYTES
 from prlib.walsh import product, product_in_threads
@@ -115,14 +116,17 @@ def _judge(record, free, success, stationary):
 
 
 _length = njit(forceinline=True, error_model="numpy")(step_length)
+_temperature = njit(forceinline=True, error_model="numpy")(temperature_at)
 
 
 @njit(forceinline=True, fastmath=MATH, error_model="numpy")
-def _step(w, g, record, free, bound, until, step, safety, slack):
+def _step(w, g, last, white, signal, record, free, bound, until, steps, slack):
+    step, reach, inertia, ahead, temperature, cooling, plain = steps
     goal = until if free else min(until, record["hold"])
-    eta = _length(step, safety, bound)
+    eta = _length(step, reach, bound)
     record["smallest_step"] = min(record["smallest_step"], eta)
     record["largest_step"] = max(record["largest_step"], eta)
+    warmth = _temperature(temperature, cooling, record["time"])
     left = goal - record["time"]
     if eta >= left * (1 - slack):
         eta = left
@@ -131,13 +135,30 @@ def _step(w, g, record, free, bound, until, step, safety, slack):
         record["time"] += eta
     n = len(w)
     length = w.dtype.type(eta)
-    for i in range(n):
-        w[i] -= length * g[i]
+    if inertia > 0:
+        kept = w.dtype.type(inertia)
+        for i in range(n):
+            here = w[i]
+            moved = here - length * g[i]
+            point = moved if ahead else here
+            w[i] = moved + kept * (point - last[i])
+            last[i] = point
+    else:
+        for i in range(n):
+            w[i] -= length * g[i]
+    if warmth > 0:
+        size = w.dtype.type(np.sqrt(2 * warmth * eta))
+        along = w.dtype.type(0.0 if free else _dot(white, signal) / n)
+        for i in range(n):
+            w[i] += size * white[i]
+        if not free:
+            for i in range(n):
+                w[i] -= size * along * signal[i]
     scale = w.dtype.type(np.sqrt(n / _dot(w, w)))
     for i in range(n):
         w[i] *= scale
     record["last_step"] = eta
-    record["slope"] = eta * record["gradient_norm"] ** 2
+    record["slope"] = eta * record["gradient_norm"] ** 2 if plain else 0.0
     record["steps"] += 1
 
 
@@ -157,9 +178,9 @@ def _gather(states, records, W, order):
 
 
 @njit(forceinline=True, error_model="numpy")
-def _settle(z, signal, w, g, yhat, f, record, sums, until, limits, eps):
+def _settle(z, signal, w, g, last, white, yhat, f, record, sums, until, steps, limits, eps):  # noqa: PLR0917
     """Judge one descent where it is, and take its step; return whether it leaves instead."""
-    step, safety, slack, success, stationary, max_steps = limits
+    slack, success, stationary, max_steps = limits
     free = record["time"] >= record["hold"]
     _observe(w, g, signal, free, record, sums, eps)
     _judge(record, free, success, stationary)
@@ -170,20 +191,21 @@ def _settle(z, signal, w, g, yhat, f, record, sums, until, limits, eps):
         return True
     overlap = record["overlap"] if len(signal) else 0.0
     bound = _curvature_bound(z, yhat, f, len(w), overlap) - min(record["mu"], 0.0)
-    _step(w, g, record, free, bound, until, step, safety, slack)
+    _step(w, g, last, white, signal, record, free, bound, until, steps, slack)
     return False
 
 
 @njit(forceinline=True, error_model="numpy")
-def _alone(X, y, W, active, rows, lanes, block, parameters, Z, F, Q, G, sums):  # noqa: PLR0917
+def _alone(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums):  # noqa: PLR0917
     one_pass(
-        X, y, W, active, 0, len(y), rows, lanes, block, parameters, Z, F, Q[0], G[0], sums[0]
+        X, y, W, active, 0, len(y), rows, lanes, block, parameters, masks, Z, F, Q[0], G[0],
+        sums[0],
     )  # fmt: skip
 
 
 @njit(forceinline=True, error_model="numpy")
-def _shared(X, y, W, active, rows, lanes, block, parameters, Z, F, Q, G, sums):  # noqa: PLR0917
-    one_pass_in_threads(X, y, W, active, rows, lanes, block, parameters, Z, F, Q, G, sums)
+def _shared(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums):  # noqa: PLR0917
+    one_pass_in_threads(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums)
     for t in range(1, G.shape[0]):
         for k in range(active):
             sums[0, k] += sums[t, k]
@@ -192,42 +214,61 @@ def _shared(X, y, W, active, rows, lanes, block, parameters, Z, F, Q, G, sums): 
 
 
 @njit(forceinline=True, error_model="numpy")
-def _transformed(X, y, W, active, rows, lanes, block, parameters, Z, F, Q, G, sums):  # noqa: ARG001, PLR0917
+def _transformed(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums):  # noqa: ARG001, PLR0917
     forward, adjoint, work = X
     for k in range(active):
         product(forward, W[k], Z[k], work)
         sums[0, k] = 0
         block(y, Z[k], parameters, Q[0, 0], F[k], sums[0, k])
+        if masks.shape[1] > 0:
+            Q[0, 0] *= masks[k]
         product(adjoint, Q[0, 0], G[0, k], work)
 
 
 @njit(forceinline=True, error_model="numpy")
-def _transformed_in_threads(X, y, W, active, rows, lanes, block, parameters, Z, F, Q, G, sums):  # noqa: ARG001, PLR0917
+def _transformed_in_threads(
+    X, y, W, active, _rows, _lanes, block, parameters, masks, Z, F, Q, G, sums
+):
     forward, adjoint, work = X
     for k in range(active):
         product_in_threads(forward, W[k], Z[k], work)
         sums[0, k] = 0
         block(y, Z[k], parameters, Q[0, 0], F[k], sums[0, k])
+        if masks.shape[1] > 0:
+            Q[0, 0] *= masks[k]
         product_in_threads(adjoint, Q[0, 0], G[0, k], work)
 
 
 def _advance(  # noqa: PLR0917 - compiled code takes arrays, not the objects that hold them
-    X, y, z, signal, states, records, until, limits, block, parameters, rows, lanes, eps,
-    W, order, Z, F, Q, G, sums,
+    X, y, z, signal, states, last, records, until, turns, steps, limits, block, parameters, rows,
+    lanes, eps, white, drawn, W, order, masks, Z, F, Q, G, sums,
 ):  # fmt: skip
-    """Advance every running descent to a time, the running ones packed in the first rows of W."""
+    """Advance every running descent to a time, the running ones packed in the first rows of W.
+
+    After a number of turns it stops for new noise; it returns how many are on their way.
+    """
     active = _gather(states, records, W, order)
-    while active > 0:
-        _pass(X, y, W, active, rows, lanes, block, parameters, Z, F, Q, G, sums)
+    while active > 0 and turns > 0:
+        turns -= 1
+        if masks.shape[1] > 0:
+            for k in range(active):
+                masks[k] = drawn[order[k], records[order[k]]["steps"] % drawn.shape[1]]
+        _pass(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums)
         for k in range(active - 1, -1, -1):
-            record = records[order[k]]
+            b = order[k]
+            record = records[b]
+            fresh = white[b, record["steps"] % white.shape[1]]
             if _settle(
-                z, signal, W[k], G[0, k], Z[k], F[k], record, sums[0, k], until, limits, eps
-            ):
-                states[order[k]] = W[k]
+                z, signal, W[k], G[0, k], last[b], fresh, Z[k], F[k], record, sums[0, k],
+                until, steps, limits, eps,
+            ):  # fmt: skip
+                states[b] = W[k]
                 active -= 1
                 W[k] = W[active]
                 order[k] = order[active]
+    for k in range(active):
+        states[order[k]] = W[k]
+    return active
 
 
 _pass = None
@@ -250,9 +291,11 @@ class Workspace:
         How many descents share it.
     threads : int
         Threads that share the rows; more than one are refused after a fork.
+    noise : Noise
+        What chance adds to their steps.
     """
 
-    def __init__(self, problem: Problem, count: int, threads: int) -> None:
+    def __init__(self, problem: Problem, count: int, threads: int, noise: Noise) -> None:
         m, n, dtype = problem.m, problem.n, np.dtype(problem.X.dtype)
         self.dtype, self.threads = dtype, threads
         self.lanes = VECTOR_BYTES // dtype.itemsize
@@ -277,6 +320,8 @@ class Workspace:
         self.block = block_function(type(problem.loss), len(self.parameters), dtype)
         self.order = np.zeros(count, np.int64)
         self.W = np.zeros((count, n), dtype)
+        self.noise = noise
+        self.masks = np.zeros((count, noise.masks.shape[2]), dtype)
         self.Z, self.F = (np.zeros((count, m), dtype) for _ in range(2))
         self.Q = np.zeros(residuals, dtype)
         self.G = np.zeros((shares, count, n), dtype)
@@ -285,16 +330,21 @@ class Workspace:
 
     def advance(self, batch: Batch, until: float, limits: Limits) -> None:
         """Descend to a given time, in place: see `prlib.descent.reference.advance`."""
-        arguments = (
-            self.X, self.y, self.z, self.signal, batch.W, batch.records, float(until),
-            limits.numbers, self.block, self.parameters, self.rows, self.lanes,
-            float(np.finfo(self.dtype).eps), self.W, self.order, self.Z, self.F, self.Q,
-            self.G, self.sums,
-        )  # fmt: skip
         with Threads.of(self.threads):
-            if self.kernel is None:
-                options = {"nogil": True, "error_model": "numpy"}
-                self.kernel = compiled(
-                    _advance, arguments, _SOURCES, _pass=self.one_pass, **options
-                )
-            self.kernel(*arguments)
+            while self._turn(batch, until, limits):
+                pass
+
+    def _turn(self, batch: Batch, until: float, limits: Limits) -> int:
+        running = np.flatnonzero(batch.records["status"] == RUNNING)
+        counts = [self.noise.ready(b, int(batch.records["steps"][b])) for b in running]
+        arguments = (
+            self.X, self.y, self.z, self.signal, batch.W, batch.last, batch.records, float(until),
+            min(counts, default=1), limits.steps, limits.numbers, self.block, self.parameters,
+            self.rows, self.lanes, float(np.finfo(self.dtype).eps), self.noise.white,
+            self.noise.masks, self.W, self.order, self.masks, self.Z, self.F, self.Q, self.G,
+            self.sums,
+        )  # fmt: skip
+        if self.kernel is None:
+            options = {"nogil": True, "error_model": "numpy"}
+            self.kernel = compiled(_advance, arguments, _SOURCES, _pass=self.one_pass, **options)
+        return self.kernel(*arguments)

@@ -133,9 +133,12 @@ def _tail_back(X, Q, B, row, end, done, G):
 
 @njit(forceinline=True, error_model="numpy", nogil=True)
 def one_pass(  # noqa: PLR0917
-    X, y, W, B, first, last, rows, lanes, block, parameters, Z, F, Q, G, sums
+    X, y, W, B, first, last, rows, lanes, block, parameters, masks, Z, F, Q, G, sums
 ):
-    """Fields, residuals, curvatures and gradients of B descents over rows [first, last)."""
+    """Fields, residuals, curvatures and gradients of B descents over rows [first, last).
+
+    Where there are masks, they multiply the residuals in the gradients alone.
+    """
     n = X.shape[1]
     aligned = n - n % lanes
     whole = n - n % (4 * lanes)
@@ -158,6 +161,9 @@ def one_pass(  # noqa: PLR0917
             fields(X, W, B, row, end, aligned, Z)
         for b in range(B):
             block(y[row:end], Z[b, row:end], parameters, Q[b, : end - row], F[b, row:end], sums[b])
+            if masks.shape[1] > 0:
+                for r in range(end - row):
+                    Q[b, r] *= masks[b, row + r]
         if not late or end == last:
             back(X, Q, B, row, end, whole, 4 * lanes, G)
             _tail_back(X, Q, B, row, end, whole, G)
@@ -165,7 +171,7 @@ def one_pass(  # noqa: PLR0917
 
 @njit(parallel=True, fastmath=MATH, error_model="numpy")
 def one_pass_in_threads(  # noqa: PLR0917
-    X, y, W, B, rows, lanes, block, parameters, Z, F, Q, G, sums
+    X, y, W, B, rows, lanes, block, parameters, masks, Z, F, Q, G, sums
 ):
     """Share `one_pass` among as many threads as G and the sums have places for."""
     threads = G.shape[0]
@@ -173,4 +179,7 @@ def one_pass_in_threads(  # noqa: PLR0917
     share = (m // threads // 8 + 1) * 8
     for t in prange(threads):
         first, last = min(m, t * share), min(m, (t + 1) * share)
-        one_pass(X, y, W, B, first, last, rows, lanes, block, parameters, Z, F, Q[t], G[t], sums[t])
+        one_pass(
+            X, y, W, B, first, last, rows, lanes, block, parameters, masks, Z, F, Q[t], G[t],
+            sums[t],
+        )  # fmt: skip

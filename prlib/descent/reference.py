@@ -14,8 +14,10 @@ from prlib.descent.batch import (
     Batch,
     Limits,
 )
+from prlib.descent.noise import Noise
 from prlib.measures.label_measure import LabelMeasure
 from prlib.problem import Problem
+from prlib.schemes import temperature_at
 from prlib.spectra.bulk import stieltjes_inverse
 from prlib.spectra.outlier import in_plane
 
@@ -62,16 +64,18 @@ def curvature_bound(law: LabelMeasure) -> float:
     return float(min(map(max, bounds, planes)))
 
 
-def advance(problem: Problem, batch: Batch, until: float, limits: Limits) -> None:
-    r"""Descend to a given time, in place: :math:`w \leftarrow w - \eta (g - \mu w)`, then rescale.
+def advance(problem: Problem, batch: Batch, until: float, limits: Limits, noise: Noise) -> None:
+    r"""Descend to a given time, in place, by steps that are a `prlib.schemes.Update` each.
 
-    The step is `prlib.schemes.Scheme.length` of the `curvature_bound`, shortened to end at the time
-    asked for. Descents that are still running when they get there can be advanced again.
+    Their length is `prlib.schemes.Scheme.length` of the `curvature_bound`, shortened to end at the
+    time asked for. Descents that are still running when they get there can be advanced again.
     """
     z = np.zeros_like(problem.y) if problem.signal is None else problem.z
-    for w, record in zip(batch.W, batch.records, strict=True):
+    for b, (w, last, record) in enumerate(zip(batch.W, batch.last, batch.records, strict=True)):
         while record["status"] == RUNNING:
-            direction, yhat = _observe(problem, w, record)
+            noise.ready(b, int(record["steps"]))
+            now = int(record["steps"]) % noise.masks.shape[1]
+            direction, yhat = _observe(problem, w, record, noise.masks[b, now])
             _judge(record, limits)
             if record["status"] != RUNNING or record["time"] >= until:
                 break
@@ -80,7 +84,10 @@ def advance(problem: Problem, batch: Batch, until: float, limits: Limits) -> Non
                 break
             law = _law(problem, z, yhat, float(np.nan_to_num(record["overlap"])))
             bound = curvature_bound(law) - min(record["mu"], 0.0)
-            _step(w, record, direction, bound, until, limits)
+            white = noise.white[b, now]
+            if record["time"] < record["hold"] and len(white):
+                white = white - (white @ problem.signal / problem.n) * problem.signal
+            _step(w, last, record, direction, white, bound, until, limits)
 
 
 def _law(problem: Problem, z: NDArray, yhat: NDArray, overlap: float) -> LabelMeasure:
@@ -89,13 +96,15 @@ def _law(problem: Problem, z: NDArray, yhat: NDArray, overlap: float) -> LabelMe
     return LabelMeasure(problem.loss, problem.alpha, z, y, yhat, weights, overlap, floor)
 
 
-def _observe(problem: Problem, w: NDArray, record: np.void) -> tuple[NDArray, NDArray]:
+def _observe(
+    problem: Problem, w: NDArray, record: np.void, mask: NDArray
+) -> tuple[NDArray, NDArray]:
     loss, y, n = problem.loss, problem.y, problem.n
     yhat = problem.X @ w
     residual = loss.derivative(y, yhat)
     mu = float(residual @ yhat) / n
     overlap = np.nan if problem.signal is None else float(w @ problem.signal) / n
-    direction = problem.X.T @ residual - mu * w
+    direction = problem.X.T @ (residual * mask if len(mask) else residual) - mu * w
     if record["time"] < record["hold"]:
         direction -= (direction @ problem.signal / n) * problem.signal
     energy = float(np.sum(loss.value(y, yhat), dtype=np.float64)) / n
@@ -126,13 +135,22 @@ def _judge(record: np.void, limits: Limits) -> None:
 
 
 def _step(
-    w: NDArray, record: np.void, direction: NDArray, bound: float, until: float, limits: Limits
+    w: NDArray,
+    last: NDArray,
+    record: np.void,
+    direction: NDArray,
+    white: NDArray,
+    bound: float,
+    until: float,
+    limits: Limits,
 ) -> None:
+    update = limits.scheme.update
     held = record["time"] < record["hold"]
     goal = min(until, record["hold"]) if held else until
     eta = limits.scheme.length(bound)
     record["smallest_step"] = min(record["smallest_step"], eta)
     record["largest_step"] = max(record["largest_step"], eta)
+    warmth = temperature_at(update.temperature, update.cooling, record["time"])
     # Land on the goal exactly, and never a rounding error short of it.
     left = goal - record["time"]
     if eta >= left * (1 - limits.scheme.slack):
@@ -141,7 +159,13 @@ def _step(
         record["time"] += eta
     n = len(w)
     moved = w - eta * direction
+    if update.inertia:
+        point = moved.copy() if update.ahead else w.copy()
+        moved += update.inertia * (point - last)
+        last[:] = point
+    if warmth > 0:
+        moved += np.sqrt(2 * warmth * eta) * white
     w[:] = moved * np.sqrt(n / float(moved @ moved))
     record["last_step"] = eta
-    record["slope"] = eta * record["gradient_norm"] ** 2
+    record["slope"] = eta * record["gradient_norm"] ** 2 if update.plain else 0.0
     record["steps"] += 1

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prlib.descent.batch import DIVERGED, RECOVERED, RUNNING, STATIONARY, STEPS, Batch, Limits
+from prlib.descent.noise import Noise, Seed
 from prlib.descent.trajectory import StepRecord, StoppedBy, Trajectory
 from prlib.parameters import ParameterError, check
 from prlib.problem import Problem
@@ -30,9 +31,9 @@ _ENDS: dict[int, StoppedBy] = {
 def descend(problem: Problem, w0: NDArray, *, hold: float = 0.0, **options: object) -> Trajectory:
     r"""Descend from one estimate along the sphere.
 
-    Each step is :math:`w \leftarrow w - \eta (g - \mu w)`, rescaled to squared norm N, with a step
-    that the scheme chooses from a bound on the largest eigenvalue of the Hessian
-    (`prlib.descent.reference.curvature_bound`).
+    Each step is :math:`w \leftarrow w - \eta (g - \mu w)`, with what else the scheme makes it of,
+    rescaled to squared norm N; its length is chosen from a bound on the largest eigenvalue of the
+    Hessian (`prlib.descent.reference.curvature_bound`).
 
     Parameters
     ----------
@@ -80,6 +81,7 @@ def descend_together(
     stationary: float = 1e-6,
     max_steps: int = 1_000_000,
     threads: int = 1,
+    seeds: Sequence[Seed] | None = None,
 ) -> list[Trajectory]:
     """Descend from several estimates over one instance, each row of an array X loaded once for all.
 
@@ -112,6 +114,8 @@ def descend_together(
     threads : int
         Threads of the compiled step. A process that has used several must not be forked: the
         child has none of them, and is refused any but one.
+    seeds : sequence of int or SeedSequence, optional
+        For each descent, the seed of the noise of a scheme that has any; independent by default.
     """
     scheme = as_scheme(scheme)
     stops = _stops(scheme, times, check("time", time))
@@ -121,7 +125,10 @@ def descend_together(
     starts = _checked_starts(problem, starts)
     batch = Batch.at(starts, scheme.stops(_checked_hold(problem, hold, len(starts))))
     recorders = [_Recorder(problem, w, eigenpairs, keep_states) for w in batch.W]
-    advance = _engine(problem, len(starts), threads)
+    if seeds is None:
+        seeds = np.random.SeedSequence(0).spawn(len(starts))
+    noise = Noise(scheme.update, *problem.X.shape, seeds, batch.W.dtype)
+    advance = _engine(problem, len(starts), threads, noise)
     for stop in stops:
         running = np.flatnonzero(batch.records["status"] == RUNNING)
         advance(batch, stop, limits)
@@ -133,15 +140,17 @@ def descend_together(
     ]
 
 
-def _engine(problem: Problem, count: int, threads: int) -> Callable[[Batch, float, Limits], None]:
+def _engine(
+    problem: Problem, count: int, threads: int, noise: Noise
+) -> Callable[[Batch, float, Limits], None]:
     # The compiler is loaded where a descent runs, so that theory alone starts at once.
     if not isinstance(problem.X, (np.ndarray, Transforms)):
         from prlib.descent.reference import advance  # noqa: PLC0415
 
-        return partial(advance, problem)
+        return partial(advance, problem, noise=noise)
     from prlib.descent.kernels import Workspace  # noqa: PLC0415
 
-    return Workspace(problem, count, threads).advance
+    return Workspace(problem, count, threads, noise).advance
 
 
 def _limits(scheme: Scheme, success: float | None, stationary: float, max_steps: int) -> Limits:

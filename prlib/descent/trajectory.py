@@ -20,11 +20,12 @@ class StepRecord:
     smallest, largest : float
         Smallest and largest step taken; 0 if none was.
     rises : int
-        Steps after which the energy was higher, beyond rounding, than before.
+        Steps after which the energy was higher, beyond rounding, than before: a sign of trouble
+        along the gradient, and in the nature of a scheme with inertia or noise.
     sharpness : float
         Largest product of a step and the curvature that it met along the gradient, from the
         change of the energy: above 1 a step went past the lowest point of its line, and above 2
-        the energy rose.
+        the energy rose. 0 for a scheme whose steps are not along the gradient alone.
     """
 
     smallest: float
@@ -48,7 +49,8 @@ class Trajectory:
     overlap : ndarray, shape (T,)
         Overlap with the signal, with its sign; NaN without a signal.
     gradient_norm : ndarray, shape (T,)
-        Norm of the gradient along the sphere, divided by the root of N.
+        Norm of the gradient along the sphere, divided by the root of N; with a batch of the
+        measurements, of what the step sees of it.
     eigenvalues : ndarray, shape (T, k)
         Lowest eigenvalues of the Hessian; k is 0 unless asked for.
     signal_overlap2, start_overlap2, displacement_overlap2, gradient_overlap2 : ndarray

@@ -104,6 +104,9 @@ class TheoryTask(Addressed):
         if isinstance(self.scheme, GradientFlow):
             times = expected_times(self.loss, self.alpha, self.time, self.tolerance)
             states = times / STAGES
+        elif math.isfinite(self.scheme.safety):
+            # Explicit steps, which adapt: about twice the times of the stabilised stages.
+            times = states = 2 * expected_times(self.loss, self.alpha, self.time, 5e-4)
         else:
             times = states = self.time / self.scheme.step
         return workers() * cost(self.paths, times, self.batches).seconds + DESCRIBED * states

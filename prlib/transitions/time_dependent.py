@@ -15,12 +15,18 @@ from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss, takes_loss
 from prlib.measures.computable import computable
 from prlib.measures.curvatures import condensed
-from prlib.measures.dynamical import Estimate, Flow, MeanField, choose_flow, dynamical
-from prlib.measures.dynamical.flow import MOST_TIMES
+from prlib.measures.dynamical import (
+    Estimate,
+    Flow,
+    MeanField,
+    choose_flow,
+    choose_steps,
+    dynamical,
+)
 from prlib.measures.dynamical.mean_field import BATCHES, PATHS
 from prlib.measures.label_measure import LabelMeasure
-from prlib.parameters import ParameterError, check
-from prlib.schemes import GradientDescent, GradientFlow, Scheme, as_scheme
+from prlib.parameters import check
+from prlib.schemes import GradientFlow, Scheme, as_scheme
 from prlib.spectra.bulk import Edge, left_edge, softness, stieltjes_inverse
 from prlib.spectra.outlier import bbp, outlier, squared_overlap
 
@@ -125,10 +131,9 @@ def dynamics(
     Parameters
     ----------
     scheme : str or Scheme
-        ``flow``, in the limit of small steps, or ``descent(step=0.01)``, step by step.
+        ``flow``, in the limit of small steps, or any other, step by step.
     steps : array_like or Flow, optional
-        Any steps of gradient descent, or those of a flow already chosen, in place of scheme and
-        time.
+        Any steps of the scheme, or those of a flow already chosen, in place of its own and of time.
     paths, batches : int
         Sample paths in all, and the independent batches they form.
     tolerance : float
@@ -160,9 +165,11 @@ def dynamics(
     """
     alpha = computable(loss, alpha)
     given = {"channel": Channel.read(channel), "overlap": check("overlap", overlap)}
+    scheme = as_scheme(scheme)
     if steps is None:
-        steps = schedule(loss, alpha, time, as_scheme(scheme), tolerance=tolerance, **given)
+        steps = schedule(loss, alpha, time, scheme, tolerance=tolerance, **given)
     options = {"paths": paths, "batches": batches, "seed": seed, "progress": progress}
+    options["update"] = scheme.update
     return describe(dynamical(loss, alpha, steps, **options, **given))
 
 
@@ -188,17 +195,10 @@ def schedule(
             channel=channel,
             overlap=overlap,
         )
-    if not isinstance(scheme, GradientDescent):
-        raise ParameterError(f"scheme = {scheme.id!r}: theory follows flow or descent(step=...)")
-    count = max(1, round(check("time", time) / scheme.step))
-    if count > MOST_TIMES:
-        raise ParameterError(
-            f"time = {time:g}: takes {count:.3g} steps of {scheme.step:g}; must be at most "
-            f"{MOST_TIMES} steps, so {MOST_TIMES * scheme.step:g}"
-        )
+    steps = choose_steps(loss, alpha, time, scheme, channel=channel, overlap=overlap)
     if announce is not None:
-        announce(count)
-    return np.full(count, scheme.step)
+        announce(len(steps))
+    return steps
 
 
 def describe(run: MeanField) -> tuple[DynamicState, ...]:

@@ -43,7 +43,7 @@ ACCEPTED = {
     "time": ("1e-3", "1e-9"),
     "hold": ("0.01", "1", "1e9"),
     "seed": ("0", "7", "99999999999999999999"),
-    "scheme": ("flow", "descent(step=0.01)", "descent(step=1e9)"),
+    "scheme": ("flow", "descent(step=0.01)", "descent(step=1e9)", "sgd(0.5)", "langevin(1e9)"),
     "start": ("random", "spectral", "constrained", "optimal"),
     "dtype": ("float32", "float64"),
     "executor": ("serial",),

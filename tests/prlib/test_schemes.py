@@ -7,7 +7,19 @@ import numpy as np
 import pytest
 
 from prlib.parameters import ParameterError
-from prlib.schemes import SCHEMES, GradientDescent, GradientFlow, Scheme, as_scheme
+from prlib.schemes import (
+    SCHEMES,
+    Annealed,
+    GradientDescent,
+    GradientFlow,
+    Langevin,
+    Momentum,
+    Nesterov,
+    Scheme,
+    StochasticGradient,
+    as_scheme,
+    temperature_at,
+)
 
 ALL = [
     GradientFlow(),
@@ -16,6 +28,11 @@ ALL = [
     GradientFlow(step=0.1 + 0.2, safety=0.5),
     GradientDescent(0.01),
     GradientDescent(1e-7),
+    Momentum(0.9),
+    Nesterov(0.9, step=0.01),
+    Langevin(0.1, safety=0.5),
+    Annealed(0.1, cooling=20.0),
+    StochasticGradient(0.25),
 ]
 
 
@@ -65,6 +82,12 @@ def test_one_scheme_has_one_id(text, expected):
         ("flow(safety='a')", "safety = 'a': must be a number between 0 and 2"),
         ("descent", r"must be given as descent\(step=\.\.\.\)"),
         ("descent(step=-1)", "step = -1: must be a finite number > 0"),
+        ("momentum(1)", "beta = 1: must be a number between 0 and 1"),
+        ("nesterov(beta=0)", "beta = 0: must be a number between 0 and 1"),
+        ("langevin(-0.1)", "temperature = -0.1: must be a finite number > 0"),
+        ("annealed(0.1)", "must be given as annealed"),
+        ("annealed(0.1, 0)", "cooling = 0: must be a finite number > 0"),
+        ("sgd(1.5)", "batch = 1.5: must be a number above 0, at most 1"),
     ],
 )
 def test_a_bad_scheme_is_one_line(value, message):
@@ -77,6 +100,23 @@ def test_the_flow_heeds_the_curvature_and_descent_does_not():
     assert GradientFlow().length(1e-3) == 0.5
     assert GradientFlow(safety=0.8).length(100.0) == 0.008
     assert GradientDescent(0.01).length(1e9) == GradientDescent(0.01).length(math.inf) == 0.01
+
+
+def test_a_batch_is_steeper_than_all_measurements():
+    assert StochasticGradient(0.25).length(10.0) == GradientFlow().length(40.0)
+    assert Momentum(0.9).length(10.0) == GradientFlow().length(10.0)
+
+
+def test_only_the_gradient_is_plain():
+    plain = {type(scheme) for scheme in ALL if scheme.update.plain}
+    assert plain == {GradientFlow, GradientDescent}
+
+
+def test_a_temperature_falls_to_zero_and_stays():
+    assert [temperature_at(0.2, 4.0, t) for t in (0.0, 1.0, 4.0, 9.0)] == pytest.approx(
+        [0.2, 0.15, 0, 0]
+    )
+    assert temperature_at(0.2, math.inf, 1e9) == 0.2
 
 
 def test_descent_stops_after_whole_steps():

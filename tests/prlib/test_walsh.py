@@ -10,8 +10,9 @@ from prlib.descent import descend_starts, reference
 from prlib.descent.batch import Batch, Limits
 from prlib.descent.instance import instance
 from prlib.descent.kernels import Workspace
+from prlib.descent.noise import Noise
 from prlib.parameters import ParameterError
-from prlib.schemes import GradientFlow
+from prlib.schemes import GradientFlow, as_scheme
 from prlib.sensing import Sensing
 from prlib.spectra.eigenpairs import eigenvalues, lowest_eigenpairs
 
@@ -96,14 +97,22 @@ def test_a_seed_stands_for_its_rows():
     assert np.allclose(half.X @ w, one.X @ w, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_compiled_descent_is_that_of_plain_numpy(threads):
+def noise_for(problem, scheme, count):
+    return Noise(scheme.update, problem.m, problem.n, range(count), problem.X.dtype)
+
+
+@pytest.mark.parametrize(
+    ("threads", "scheme"), [(1, "flow"), (2, "flow"), (1, "sgd(0.5)"), (2, "sgd(0.5)")]
+)
+def test_the_compiled_descent_is_that_of_plain_numpy(threads, scheme):
+    scheme = as_scheme(scheme)
     problem, w = instance(0.01, 2.5, 300, 3, np.float64, sensing="hadamard(4)")
     starts = np.array([w, w[::-1]])
-    limits = Limits(GradientFlow(), 2.0, 0.0, 10**9)
+    limits = Limits(scheme, 2.0, 0.0, 10**9)
     compiled, plain = (Batch.at(starts, np.array([0.0, 0.1])) for _ in range(2))
-    Workspace(problem, 2, threads).advance(compiled, 0.3, limits)
-    reference.advance(problem, plain, 0.3, limits)
+    noise = noise_for(problem, scheme, 2)
+    Workspace(problem, 2, threads, noise).advance(compiled, 0.3, limits)
+    reference.advance(problem, plain, 0.3, limits, noise)
     assert np.array_equal(compiled.records["steps"], plain.records["steps"])
     assert np.allclose(compiled.W, plain.W, rtol=0, atol=1e-9)
 
@@ -113,7 +122,8 @@ def test_a_descent_of_the_operator_is_that_of_its_matrix():
     dense = prlib.Problem(problem.loss, matrix(problem.X), problem.y, problem.signal)
     pair = [Batch.at(w[None], np.zeros(1)) for _ in range(2)]
     for one, batch in zip((problem, dense), pair, strict=True):
-        Workspace(one, 1, 1).advance(batch, 0.5, Limits(GradientFlow(), 2.0, 0.0, 10**9))
+        space = Workspace(one, 1, 1, noise_for(one, GradientFlow(), 1))
+        space.advance(batch, 0.5, Limits(GradientFlow(), 2.0, 0.0, 10**9))
     assert np.allclose(pair[0].W, pair[1].W, rtol=0, atol=1e-8)
 
 

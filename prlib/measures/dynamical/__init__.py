@@ -6,5 +6,15 @@ sampling, which every result carries. Compiled, so imported only by those who us
 
 from prlib.measures.dynamical.flow import Flow, choose_flow
 from prlib.measures.dynamical.mean_field import Cost, Estimate, MeanField, cost, dynamical
+from prlib.measures.dynamical.steps import choose_steps
 
-__all__ = ["Cost", "Estimate", "Flow", "MeanField", "choose_flow", "cost", "dynamical"]
+__all__ = [
+    "Cost",
+    "Estimate",
+    "Flow",
+    "MeanField",
+    "choose_flow",
+    "choose_steps",
+    "cost",
+    "dynamical",
+]

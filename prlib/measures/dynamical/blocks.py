@@ -69,9 +69,23 @@ class Block:
         What a path counts in means, and that times the square of the signal's field.
     capacity : int
         Times that there is room for at first.
+    seen : float
+        Probability with which a measurement enters a step; its residual is divided by it.
+    rng : Generator
+        Decides which do.
     """
 
-    def __init__(self, loss: Loss, z: NDArray, y: NDArray, shares: NDArray, capacity: int) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        z: NDArray,
+        y: NDArray,
+        shares: NDArray,
+        capacity: int,
+        seen: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self._seen, self._rng = seen, rng
         tiles = len(y) // LANES
         self.loss, self.z, self.y, self.shares = loss, z, y, shares
         self.yhat = self.curvature = np.zeros(len(y))
@@ -116,8 +130,14 @@ class Block:
         exact = self.loss.derivative(self.y, yhat)
         residual = exact.astype(STORED)
         self.yhat, self.curvature = yhat, self.loss.curvature(self.y, yhat)
+        # What is not seen enters no mean: the means of all residuals are less noisy, but of other
+        # forces than those that the paths have met, and batches would run away.
+        curvature = self.curvature
+        if self._seen < 1:
+            chosen = (self._rng.random(len(self.y)) < self._seen) / STORED(self._seen)
+            residual, curvature = chosen * residual, chosen * curvature
         self._residuals[:, t] = residual.reshape(-1, LANES)
-        self._curvatures[:, t] = self.curvature.reshape(-1, LANES)
+        self._curvatures[:, t] = curvature.reshape(-1, LANES)
         pairs = self.shares * residual
         sums = Sums(
             float(self.shares[0] @ self.loss.value(self.y, yhat)),

@@ -19,9 +19,11 @@ from prlib.measures.dynamical.flow import Flow, flow_step
 from prlib.measures.dynamical.paths import QUASI_DIMENSIONS, SamplePaths, Sampling
 from prlib.measures.dynamical.response import LANES
 from prlib.measures.dynamical.solver import Solver, workers
+from prlib.measures.dynamical.steps import take_step
 from prlib.measures.label_measure import LabelMeasure
 from prlib.memory import available_memory
 from prlib.parameters import ParameterError, check
+from prlib.schemes import GRADIENT, Update
 from prlib.threads import one_blas_thread
 
 PATHS = 32768
@@ -214,6 +216,7 @@ def dynamical(
     progress: Callable[[int, int], None] | None = None,
     channel: Channel = NOISELESS,
     overlap: float = 0.0,
+    update: Update = GRADIENT,
 ) -> MeanField:
     r"""Solve the dynamical mean-field theory of gradient descent from a random start.
 
@@ -255,6 +258,8 @@ def dynamical(
         What is measured; its labels must have a density.
     overlap : float
         Overlap with the signal at the start; without noise only.
+    update : Update
+        What steps that are given are made of beside the gradient.
 
     Returns
     -------
@@ -292,8 +297,8 @@ def dynamical(
     _refuse_if_too_large(paths, batches, times)
     with ThreadPoolExecutor(workers()) as pool:
         drawn = SamplePaths(batches, size, seed, sampling, loss.scale, channel, paired=overlap != 0)
-        solver = Solver(loss, alpha, drawn, times, pool, overlap)
-        recorded, fields = _run(solver, schedule, progress)
+        solver = Solver(loss, alpha, drawn, times, pool, overlap, update)
+        recorded, fields = _run(solver, schedule, update, progress)
     steps = schedule.steps if isinstance(schedule, Flow) else schedule
     unknown = math.nan if overlap else 0.0
     return MeanField(
@@ -346,17 +351,21 @@ def cost(paths: int, times: int, batches: int = BATCHES) -> Cost:
 
 
 def _run(
-    solver: Solver, schedule: Flow | NDArray, progress: Callable[[int, int], None] | None
+    solver: Solver,
+    schedule: Flow | NDArray,
+    update: Update,
+    progress: Callable[[int, int], None] | None,
 ) -> tuple[list[int], list[NDArray]]:
     steps = schedule.steps if isinstance(schedule, Flow) else schedule
+    times = np.cumsum([0.0, *steps])
     recorded, fields = [0], [solver.yhat]
     for index, step in enumerate(steps):
         with np.errstate(over="ignore", invalid="ignore"):
             if isinstance(schedule, Flow):
                 flow_step(solver, step, int(schedule.stages[index]))
             else:
-                solver.advance([(solver.t, 1.0, step)], on_sphere=True)
-        _refuse_if_diverged(solver, index, step)
+                take_step(solver, update, times[index], step, steps[index - 1])
+        _refuse_if_diverged(solver, index, step, update.temperature)
         recorded.append(solver.t)
         fields.append(solver.yhat)
         if progress is not None:
@@ -364,11 +373,11 @@ def _run(
     return recorded, fields
 
 
-def _refuse_if_diverged(solver: Solver, index: int, step: float) -> None:
+def _refuse_if_diverged(solver: Solver, index: int, step: float, temperature: float) -> None:
     # The energy of a flow falls; of a descent with finite steps, nearly so. A path beyond its
     # stability grows by orders of magnitude.
     energy = solver.energy[:, solver.t]
-    if np.all(energy < 10 * solver.energy[:, 0]):
+    if np.all(energy < 10 * (solver.energy[:, 0] + temperature)):
         return
     paths = solver.yhat.shape[-1]
     raise FloatingPointError(

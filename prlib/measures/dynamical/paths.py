@@ -132,6 +132,10 @@ class SamplePaths:
         # The points may hold an exact zero, whose normal quantile is infinite.
         return ndtri(np.clip(uniform, 2.0**-34, 1 - 2.0**-34))
 
+    def streams(self, batch: int, count: int) -> list[np.random.Generator]:
+        """Streams of random numbers that are independent of the paths and of each other."""
+        return self._streams[batch].spawn(count)
+
     def gaussian(self, batch: int, index: int) -> NDArray:
         """Gaussian variable of a batch in order of entry, shape (S,); the late ones only once."""
         if index < QUASI_DIMENSIONS - 1:
@@ -174,10 +178,13 @@ class Noise:
         Source of the variables.
     batch : int
         Which batch.
+    white : bool
+        Whether steps add white noise: then no combination of times is known from the others, and
+        the variables, one a step, are solved for one by one.
     """
 
-    def __init__(self, paths: SamplePaths, batch: int) -> None:
-        self._paths, self._batch = paths, batch
+    def __init__(self, paths: SamplePaths, batch: int, *, white: bool = False) -> None:
+        self._paths, self._batch, self._white = paths, batch, white
         self._times: list[int] = []
         self._factor = self._inverse = np.zeros((0, 0))
         self._fresh: NDArray | None = None
@@ -260,6 +267,11 @@ class Noise:
         factor = np.zeros((rank + 1, rank + 1))
         factor[:rank, :rank] = self._factor
         factor[rank] = row
-        self._factor, self._inverse = factor, np.linalg.pinv(factor, rcond=RESOLVED)
+        if self._white:
+            inverse = np.pad(self._inverse, (0, 1))
+            inverse[rank] = np.append(-row[:-1] @ self._inverse, 1.0) / row[-1]
+        else:
+            inverse = np.linalg.pinv(factor, rcond=RESOLVED)
+        self._factor, self._inverse = factor, inverse
         self._fresh = self._paths.gaussian(self._batch, rank)
         self._times.append(time)

@@ -5,8 +5,9 @@ Every explicit scheme for the descent makes the next weight out of earlier ones 
 .. math:: w_{t+1} = \sum_j \big(A_j w_j - c_j g_j\big), \qquad
           g_j = u_j + \sum_{k \le j} R(j,k)\, w_k,
 
-where u is Gaussian with covariance C(j,k) and R is the mean response of the residuals. That is
-linear, so covariance and response of w close on themselves without any sampling of w.
+where u is Gaussian with covariance C(j,k) and R is the mean response of the residuals; white noise,
+independent of all that is earlier, may be added. That is linear, so covariance and response of w
+close on themselves without any sampling of w.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Component:
             setattr(self, name, np.pad(getattr(self, name), ((0, 0), (0, more), (0, more))))
         self.gain = np.pad(self.gain, ((0, 0), (0, more)))
 
-    def advance(self, t: int, terms: Sequence[Term]) -> NDArray[np.float64]:
+    def advance(self, t: int, terms: Sequence[Term], noise: float = 0.0) -> NDArray[np.float64]:
         r"""Write time t + 1 from the times up to t.
 
         Parameters
@@ -87,6 +88,8 @@ class Component:
             Current time.
         terms : sequence of Term
             What the scheme makes the next weight of; each time at most once.
+        noise : float
+            Variance of white noise that the new weight is given.
 
         Returns
         -------
@@ -107,6 +110,7 @@ class Component:
         new_covariance = carried(C) - _times(np.swapaxes(memory, 1, 2), drive) - _times(C, response)
         variance = sum(term.weight * new_covariance[:, term.time] for term in terms)
         variance -= np.sum(drive * new_memory + response * new_covariance, axis=1)
+        variance += noise
         past = self.gain[:, :now, None]
 
         self.gain[:, now] = carried(past)[:, 0] - np.sum(response * past[..., 0], axis=1)

@@ -16,6 +16,7 @@ from prlib.measures.dynamical.blocks import BLOCK, Block, Sums
 from prlib.measures.dynamical.paths import Noise, SamplePaths
 from prlib.measures.dynamical.recursion import Component, Term
 from prlib.measures.label_measure import LabelMeasure
+from prlib.schemes import GRADIENT, Update
 
 
 class Solver:
@@ -38,6 +39,8 @@ class Solver:
         Where the blocks are advanced.
     overlap : float
         Overlap with the signal at the start.
+    update : Update
+        What steps are made of.
 
     Attributes
     ----------
@@ -60,6 +63,7 @@ class Solver:
         capacity: int,
         pool: ThreadPoolExecutor,
         overlap: float = 0.0,
+        update: Update = GRADIENT,
     ) -> None:
         self.loss, self.alpha, self._pool = loss, alpha, pool
         self.z, self.y = paths.z, paths.y
@@ -71,10 +75,14 @@ class Solver:
         self._shares = np.stack([paths.weights, paths.weights * paths.z**2], axis=1)
         self._spans = [slice(at, at + BLOCK) for at in range(0, size, BLOCK)]
         self._blocks = [
-            [Block(loss, z[at], y[at], alpha * shares[:, at], capacity) for at in self._spans]
-            for z, y, shares in zip(paths.z, paths.y, self._shares, strict=True)
+            [
+                Block(loss, z[at], y[at], alpha * shares[:, at], capacity, update.batch, rng)
+                for at, rng in zip(self._spans, paths.streams(batch, len(self._spans)), strict=True)
+            ]
+            for batch, (z, y, shares) in enumerate(zip(paths.z, paths.y, self._shares, strict=True))
         ]
-        self._noise = [Noise(paths, batch) for batch in range(batches)]
+        white = update.temperature > 0 or update.batch < 1
+        self._noise = [Noise(paths, batch, white=white) for batch in range(batches)]
         self.t = 0
         self._evaluate()
 
@@ -101,7 +109,9 @@ class Solver:
         orthogonal = self.weights.covariance[np.ix_(range(len(m)), times, times)]
         return orthogonal + m[:, :, None] * m[:, None]
 
-    def advance(self, terms: Sequence[tuple[int, float, float]], *, on_sphere: bool) -> None:
+    def advance(
+        self, terms: Sequence[tuple[int, float, float]], *, on_sphere: bool, noise: float = 0.0
+    ) -> None:
         r"""Take one step of a scheme, and average over the paths at the new time.
 
         Parameters
@@ -111,13 +121,15 @@ class Solver:
             :math:`v_j = \mu_j w_j - g_j`.
         on_sphere : bool
             Whether the new weights are rescaled to the sphere.
+        noise : float
+            Variance of the white noise that they are given before.
         """
         t = self.t
         if t + 1 == self.mu.shape[1]:
             self._grow(2 * (t + 1))
         made_of = [Term(j, weight + c * self.mu[:, j], c) for j, weight, c in terms]
-        variance = self.weights.advance(t, made_of)
-        self.signal.advance(t, made_of)
+        variance = self.weights.advance(t, made_of, noise)
+        self.signal.advance(t, made_of, noise)
         overlap = sum(
             term.weight * self.overlap[:, term.time] - term.gradient * self._pull[:, term.time]
             for term in made_of

@@ -6,6 +6,7 @@ import pytest
 from prlib.descent import reference
 from prlib.descent.batch import RUNNING, STATIONARY, Batch, Limits
 from prlib.descent.kernels import Workspace
+from prlib.descent.noise import DRAWN, Noise
 from prlib.losses import Intensity, NormalizedIntensity, PseudoHuber
 from prlib.measures import empirical
 from prlib.problem import Problem, random_on_sphere
@@ -23,10 +24,22 @@ def instance(n, alpha, count, dtype=np.float64, loss=None):
     return problem, np.array([random_on_sphere(n, rng) for _ in range(count)]).astype(dtype)
 
 
+def noise_for(problem, seeds, limits=LIMITS):
+    return Noise(limits.scheme.update, problem.m, problem.n, seeds, problem.X.dtype)
+
+
+def compiled_descent(problem, starts, hold, until, limits=LIMITS, threads=1, seeds=None):
+    noise = noise_for(problem, range(len(starts)) if seeds is None else seeds, limits)
+    batch, space = Batch.at(starts, hold), Workspace(problem, len(starts), threads, noise)
+    for stop in np.atleast_1d(until):
+        space.advance(batch, stop, limits)
+    return batch
+
+
 def both(problem, starts, hold, until, limits=LIMITS, threads=1):
-    compiled, plain = (Batch.at(starts, hold) for _ in range(2))
-    Workspace(problem, len(starts), threads).advance(compiled, until, limits)
-    reference.advance(problem, plain, until, limits)
+    compiled = compiled_descent(problem, starts, hold, until, limits, threads)
+    plain, noise = Batch.at(starts, hold), noise_for(problem, range(len(starts)), limits)
+    reference.advance(problem, plain, until, limits, noise)
     return compiled, plain
 
 
@@ -76,20 +89,48 @@ def test_a_whole_descent_agrees_while_rounding_has_not_grown():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_descent_does_not_depend_on_its_companions(count, dtype):
     problem, starts = instance(100, 3.0, count, dtype)
-    together = Batch.at(starts, np.zeros(count))
-    Workspace(problem, count, 1).advance(together, 2.0, LIMITS)
+    together = compiled_descent(problem, starts, np.zeros(count), 2.0)
     for b in range(count):
-        alone = Batch.at(starts[b : b + 1], np.zeros(1))
-        Workspace(problem, 1, 1).advance(alone, 2.0, LIMITS)
+        alone = compiled_descent(problem, starts[b : b + 1], np.zeros(1), 2.0)
         assert np.array_equal(together.W[b], alone.W[0])
+
+
+NOISY = ["langevin(temperature=0.1)", "sgd(batch=0.5)"]
+
+
+@pytest.mark.parametrize("scheme", NOISY)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_noise_depends_on_the_seed_alone(scheme, dtype):
+    # One is held, and takes other steps; one stops on the way, with its noise half used.
+    problem, starts = instance(60, 3.0, 3, dtype)
+    hold, limits = np.array([0.0, 0.3, 0.0]), Limits(as_scheme(scheme), 2.0, 0.0, 10**9)
+    together = compiled_descent(problem, starts, hold, [0.2, 5.0], limits)
+    assert np.all(together.records["steps"] > 2 * DRAWN)
+    for b in range(3):
+        one = slice(b, b + 1)
+        alone = compiled_descent(problem, starts[one], hold[one], [0.2, 5.0], limits, 1, [b])
+        assert np.array_equal(together.W[b], alone.W[0])
+        other = compiled_descent(problem, starts[one], hold[one], [0.2, 5.0], limits, 1, [9])
+        assert not np.allclose(together.W[b], other.W[0])
+
+
+def test_a_noisy_descent_goes_on_where_it_was_broken_off():
+    problem, starts = instance(60, 3.0, 1)
+    short, long = (Limits(as_scheme(NOISY[0]), 2.0, 0.0, steps) for steps in (DRAWN // 3, 10**9))
+    whole = compiled_descent(problem, starts, np.zeros(1), 1.0, long)
+    space = Workspace(problem, 1, 1, noise_for(problem, [0], long))
+    batch = Batch.at(starts, np.zeros(1))
+    space.advance(batch, 1.0, short)
+    batch.records["status"] = RUNNING
+    space.advance(batch, 1.0, long)
+    assert np.array_equal(whole.W, batch.W)
 
 
 def test_those_that_recover_leave_and_the_rest_go_on():
     problem, starts = instance(60, 6.0, 3)
     starts[1] = problem.signal
     limits = Limits(CAREFUL, 0.99, 1e-9, 10**9)
-    batch = Batch.at(starts, np.zeros(3))
-    Workspace(problem, 3, 1).advance(batch, 0.5, limits)
+    batch = compiled_descent(problem, starts, np.zeros(3), 0.5, limits)
     assert batch.records["steps"][1] == 0
     assert batch.records["status"].tolist().count(RUNNING) == 2
     assert np.all(batch.records["time"][[0, 2]] == 0.5)
@@ -101,7 +142,11 @@ def test_another_loss_needs_no_other_kernel():
     assert np.allclose(compiled.W, plain.W, atol=1e-8)
 
 
-SCHEME_IDS = ["flow", "flow(step=0.02)", "flow(safety=0.5)", "descent(step=0.002)"]
+SCHEME_IDS = [
+    *("flow", "flow(step=0.02)", "flow(safety=0.5)", "descent(step=0.002)"),
+    *("momentum(beta=0.9)", "nesterov(beta=0.8)", "sgd(batch=0.5, step=0.01)"),
+    *("langevin(temperature=0.3)", "annealed(temperature=1, cooling=0.2)"),
+]
 
 
 def test_every_scheme_is_compared():
