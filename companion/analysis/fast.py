@@ -96,16 +96,37 @@ def edge_shifts(loss: Loss, spectra: pd.DataFrame) -> pd.DataFrame:
         less the same for Gaussian rows, in units of the edge's depth; ``error``, ``low`` and
         ``high`` (95 %), ``count``, and what `corner_edge` has ``expected``.
     """
+    means = _edge_means(loss, spectra)
+    gaussian, others = means.loc[math.inf], means.drop(math.inf)
+    error = np.hypot(others["error"], gaussian["error"])
+    mean = others["mean"] - gaussian["mean"]
+    return others.assign(mean=mean, error=error, low=mean - 1.96 * error, high=mean + 1.96 * error)
+
+
+@takes_loss
+def edge_factor(loss: Loss, spectra: pd.DataFrame) -> tuple[float, float]:
+    """Return by how much of what is expected the edge moves, over all ratios, with its error.
+
+    Parameters
+    ----------
+    spectra : pandas.DataFrame
+        As for `edge_shifts`.
+    """
+    means = _edge_means(loss, spectra)
+    design = np.column_stack([np.ones(len(means)), means["expected"]])
+    if not np.isfinite(means["error"]).all() or np.linalg.matrix_rank(design) < 2:
+        return math.nan, math.nan
+    fit, covariance = weighted_fit(design, means["mean"].to_numpy(), means["error"].to_numpy())
+    return float(fit[1]), float(np.sqrt(covariance[1, 1]))
+
+
+def _edge_means(loss: Loss, spectra: pd.DataFrame) -> pd.DataFrame:
     law = initial(loss, float(spectra["alpha"].iloc[0]))
     edge = left_edge(law).position + law.mu
     apart = (spectra["lowest"] - spectra["empirical_edge"]) / abs(edge)
     means = mean_interval(spectra.assign(apart=apart), "ratio", "apart")
-    gaussian, others = means.loc[math.inf], means.drop(math.inf)
-    error = np.hypot(others["error"], gaussian["error"])
-    mean = others["mean"] - gaussian["mean"]
-    expected = [(corner_edge(law, ratio) - edge) / abs(edge) for ratio in others.index]
-    found = others.assign(mean=mean, error=error, expected=expected)
-    return found.assign(low=mean - 1.96 * error, high=mean + 1.96 * error)
+    corners = [edge if math.isinf(ratio) else corner_edge(law, ratio) for ratio in means.index]
+    return means.assign(expected=(np.array(corners) - edge) / abs(edge))
 
 
 def ratio_of(sensing: str) -> float:
@@ -142,7 +163,8 @@ def biases(halves: pd.DataFrame) -> pd.DataFrame:
     mean = both["half"] - both["half_gaussian"]
     error = np.hypot(both["error"], both["error_gaussian"])
     ends = {"low": mean - 1.96 * error, "high": mean + 1.96 * error}
-    return both[["start", "n", "ratio"]].assign(mean=mean, error=error, **ends)
+    found = both[["start", "n", "ratio"]].assign(mean=mean, error=error, **ends)
+    return found.sort_values(["start", "n", "ratio"], ignore_index=True)
 
 
 def fitted_bias(halves: pd.DataFrame) -> pd.DataFrame:

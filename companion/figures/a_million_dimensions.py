@@ -59,14 +59,14 @@ def million_figure(
         mark_late(axis.axhspan, axis.axhline, late, linestyle="--")
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
-        legend_below(figure, axis, columns=3)
+        legend_below(figure, axis, columns=2)
     counts = halves[np.isfinite(halves["ratio"])].groupby("n")["runs"].sum()
-    counted = ", ".join(f"{runs} at N = {n}" for n, runs in counts.items())
+    counted = ", ".join(f"{runs} runs at N = {n}" for n, runs in counts.items())
     return BookFigure(
         "fig-million",
         rf"The \(\alpha\) at which half the descents have recovered the signal by t = "
         f"{growth.time:g} against the dimension, {of(loss)}. Filled: Gaussian rows, which fit into "
-        f"memory. Open: rows of fast transforms, near their half points {counted} runs. With 95 % "
+        f"memory. Open: rows of fast transforms, {counted} near the half points. With 95 % "
         "bootstrap intervals. Line: theory, with one constant from Gaussian runs at small N, and "
         "its 95 % band; it ends where the theory was not run. Dashed: the dynamical threshold, "
         f"{late}.",
@@ -104,7 +104,7 @@ def bias_figure(
         for place, ((start, size), rows) in enumerate(groups):
             drawn = look(start)
             # Side by side, so that intervals do not hide each other.
-            x = 1 / rows["ratio"] * (1 + 0.03 * (place - (len(groups) - 1) / 2))
+            x = 1 / rows["ratio"] * (1 + 0.06 * (place - (len(groups) - 1) / 2))
             label = f"{drawn['label']}, N = {size}"
             filled = "white" if size != min(halves["n"]) else drawn["color"]
             style = {"color": drawn["color"], "marker": drawn["marker"], "markerfacecolor": filled}

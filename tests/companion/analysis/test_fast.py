@@ -10,6 +10,7 @@ from scipy.special import expit
 from companion.analysis.fast import (
     biases,
     corner_edge,
+    edge_factor,
     edge_shifts,
     fitted_bias,
     halves_by_ratio,
@@ -56,6 +57,10 @@ def test_the_edge_of_fast_rows_is_that_of_corners():
     found = edge_shifts(0.01, pd.concat(spectra)).loc[2.0]
     assert found["mean"] == pytest.approx(found["expected"], abs=4 * found["error"])
     assert found["mean"] < -4 * found["error"]
+    factor, error = edge_factor(0.01, pd.concat(spectra))
+    # Of two ratios the straight line is the difference itself.
+    assert factor == pytest.approx(found["mean"] / found["expected"])
+    assert error == pytest.approx(found["error"] / abs(found["expected"]))
 
 
 def made_up(slope, limit=0.0):

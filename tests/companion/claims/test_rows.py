@@ -501,8 +501,6 @@ def _(row):
 def _(row):
     growth = Growth.of(grown(), 40.0)
     shared = {"growth": growth, "constant": (0.7, 0.02), "seed": 0, "ratio": 16.0}
-    shifts = pd.DataFrame({"mean": [-0.07, -0.02], "expected": [-0.07, -0.02]}, [4.0, 16.0])
-    shared["shifts"] = shifts = shifts.assign(error=0.002, count=100)
     ratios = [np.inf, 4.0, 8.0, 16.0] * 2
     halves = pd.DataFrame({"start": "random", "n": [256] * 4 + [512] * 4, "ratio": ratios})
     halves = halves.assign(half=3 - 0.2 / halves["ratio"], error=0.02)
@@ -511,7 +509,7 @@ def _(row):
     largest = obeying(growth, {4096: 0.7}, replicas=200, alphas=[2.75])
     shared |= {"halves": halves, "scaling": scaling, "largest": largest}
     return {
-        "million-edge": either(shared, shifts=(shifts, shifts.assign(mean=0.0))),
+        "million-edge": either(shared, factor=((1.02, 0.1), (0.0, 0.1))),
         "million-bias": either(shared, halves=(halves, moved)),
         "million-limit": either(shared, halves=(halves, moved)),
         "million-half": either(shared, scaling=(scaling, far)),
