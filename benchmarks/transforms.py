@@ -24,7 +24,8 @@ from scipy.fft import dct
 from prlib.descent import instance
 from prlib.descent.batch import RUNNING, Batch, Limits
 from prlib.descent.kernels import Workspace
-from prlib.schemes import GradientFlow
+from prlib.descent.noise import Noise
+from prlib.schemes import GRADIENT, GradientFlow
 from prlib.sensing import GAUSSIAN, Sensing
 
 ALPHA, LOSS = 3.0, 0.01
@@ -52,7 +53,8 @@ def processor_seconds(action, budget):
 def step_seconds(n, sensing, budget):
     """Seconds of one step of one descent."""
     problem, w = instance(LOSS, ALPHA, n, 0, sensing=sensing)
-    workspace = Workspace(problem, 1, 1)
+    noise = Noise(GRADIENT, problem.m, problem.n, [0], problem.X.dtype)
+    workspace = Workspace(problem, 1, 1, noise)
     batch = Batch.at(w[None].astype(np.float32), np.zeros(1))
 
     def run():
