@@ -165,6 +165,13 @@ def _step(w, g, last, white, signal, record, free, bound, until, steps, slack):
 # --- the descent ----------------------------------------------------------------------------------
 
 
+@njit(forceinline=True, error_model="numpy")
+def _copy(source, target):
+    # Assigned as a slice it would compile the text of its error message, for seconds.
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
 @njit(forceinline=True)
 def _gather(states, records, W, order):
     """Pack the running descents into the first rows of W; return how many there are."""
@@ -172,7 +179,7 @@ def _gather(states, records, W, order):
     for b in range(len(records)):
         if records[b]["status"] == RUNNING:
             order[active] = b
-            W[active] = states[b]
+            _copy(states[b], W[active])
             active += 1
     return active
 
@@ -252,7 +259,7 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not the objects tha
         turns -= 1
         if masks.shape[1] > 0:
             for k in range(active):
-                masks[k] = drawn[order[k], records[order[k]]["steps"] % drawn.shape[1]]
+                _copy(drawn[order[k], records[order[k]]["steps"] % drawn.shape[1]], masks[k])
         _pass(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums)
         for k in range(active - 1, -1, -1):
             b = order[k]
@@ -262,12 +269,12 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not the objects tha
                 z, signal, W[k], G[0, k], last[b], fresh, Z[k], F[k], record, sums[0, k],
                 until, steps, limits, eps,
             ):  # fmt: skip
-                states[b] = W[k]
+                _copy(W[k], states[b])
                 active -= 1
-                W[k] = W[active]
+                _copy(W[active], W[k])
                 order[k] = order[active]
     for k in range(active):
-        states[order[k]] = W[k]
+        _copy(W[k], states[order[k]])
     return active
 
 
