@@ -184,7 +184,7 @@ def _gather(states, records, W, order):
     return active
 
 
-@njit(forceinline=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _settle(z, signal, w, g, last, white, yhat, f, record, sums, until, steps, limits, eps):  # noqa: PLR0917
     """Judge one descent where it is, and take its step; return whether it leaves instead."""
     slack, success, stationary, max_steps = limits
@@ -202,7 +202,7 @@ def _settle(z, signal, w, g, last, white, yhat, f, record, sums, until, steps, l
     return False
 
 
-@njit(forceinline=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _alone(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums):  # noqa: PLR0917
     one_pass(
         X, y, W, active, 0, len(y), rows, lanes, block, parameters, masks, Z, F, Q[0], G[0],
