@@ -513,7 +513,7 @@ def _(row):
         "million-bias": either(shared, halves=(halves, moved)),
         "million-limit": either(shared, halves=(halves, moved)),
         "million-half": either(shared, scaling=(scaling, far)),
-        "million-rate": either(shared, largest=(largest, largest.assign(recovered=False))),
+        "million-rate": either(shared, largest=(largest.assign(recovered=True), largest)),
     }[row]
 
 
