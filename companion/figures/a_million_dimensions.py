@@ -25,7 +25,10 @@ from prlib.measures import initial
 from prlib.spectra.bulk import left_edge
 
 
-@book_figure("fig-million", data=("fast-scaling", "recovery", "recovery-more", "theory/growth"))
+@book_figure(
+    "fig-million",
+    data=("fast-scaling", "recovery", "recovery-more", "theory/growth", "theory/border"),
+)
 @takes_loss
 def million_figure(
     loss: Loss, growth: Growth, constant: tuple[float, float], halves: pd.DataFrame
