@@ -1,0 +1,124 @@
+"""Claims on other dynamics than gradient flow, and on the recipe (notebook 13)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pandas as pd
+
+from companion.analysis.dynamics import transition_times
+from companion.claims.claim import Row
+from companion.claims.constrained_vs_random import better, better_at_every_size
+from companion.claims.verdicts import Finding, errors_of, jointly, too_few
+
+ANNEALED, RECIPE = 0.2, 0.3
+"""By how much annealing, and annealing from v1 at a = 1, were said to recover more than the flow."""
+
+
+def ways(table: pd.DataFrame) -> pd.DataFrame:
+    """Name each run by its start and, if it does not follow the flow, by its scheme.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"start": ["wide"] * 2, "scheme": ["flow", "sgd(batch=0.5)"]})
+    >>> ways(table)["start"].tolist()
+    ['wide', 'wide, sgd']
+    """
+    scheme = table["scheme"].str.partition("(")[0]
+    return table.assign(
+        start=table["start"].where(scheme == "flow", table["start"] + ", " + scheme)
+    )
+
+
+def _same(one: str, other: str) -> Callable[..., Finding]:
+    def estimator(table: pd.DataFrame) -> Finding:
+        found = better(ways(table), one, other)
+        return found if found.decided else replace(found, claimed=(0.0, 0.0), tolerant=True)
+
+    return estimator
+
+
+def _more(one: str, other: str) -> Callable[..., Finding]:
+    return lambda table: better(ways(table), one, other)
+
+
+def _more_by(margin: float, one: str, other: str) -> Callable[..., Finding]:
+    def estimator(table: pd.DataFrame, alpha: float) -> Finding:
+        at = ways(table[table["alpha"] == alpha])
+        members = dict(better_at_every_size({"": at}, one, other).members)
+        return jointly(
+            {name: replace(found, claimed=(margin, math.inf)) for name, found in members.items()}
+        )
+
+    return estimator
+
+
+def lost(theory: pd.DataFrame) -> pd.DataFrame:
+    """Find when each scheme loses the outlier for good: ``t``, ``error``, by scheme."""
+    rows = {}
+    for scheme, run in theory.groupby("scheme", sort=False):
+        times = transition_times(run)
+        gone = times[times["event"] == "disappears"] if len(times) else times
+        if len(gone):
+            rows[scheme] = gone.iloc[-1][["t", "error"]].astype(float)
+    return pd.DataFrame.from_dict(rows, "index", columns=["t", "error"]).rename_axis("scheme")
+
+
+def _washed_out(theory: pd.DataFrame) -> Iterator[tuple[dict, Finding]]:
+    times = lost(theory)
+    names = {name.partition("(")[0]: name for name in times.index}
+    for short in ("sgd", "langevin"):
+        if not {"flow", short} <= names.keys():
+            yield {"scheme": short}, too_few()
+            continue
+        flow, other = times.loc["flow"], times.loc[names[short]]
+        sooner, error = flow["t"] - other["t"], math.hypot(flow["error"], other["error"])
+        reach = errors_of(float(theory["batches"].min()), 2) * error
+        ends = (sooner - reach, sooner + reach)
+        quantity = "by how much sooner the outlier is lost"
+        yield {"scheme": short}, Finding(sooner, ends, (0.0, math.inf), quantity, tolerant=True)
+
+
+CLAIMS = (
+    Row(
+        "other-batches",
+        "batches of half of the measurements recover as much as the flow",
+        _same("random, sgd", "random"),
+        effect=0.1,
+    ),
+    Row(
+        "other-inertia",
+        "the heavy ball recovers more than the flow in the same time",
+        _more("random, momentum", "random"),
+        effect=0.1,
+    ),
+    Row(
+        "other-annealing",
+        f"at alpha = {{alpha:g}} and every N annealing recovers more than the flow, by {ANNEALED:g}",
+        _more_by(ANNEALED, "random, annealed", "random"),
+        effect=0.2,
+    ),
+    Row(
+        "other-look",
+        "v1 of the Hessian at a = 1 is a better start than that at the a that is descended",
+        _more("wide", "spectral"),
+        effect=0.1,
+    ),
+    Row(
+        "other-recipe",
+        "at alpha = {alpha:g} and every N annealing from v1 at a = 1 recovers more than the flow "
+        f"from a random point, by {RECIPE:g}",
+        _more_by(RECIPE, "wide, annealed", "random"),
+        effect=0.2,
+    ),
+    Row(
+        "other-direction-{scheme}",
+        "at infinite size {scheme} loses the informative direction no later than the flow",
+        _washed_out,
+        effect=0.05,
+    ),
+)
+"""Evaluated on runs of the spec other-dynamics, ``table``, at ``alpha`` where they name it, and the
+``theory`` of its schemes. All were predicted before the runs, in the words of the two specs."""
