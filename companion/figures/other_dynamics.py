@@ -9,7 +9,6 @@ from companion.analysis.other_dynamics import RECIPES, clock, lost, recipes
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
     PALETTE,
-    counted,
     heading,
     legend_below,
     of,
@@ -72,7 +71,7 @@ def schemes_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
         "fig-other-recovery",
         f"Fraction of random starts that recover the signal (|m| > 0.99 before t = "
         f"{table['time_limit'].max():g}), {of(loss)}, by scheme: the same instances and the same "
-        f"points for all ({counted(table)}). {_numbers(schemes)} Points: simulation, with 95 % "
+        f"points for all, {found['runs'].min()} to {found['runs'].max()} runs a point. {_numbers(schemes)} Points: simulation, with 95 % "
         "Wilson intervals, drawn side by side.",
         f"Recovered fractions against N, one curve a scheme and one panel an alpha. At alpha = "
         f"{alphas[0]:g}, all N together: {', '.join(told)}.",
