@@ -63,18 +63,16 @@ def schemes_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
             heading(axis, rf"$\alpha$ = {alpha:g}")
         axes[0].set_ylabel("recovered fraction")
         legend_below(figure, axes[0], 3)
-    told = [
-        f"{drawn(scheme)['label']} {rows['recovered'].mean():.2f}"
-        for scheme, rows in table[table["alpha"] == alphas[0]].groupby("scheme", sort=False)
-    ]
+    first = found[(found["alpha"] == alphas[0]) & (found["n"] == sizes[0])].set_index("scheme")
+    told = [f"{drawn(one)['label']} {first.loc[one, 'mean']:.2f}" for one in schemes]
     return BookFigure(
         "fig-other-recovery",
         f"Fraction of random starts that recover the signal (|m| > 0.99 before t = "
         f"{table['time_limit'].max():g}), {of(loss)}, by scheme: the same instances and the same "
-        f"points for all, {found['runs'].min()} to {found['runs'].max()} runs a point. {_numbers(schemes)} Points: simulation, with 95 % "
-        "Wilson intervals, drawn side by side.",
+        f"points for all, {found['runs'].min()} to {found['runs'].max()} runs a point. "
+        f"{_numbers(schemes)} Points: simulation, with 95 % Wilson intervals, drawn side by side.",
         f"Recovered fractions against N, one curve a scheme and one panel an alpha. At alpha = "
-        f"{alphas[0]:g}, all N together: {', '.join(told)}.",
+        f"{alphas[0]:g}, N = {sizes[0]}: {', '.join(told)}.",
         figure,
     )
 
@@ -112,9 +110,9 @@ def direction_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
                 at = times.loc[scheme, "t"]
                 axes[0].plot(at * clock(scheme), 1.0, drawn(scheme)["marker"], color=style["color"])
         axes[0].axhline(1, color="0.7", linewidth=0.8)
-        axes[0].set_ylabel("condition of the transition")
-        axes[1].set_ylabel("squared overlap of the outlier")
-        axes[2].set_ylabel(r"N Var m")
+        axes[0].set_ylabel("condition\nof the transition")
+        axes[1].set_ylabel("squared overlap\nof the outlier")
+        axes[2].set_ylabel("N times the variance of m")
         axes[2].set_yscale("log")
         for axis, name in zip(axes, ("direction", "what it knows", "growth"), strict=True):
             axis.set_xscale("log")
