@@ -100,7 +100,7 @@ def phase_diagram_figure(
         "the start only (blue), unstable toward the signal even at threshold states (orange). The "
         "last two meet where the states turn unstable that descents reach: between the most "
         "numerous (solid) and the lowest minima (dotted). Diamonds, with 95 % intervals: held "
-        f"descents, {told}. Dashed black: one step of replica symmetry breaking, the approximation "
+        f"descents, {told}. Dashes, 1RSB: one step of replica symmetry breaking, the approximation "
         "of the paper. Dashed blue: the start where its bulk has a hard edge, which finite sizes "
         "reach only logarithmically. Dotted and dash-dotted grey: weak recovery at "
         f"{WEAK_RECOVERY:g} and full recovery at {FULL_RECOVERY:g}, for scale. For the "
@@ -125,6 +125,14 @@ def _regimes(
     axis.fill_betweenx(a, start, most, where=start < most, color=COLOURS[0], alpha=0.2, linewidth=0)
     axis.fill_betweenx(a, most, low, color=LATE, alpha=0.3, linewidth=0)
     axis.fill_betweenx(a, low, 1e3, color=LATE, alpha=0.15, linewidth=0)
+    widest = int(np.argmax(most / start))
+    names = (
+        ("blind", 1.1 * FULL_RECOVERY, a[len(a) // 6], "left"),
+        ("sees early", np.sqrt(start[widest] * most[widest]), a[widest], "center"),
+        ("sees always", 50.0, a[len(a) // 6], "right"),
+    )
+    for name, alpha, height, side in names:
+        axis.text(alpha, height, name, ha=side, va="center", fontsize=9)
 
 
 @book_figure("fig-losses-start-overlap", data=("simulated starts", "theory of infinite size"))

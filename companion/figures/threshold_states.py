@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
@@ -65,7 +66,9 @@ def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float)
             image = axis.pcolormesh(
                 bins, bins, picture.T, norm=scale, cmap="mako_r", rasterized=True
             )
-            axis.plot([0, REACH], [0, REACH], color="0.5", linewidth=0.6, linestyle=":")
+            # White on the dark part of the map, with a dark rim for its light one.
+            rim = [withStroke(linewidth=2.4, foreground=THEORY)]
+            axis.plot([0, REACH], [0, REACH], color="white", linewidth=1.2, path_effects=rim)
             axis.set_xlabel("label |y|")
             heading(axis, name)
         axes[0].set_ylabel("field |ŷ|")
@@ -75,8 +78,8 @@ def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float)
         rf"Joint density of labels and fields at threshold states, {loss}, "
         rf"\(\alpha\) = {alpha:g}. (a) The most numerous minima, by Kac and Rice. (b) One step of "
         f"replica symmetry breaking. (c) The {len(law.y)} pairs of one descent at zero overlap, at "
-        f"time {time:g}. Same bins and colours; below 0.001 the colour stays. Dotted: fields that "
-        "fit their labels.",
+        f"time {time:g}. Same bins and colours; below 0.001 the colour stays. The line: fields "
+        "that fit their labels.",
         "Three maps of density against label and field, alike: the weight is spread over fields on "
         "both sides of the diagonal, up to an upper limit that rises with the label.",
         figure,
@@ -96,12 +99,12 @@ def threshold_spectrum_figure(
     reach = right - left
     grid = np.linspace(left - 0.05 * reach, right, 500)
     with panels(1, 2, height=2.8) as (figure, axes):
-        for axis, share, name in (
-            (axes[0], 1.0, "left part of the spectrum"),
-            (axes[1], 0.25, "its edge"),
+        for axis, share, bins, name in (
+            (axes[0], 1.0, 50, "left part of the spectrum"),
+            (axes[1], 0.25, 25, "its edge"),
         ):
             end = left + share * reach
-            edges = np.linspace(left - 0.03 * share * reach, max(end, 0.1 * right), 50)
+            edges = np.linspace(left - 0.03 * share * reach, max(end, 0.1 * right), bins)
             axis.stairs(
                 np.histogram(eigenvalues, edges)[0] / np.diff(edges) / len(eigenvalues),
                 edges,
@@ -116,15 +119,14 @@ def threshold_spectrum_figure(
             axis.set(xlim=(edges[0], edges[-1]), xlabel="eigenvalue of H", ylabel="density")
             axis.set_ylim(bottom=0)
             heading(axis, name)
-        axes[1].set_ylim(0, 1.3 * float(density(state.measure, [edges[-1]])[0]))
         axes[0].legend()
     return BookFigure(
         "fig-threshold-spectrum",
         rf"Spectrum of the Hessian at the end of one descent at zero overlap, {loss}, "
         rf"\(\alpha\) = {alpha:g}, time {time:g}: all eigenvalues of one Hessian at N = "
-        f"{len(eigenvalues)}, with the direction of the signal. Black: density of threshold "
-        "states by one step of replica symmetry breaking, whose edge is at 0. Blue: density from "
-        "the state's own labels and fields. Dashed: the outlier of threshold states, if there is "
+        f"{len(eigenvalues)}, with the direction of the signal. 1RSB: density of threshold "
+        "states by one step of replica symmetry breaking, whose edge is at 0. Its own law: from "
+        "the labels and fields of that state. Dashed: the outlier of threshold states, if there is "
         "one. The highest 15 % of eigenvalues are cut off.",
         "Histogram of eigenvalues under two densities. The state's own law fits the histogram; "
         "the density of threshold states starts at zero, to the right of the simulated edge. "

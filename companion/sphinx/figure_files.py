@@ -19,6 +19,7 @@ from sphinx.config import Config
 from companion.catalogue import Published, bibtex, figures
 from companion.figures.export import COLUMN_PDF
 from companion.reexecution import notebooks
+from companion.sphinx.chapters import number
 
 FOLDER = "figures"
 """Folder of the files in the built book."""
@@ -32,7 +33,7 @@ THUMBNAIL = 480
 FIGURE = re.compile(
     r'<figure class="(?P<class>prlib-figure[ \w]*)" id="(?P<id>fig-[\w-]+)">'
     r'<img src="data:image/svg\+xml,[^"]*" (?P<rest>[^>]*)>'
-    r"(?P<caption><figcaption>.*?</figcaption>)</figure>",
+    r"<figcaption>(?P<caption>.*?)</figcaption></figure>",
     re.DOTALL,
 )
 
@@ -41,6 +42,18 @@ FIGURE = re.compile(
 def published() -> tuple[Published, ...]:
     """Return the figures of the book; a build reads the notebooks once."""
     return figures()
+
+
+@cache
+def numbers() -> dict[str, str]:
+    """Return the numbers of the figures: the chapter's, and a place in it."""
+    places: dict[str, int] = {}
+    found = {}
+    for figure in published():
+        chapter = figure.notebook
+        places[chapter] = places.get(chapter, 0) + 1
+        found[figure.id] = f"{number(chapter)}.{places[chapter]}"
+    return found
 
 
 def dress(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
@@ -59,7 +72,8 @@ def dress(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tre
         picture = link(f"{FOLDER}/{figure.id}.svg")
         return (
             f'<figure class="{found["class"]}" id="{figure.id}">'
-            f'<img src="{picture}" {found["rest"]}>{found["caption"]}'
+            f'<img src="{picture}" {found["rest"]}><figcaption><strong>Figure '
+            f"{numbers()[figure.id]}.</strong> {found['caption']}</figcaption>"
             f"{tools(figure, link)}</figure>"
         )
 
@@ -134,7 +148,7 @@ def gallery(found: tuple[Published, ...]) -> str:
         f'<li class="of-{figure.notebook}"><a href="../notebooks/{figure.notebook}.html'
         f'#{figure.id}"><img src="../{FOLDER}/{figure.id}.thumbnail.png" width="{THUMBNAIL // 2}" '
         f'alt="{html.escape(figure.alt, quote=True)}">'
-        f"<span>{html.escape(plain(figure.title))}</span>"
+        f"<span>{numbers()[figure.id]} {html.escape(plain(figure.title))}</span>"
         f"<code>{figure.id}</code></a>"
         f'<span class="prlib-files">{files(figure, "../{}".format)}</span></li>'
         for figure in found

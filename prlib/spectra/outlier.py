@@ -25,6 +25,9 @@ from prlib.spectra.bulk import Edge, left_edge, stieltjes_inverse
 if TYPE_CHECKING:
     from prlib.measures import LabelMeasure
 
+_FAR = 1e12
+"""Where chi stands for infinity: at the edge of fewer measurements than dimensions, all convex."""
+
 
 @dataclass(frozen=True)
 class Outlier:
@@ -74,8 +77,7 @@ def outlier(
     if edge.position == -math.inf:
         return None
     upper = edge.chi * (1 - 1e-12) if edge.kind == "hard" else edge.chi
-    if math.isinf(upper):
-        upper = 1e12
+    upper = min(upper, _FAR)
 
     def gap(chi: float) -> float:
         return float(
@@ -102,6 +104,7 @@ def bbp(measure: LabelMeasure, chi: float, *, stationary: bool = False) -> float
     With an overlap it is :math:`1 + \chi (z(\chi) - \lambda(\chi))`, the lowest eigenvalue of K
     in place of the signal's. At the edge's chi, above 1 there is an outlier toward the signal.
     """
+    chi = min(chi, _FAR)
     lowest = in_plane(measure, chi, stationary=stationary)[0]
     return float(1 + chi * (stieltjes_inverse(measure, chi) - lowest))
 

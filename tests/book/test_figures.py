@@ -61,6 +61,7 @@ def test_under_each_figure_are_its_files_its_citation_and_the_way_to_remake_it(v
                 links = box.locator(".prlib-files a")
                 names = [LABELS.get(kind, kind.upper()) for kind in figure.formats]
                 assert links.all_inner_texts() == [*names, "Link"]
+                assert re.match(r"Figure \d+\.\d+\. ", box.locator("figcaption").inner_text())
                 assert bibtex(figure) in box.locator("pre").text_content()
                 assert f"prlib rerun {notebook}" in box.locator("p").last.text_content()
                 assert box.locator("img").first.evaluate("e => e.naturalWidth") > 0

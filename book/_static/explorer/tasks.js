@@ -10,7 +10,7 @@ function makeTasks(root, stage, { play, live, refresh }) {
   };
   const fate = (start) => {
     const end = live.result(start);
-    return end.recovered ? `It recovered, at t = ${Draw.short(end.time)}.` : `It did not recover by t = ${Draw.short(end.time, 3)}.`;
+    return end.recovered ? `That took until t = ${Draw.short(end.time)}.` : `It was given until t = ${State.TIME}.`;
   };
   const chapter = (file, words) => ({ href: `../notebooks/${file}.html`, words });
 

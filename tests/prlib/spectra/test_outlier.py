@@ -37,6 +37,17 @@ def test_without_a_bulk_edge_there_is_no_outlier():
     assert outlier(initial(Intensity(), 5.0)) is None
 
 
+def test_fewer_measurements_than_dimensions_all_of_them_convex_show_nothing():
+    rng = np.random.default_rng(0)
+    problem = Problem.random(NormalizedIntensity(0.01), n=60, alpha=0.5, rng=rng)
+    law = empirical(problem, problem.signal)
+    edge = left_edge(law)
+    assert np.isinf(edge.chi)
+    # alpha E[1 - z²] is the rest at chi = infinity, minus what the plane itself takes.
+    assert abs(bbp(law, edge.chi)) < 1
+    assert outlier(law, edge) is None
+
+
 def test_a_vanishing_overlap_changes_nothing():
     # The plane of w* and w at small m against the symmetric formula at m = 0: the law of a state
     # with overlap m is the symmetric one with ŷ -> m y + sqrt(1 - m²) ŷ, on nodes of all signs.
