@@ -152,7 +152,9 @@ def halves_by_ratio(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         half_points(near_half(rows), [start], seed).assign(ratio=ratio_of(sensing))
         for (start, sensing), rows in table.groupby(["start", "sensing"])
     ]
-    return pd.concat(found, ignore_index=True)
+    # A group without a half point is an empty table, whose columns hold no numbers.
+    numbers = dict.fromkeys(("half", "low", "high", "error", "slope", "ratio"), float)
+    return pd.concat(found, ignore_index=True).astype(numbers)
 
 
 def biases(halves: pd.DataFrame) -> pd.DataFrame:

@@ -96,3 +96,12 @@ def test_the_least_ratio_is_the_first_whose_bias_does_not_matter():
     assert least_ratio(0.5, 0.1, [4, 8, 16, 32]) == 16
     assert least_ratio(0.0, 0.1, [8, 4]) == 4
     assert least_ratio(9.0, 0.1, [4, 8]) == math.inf
+
+
+def test_without_half_points_no_bias_is_told():
+    laws = ["gaussian", "hadamard(ratio=4)"]
+    runs = [("random", 64, law, alpha, 0, True) for law in laws for alpha in (2.0, 3.0)]
+    columns = ["start", "n", "sensing", "alpha", "replica", "recovered"]
+    halves = halves_by_ratio(pd.DataFrame(runs, columns=columns))
+    assert biases(halves).empty
+    assert fitted_bias(halves).isna().all(axis=None)
