@@ -27,6 +27,7 @@ NEEDS = {
     "10": ("06", "dynamics"),
     "11": ("03",),
     "12": ("04",),
+    "13": ("05", "dynamics"),
 }
 """What a reader of a chapter knows already: chapters before it, and pages of the book."""
 

@@ -165,6 +165,13 @@ def _step(w, g, last, white, signal, record, free, bound, until, steps, slack):
 # --- the descent ----------------------------------------------------------------------------------
 
 
+@njit(forceinline=True, error_model="numpy")
+def _copy(source, target):
+    # Assigned as a slice it would compile the text of its error message, for seconds.
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
 @njit(forceinline=True)
 def _gather(states, records, W, order):
     """Pack the running descents into the first rows of W; return how many there are."""
@@ -172,12 +179,12 @@ def _gather(states, records, W, order):
     for b in range(len(records)):
         if records[b]["status"] == RUNNING:
             order[active] = b
-            W[active] = states[b]
+            _copy(states[b], W[active])
             active += 1
     return active
 
 
-@njit(forceinline=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _settle(z, signal, w, g, last, white, yhat, f, record, sums, until, steps, limits, eps):  # noqa: PLR0917
     """Judge one descent where it is, and take its step; return whether it leaves instead."""
     slack, success, stationary, max_steps = limits
@@ -195,7 +202,7 @@ def _settle(z, signal, w, g, last, white, yhat, f, record, sums, until, steps, l
     return False
 
 
-@njit(forceinline=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _alone(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums):  # noqa: PLR0917
     one_pass(
         X, y, W, active, 0, len(y), rows, lanes, block, parameters, masks, Z, F, Q[0], G[0],
@@ -252,7 +259,7 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not the objects tha
         turns -= 1
         if masks.shape[1] > 0:
             for k in range(active):
-                masks[k] = drawn[order[k], records[order[k]]["steps"] % drawn.shape[1]]
+                _copy(drawn[order[k], records[order[k]]["steps"] % drawn.shape[1]], masks[k])
         _pass(X, y, W, active, rows, lanes, block, parameters, masks, Z, F, Q, G, sums)
         for k in range(active - 1, -1, -1):
             b = order[k]
@@ -262,12 +269,12 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not the objects tha
                 z, signal, W[k], G[0, k], last[b], fresh, Z[k], F[k], record, sums[0, k],
                 until, steps, limits, eps,
             ):  # fmt: skip
-                states[b] = W[k]
+                _copy(W[k], states[b])
                 active -= 1
-                W[k] = W[active]
+                _copy(W[active], W[k])
                 order[k] = order[active]
     for k in range(active):
-        states[order[k]] = W[k]
+        _copy(W[k], states[order[k]])
     return active
 
 

@@ -51,7 +51,7 @@ _fields_6, _fields_3, _fields_2, _fields_1 = (
 )
 
 
-@njit(forceinline=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def fields(X, W, B, row, end, aligned, Z):
     """Add the product of rows [row, end) of X with B estimates to Z (B, M)."""
     # Few estimates need no chunks, and sums in one order whoever shares the pass.
@@ -74,7 +74,7 @@ def fields(X, W, B, row, end, aligned, Z):
                 c += 1
 
 
-@njit(forceinline=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def back(X, Q, B, row, end, whole, width, G):
     """Add the product of residuals Q (B, R) with rows [row, end) of X to G (B, N)."""
     n, size, rows = X.shape[1], Q.shape[1], end - row
@@ -94,7 +94,7 @@ def back(X, Q, B, row, end, whole, width, G):
         c += 6 if left >= 6 else 3 if left >= 3 else 2 if left == 2 else 1
 
 
-@njit(forceinline=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _fused(X, W, B, row, rows, aligned, Z, Q, G):
     """Fields of a block of rows, together with the back-projection of the block before it."""
     n, m, size = X.shape[1], Z.shape[1], Q.shape[1]

@@ -19,14 +19,11 @@ from scipy.special import betaln
 
 from prlib.descent.simulate import descend_together
 from prlib.descent.starts import starting_point
-from prlib.losses import Loss, NormalizedIntensity, takes_loss
+from prlib.losses import Loss, takes_loss
 from prlib.memory import check_memory
 from prlib.parameters import ParameterError, check
 from prlib.problem import Problem, random_on_sphere
 from prlib.threads import one_blas_thread
-
-LOOK = NormalizedIntensity(1.0)
-"""The loss whose Hessian gives all starts but the first; it sees a signal from few measurements."""
 
 WIDE = 3.0
 """How many times wider than Gaussian ones singular values spread that ask for whitening."""
@@ -151,7 +148,7 @@ def recover(
     r"""Estimate a signal from the moduli of its measurements.
 
     The first descent begins at the optimal spectral estimate, the others along the lowest
-    eigenvector of the Hessian of `LOOK` at random points; all descend the loss that is given. The
+    eigenvector of the Hessian at a = 1 at random points; all descend the loss that is given. The
     signs at which each ends are then made consistent by linear fits. It ends with the first
     estimate that leaves nothing, and returns the one that leaves least.
 
@@ -269,8 +266,8 @@ def _ends(
     X = np.asarray(frame.rows / np.sqrt(n), np.float32)
     rng = np.random.default_rng(np.random.SeedSequence([seed, *frame.rows.shape]))
     for k in range(starts):
-        problem = Problem(LOOK if k else loss, X, y.astype(np.float32))
-        w = starting_point(problem, random_on_sphere(n, rng), "spectral" if k else "optimal")
+        problem = Problem(loss, X, y.astype(np.float32))
+        w = starting_point(problem, random_on_sphere(n, rng), "wide" if k else "optimal")
         norm, left = 1.0, np.inf
         for _ in range(_ROUNDS):
             on_sphere = Problem(loss, X, (y / norm).astype(np.float32))

@@ -85,6 +85,7 @@ def test_known_thresholds_with_noise_before_the_modulus(a, sigma, alpha):
     assert found == pytest.approx(alpha, abs=5e-5 if a < 1 else 5e-6)
 
 
+@pytest.mark.slow
 def test_little_noise_is_none():
     for text in ("additive(1e-3)", "intensity(1e-4)", "outliers(1e-6)", "poisson(250)"):
         for transition in (alpha_init, alpha_threshold):

@@ -16,7 +16,7 @@ from prlib.problem import Problem
 
 __all__ = ["STARTS", "Start", "as_start", "starting_point"]
 
-_ORDER = ("random", "spectral", "constrained", "optimal", "deflated", "orthogonal")
+_ORDER = ("random", "spectral", "constrained", "optimal", "deflated", "orthogonal", "wide")
 
 
 def _found() -> dict[str, Start]:

@@ -14,11 +14,15 @@ from prlib.spectra.eigenpairs import lowest_of_weighted
 CUTOFF = 1e-3
 
 
+def preprocessing(y: NDArray) -> NDArray:
+    """Weights of the measurements, up to a shift that moves no eigenvector."""
+    return 1 - 1 / (y * y + CUTOFF)
+
+
 def optimal(problem: Problem, point: NDArray) -> NDArray:
     """Start along the estimate, which does not depend on the point; its sign is arbitrary."""
     del point
-    y = problem.y
-    return on_sphere(lowest_of_weighted(problem.X, 1 / (y * y + CUTOFF) - 1).vectors[0])
+    return on_sphere(lowest_of_weighted(problem.X, -preprocessing(problem.y)).vectors[0])
 
 
 START = Start(

@@ -570,6 +570,37 @@ def _(row):
     }[row]
 
 
+def ways(**shares):
+    """Runs by start and scheme, each of which recovers a share of the same instances."""
+    table = fates(shares, sizes=(64, 256))
+    start, _, scheme = zip(*(name.partition("_") for name in table["start"]), strict=True)
+    schemes = {"": "flow", "sgd": "sgd(batch=0.5)", "momentum": "momentum(beta=0.9)"}
+    schemes["annealed"] = "annealed(temperature=1, cooling=50)"
+    return table.assign(start=start, scheme=[schemes[one] for one in scheme])
+
+
+def losing(**times):
+    """Theory of schemes that lose the outlier at some times."""
+    t = np.linspace(0, 1, 101)
+    columns = {"alpha": 3.0, "t": t, "bbp_error": 1e-4, "batches": 16}
+    return pd.concat(
+        pd.DataFrame(columns | {"scheme": scheme, "bbp": 1 + at - t})
+        for scheme, at in times.items()
+    )
+
+
+@pairs("other_dynamics")
+def _(row):
+    if row == "other-direction-{scheme}":
+        good = losing(flow=0.5, sgd=0.4, langevin=0.4)
+        return either({}, theory=(good, losing(flow=0.5, sgd=0.7, langevin=0.8)))
+    shares = {"random": 0.2, "random_sgd": 0.2, "random_momentum": 0.4, "random_annealed": 0.8}
+    shares |= {"spectral": 0.3, "wide": 0.5, "wide_annealed": 0.9}
+    other = shares | {"random_sgd": 0.5, "random_momentum": 0.1, "random_annealed": 0.25}
+    other |= {"wide": 0.2, "wide_annealed": 0.3}
+    return either({"alpha": 2.0}, table=(ways(**shares), ways(**other)))
+
+
 ROWS = [(chapter, row) for chapter, rows in registered().items() for row in rows]
 
 

@@ -36,6 +36,11 @@ from companion.figures.hessian_over_time import (
 )
 from companion.figures.landscape_of_minima import energies_figure, fields_figure, plane_figure
 from companion.figures.loss_functions import phase_diagram_figure, start_overlap_figure
+from companion.figures.other_dynamics import (
+    direction_figure,
+    recipe_figure,
+    schemes_figure,
+)
 from companion.figures.recovery import (
     half_points_figure,
     overlap_over_time_figure,
@@ -195,12 +200,12 @@ def _(name):
 
 
 @draws("fig-alignment-over-time")
-def _(_name):
+def _(name):
     return alignment_over_time_figure(LOSS, observed())
 
 
 @draws("fig-alignment-directions")
-def _(_name):
+def _(name):
     return directions_figure(LOSS, observed())
 
 
@@ -211,12 +216,12 @@ def _(name):
 
 
 @draws("fig-threshold-law")
-def _(_name):
+def _(name):
     return law_figure(LOSS, 6.0, initial(LOSS, 6.0), 100, 10.0)
 
 
 @draws("fig-threshold-spectrum")
-def _(_name):
+def _(name):
     return threshold_spectrum_figure(LOSS, 6.0, np.linspace(-3, 60, 200), initial(LOSS, 6.0), 10.0)
 
 
@@ -241,27 +246,27 @@ def long_holds():
 
 
 @draws("fig-threshold-dynamics")
-def _(_name):
+def _(name):
     return dynamics_figure(long_holds(), by_loss(long_holds()))
 
 
 @draws("fig-threshold-band")
-def _(_name):
+def _(name):
     return band_figure(long_holds(), traps().assign(a=0.01))
 
 
 @draws("fig-threshold-edge")
-def _(_name):
+def _(name):
     return edge_figure(long_holds())
 
 
 @draws("fig-threshold-transition")
-def _(_name):
+def _(name):
     return threshold_transition_figure(LOSS, long_holds(), traps())
 
 
 @draws("fig-constrained-overlap")
-def _(_name):
+def _(name):
     rows = pd.concat([observed(alphas=(3.0,)), observed("constrained", alphas=(3.0,))])
     return overlap_over_time_figure(LOSS, rows)
 
@@ -277,34 +282,34 @@ def _(name):
 
 
 @draws("fig-spectral-overlap")
-def _(_name):
+def _(name):
     return spectral_overlap_figure(LOSS, recovering())
 
 
 @draws("fig-spectral-recovery")
-def _(_name):
+def _(name):
     return starts_figure(LOSS, recovering(), [64, 256])
 
 
 @draws("fig-half-points")
-def _(_name):
+def _(name):
     near = near_half(recovering())
     found, fits = half_points(near, ["random"]), all_fits(near, ["random"])
     return half_points_figure(LOSS, found, fits, predictions(near, ["random"], 512, 0))
 
 
 @draws("fig-phase-diagram")
-def _(_name):
+def _(name):
     return phase_diagram_figure([thresholds(a) for a in (0.01, 1.0, 100.0)], measured_thresholds())
 
 
 @draws("fig-losses-start-overlap")
-def _(_name):
+def _(name):
     return start_overlap_figure(starts())
 
 
 @draws("fig-hessian-evolution")
-def _(_name):
+def _(name):
     return hessian_evolution_figure(LOSS, theory((3.0, 6.0)), observed())
 
 
@@ -314,7 +319,7 @@ def _(name):
 
 
 @draws("fig-ageing")
-def _(_name):
+def _(name):
     run = dynamical(LOSS, 3.0, choose_flow(LOSS, 3.0, 0.05), paths=512, seed=1)
     late = [float(t) for t in run.times[2:]]
     states = pd.DataFrame(
@@ -326,7 +331,7 @@ def _(_name):
 
 
 @draws("fig-condition")
-def _(_name):
+def _(name):
     rows = [
         (alpha, n, t, 1.0, 0.01, 40) for alpha in (2.0, 3.0) for n in (64, 128) for t in (0.1, 1)
     ]
@@ -335,7 +340,7 @@ def _(_name):
 
 
 @draws("fig-escape")
-def _(_name):
+def _(name):
     index = pd.MultiIndex.from_product([[5.0, 6.0], [64, 128]], names=["alpha", "n"])
     times = {"time": [2.0, 2.4, 1.8, 2.1], "expected": [1.5, 1.9, 1.2, 1.6]}
     return escape_figure(LOSS, pd.DataFrame(times | {"error": 0.05, "runs": 200}, index))
@@ -351,21 +356,21 @@ def grown():
 
 
 @draws("fig-predicted-recovery")
-def _(_name):
+def _(name):
     table = recovering(["random"])
     compared = compared_rates(grown(), (0.7, 0.02), table)
     return predicted_recovery_figure(LOSS, grown(), (0.7, 0.02), compared, [64, 128])
 
 
 @draws("fig-basin")
-def _(_name):
+def _(name):
     found = pd.DataFrame({"constant": [0.7, 0.75], "constant_error": 0.01}, [2.0, 3.0])
     compared = pd.DataFrame({"alpha": [2.2, 2.7], "constant": [0.8, 0.7], "error": 0.05}, [64, 128])
     return basin_figure(LOSS, found, compared, 10.0)
 
 
 @draws("fig-predicted-half-points")
-def _(_name):
+def _(name):
     near = near_half(recovering(["random"]))
     fits = [fit_scaling(near, form) for form in ("log", "straight")]
     halves = half_points(near, ["random"])
@@ -389,24 +394,50 @@ def traps():
 
 
 @draws("fig-minima-plane")
-def _(_name):
+def _(name):
     plane = landscape_map(0.01, [2.0, 3.5, 6.0], [0.0, 0.3, 0.6])
     table = recovering(["random", "optimal"]).assign(abs_overlap=0.2)
     return plane_figure(LOSS, plane, traps(), table, thresholds(LOSS))
 
 
 @draws("fig-minima-energies")
-def _(_name):
+def _(name):
     return energies_figure(LOSS, traps(), held().assign(bbp=1.0), thresholds(LOSS))
 
 
 @draws("fig-minima-law")
-def _(_name):
+def _(name):
     return fields_figure(LOSS, 4.0, [initial(LOSS, 4.0)] * 2, 100, 10.0)
 
 
+SCHEMES = ("flow", "sgd(batch=0.5)", "momentum(beta=0.9)", "annealed(temperature=1, cooling=5)")
+
+
+@draws("fig-other-recovery")
+def _(name):
+    runs = recovering(("random",))
+    return schemes_figure(LOSS, pd.concat(runs.assign(scheme=scheme) for scheme in SCHEMES))
+
+
+@draws("fig-other-direction")
+def _(name):
+    t = np.array([0.0, 0.01, 0.1, 1.0])
+    columns = {"alpha": 3.0, "t": t, "bbp": 1.1 - t / 5, "bbp_error": 1e-3}
+    columns |= {"overlap2": 0.1 * np.exp(-t), "variance": 1 + t}
+    return direction_figure(
+        LOSS, pd.concat(pd.DataFrame(columns | {"scheme": one}) for one in SCHEMES)
+    )
+
+
+@draws("fig-recipe")
+def _(name):
+    runs = recovering(("random", "spectral", "wide"), sizes=(64,)).assign(steps=300)
+    table = pd.concat(runs.assign(scheme=scheme) for scheme in SCHEMES)
+    return recipe_figure(LOSS, table, pd.Series({"spectral": 30.0, "wide": 20.0}))
+
+
 @draws("fig-beyond")
-def _(_name):
+def _(name):
     table = recovering(["random", "constrained"])
     return beyond_figure(table, table.assign(alpha=table["alpha"] / 3), 1.5)
 

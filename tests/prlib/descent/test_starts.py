@@ -5,6 +5,7 @@ import pytest
 
 from prlib.descent import descend_starts, instance, starts
 from prlib.descent.starts import STARTS, Start, as_start, starting_point
+from prlib.losses import NormalizedIntensity
 from prlib.parameters import ParameterError
 from prlib.problem import Problem
 
@@ -18,6 +19,10 @@ def unit(v):
 def eigenvectors(problem, point):
     """Of the Hessian at the point, from the lowest up."""
     return np.linalg.eigh(problem.dense_hessian(point))[1].T
+
+
+def at_one(problem):
+    return Problem(NormalizedIntensity(1.0), problem.X, problem.y, problem.signal)
 
 
 def without_signal(problem, v):
@@ -37,6 +42,7 @@ REFERENCES = {
     "orthogonal": without_signal,
     "deflated": lambda problem, point: without_signal(problem, eigenvectors(problem, point)[0]),
     "optimal": lambda problem, _: best_estimate(problem),
+    "wide": lambda problem, point: eigenvectors(at_one(problem), point)[0],
 }
 
 
@@ -71,7 +77,8 @@ def test_one_start_alone_is_held():
 
 
 def test_the_order_is_that_of_the_figures():
-    assert list(STARTS) == "random spectral constrained optimal deflated orthogonal".split()
+    order = "random spectral constrained optimal deflated orthogonal wide"
+    assert list(STARTS) == order.split()
     assert all(name == start.name for name, start in STARTS.items())
     for told in ("label", "colour", "marker"):
         assert len({getattr(start, told) for start in STARTS.values()}) == len(STARTS)
