@@ -130,7 +130,8 @@ def direction_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
         rf"The Hessian along each scheme at infinite size, {of(loss)}, \(\alpha\) = {alpha:g}. "
         "Left: the condition of the transition, above one where an informative direction exists; "
         "markers, where it is lost. Middle: squared overlap of that direction with the signal. "
-        "Right: variance of the overlap that the descent itself gathers. With inertia "
+        "Right: variance of the overlap that the descent itself gathers; the lines of the schemes "
+        "without inertia lie on each other. With inertia "
         rf"\(\beta\) time is multiplied by \(1/(1-\beta)\). {_numbers(schemes)}",
         f"Three panels against the logarithm of time, one line a scheme. The direction is lost at "
         f"{told}.",

@@ -28,6 +28,7 @@ NEEDS = {
     "11": ("03",),
     "12": ("04",),
     "13": ("05", "dynamics"),
+    "14": ("10",),
 }
 """What a reader of a chapter knows already: chapters before it, and pages of the book."""
 

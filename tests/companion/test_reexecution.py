@@ -101,7 +101,7 @@ def broken(folder, cells=None, text=None):
     ("cells", "words"),
     [
         ([("markdown", "no heading")], "must have a heading"),
-        ([("markdown", "# Mine"), ("code", "beta = 1.0")], "parameter 'beta': its metadata must"),
+        ([("markdown", "# Mine"), ("code", "gamma = 1.0")], "parameter 'gamma': its metadata must"),
         ([("markdown", "# Mine"), ("code", "a = b")], "99-mine.ipynb"),
         ([("markdown", "# Mine"), ("code", "a = = 1")], "99-mine.ipynb"),
     ],
