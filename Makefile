@@ -52,7 +52,7 @@ data: .venv/.ready  ## compute every table of data/ that is not there, from its 
 
 bench: .venv/.ready  ## measure speed on this machine, which should be quiet, and write what the book shows
 	@test -x benchmarks/.venv/bin/python || { python3 -m venv benchmarks/.venv && benchmarks/.venv/bin/pip install -q -r benchmarks/requirements.txt; }
-	$(BIN)/python benchmarks/theory.py && $(BIN)/python benchmarks/descent.py
+	$(BIN)/python benchmarks/theory.py && $(BIN)/python benchmarks/descent.py && $(BIN)/python benchmarks/transforms.py
 
 clean:      ## remove the built book and caches (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache; find prlib companion tests -name __pycache__ -prune -exec rm -rf {} +

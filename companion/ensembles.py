@@ -25,6 +25,7 @@ from prlib.losses import Loss, takes_loss
 from prlib.measures import LabelMeasure, empirical
 from prlib.measures.dynamical.mean_field import BATCHES
 from prlib.problem import Problem
+from prlib.sensing import GAUSSIAN
 from prlib.spectra.bulk import left_edge
 from prlib.spectra.outlier import outlier
 from prlib.sweeps import Grid, Sweep, TheoryGrid, results
@@ -94,6 +95,22 @@ def recovery(
 
 
 @takes_loss
+def descents(
+    loss: Loss,
+    alphas: Sequence[float],
+    n: int,
+    starts: Sequence[str],
+    replicas: int,
+    time: float,
+    seed: int,
+    **settings: Any,
+) -> pd.DataFrame:
+    """Descend as `recovery` does at one size, over as many instances as are asked for."""
+    grid = _grid(loss, alphas, n, starts, replicas=replicas, time=time, **settings)
+    return results(Sweep(grid, seed, "recovery"), data=data_folder())
+
+
+@takes_loss
 def observations(
     loss: Loss,
     alphas: Sequence[float],
@@ -158,7 +175,13 @@ def start_spectrum(
 
 @takes_loss
 def start_spectra(
-    loss: Loss, alphas: Sequence[float], sizes: Sequence[int], replicas: int, seed: int
+    loss: Loss,
+    alphas: Sequence[float],
+    sizes: Sequence[int],
+    replicas: int,
+    seed: int,
+    *,
+    sensing: str = GAUSSIAN.id,
 ) -> pd.DataFrame:
     """Lowest eigenpair of the Hessian of many random starts.
 
@@ -169,6 +192,8 @@ def start_spectra(
     replicas : int
         Instances at the largest dimension; smaller ones, which cost less and fluctuate more,
         get more in proportion.
+    sensing : str
+        The law of the measurement vectors, by its id.
 
     Returns
     -------
@@ -179,12 +204,14 @@ def start_spectra(
         with the signal (``overlap2``) and what that empirical law predicts for it
         (``predicted_overlap2``).
     """
-    tasks = [(loss, *task, seed) for task in _tasks(alphas, sizes, replicas)]
+    tasks = [(loss, *task, seed, sensing) for task in _tasks(alphas, sizes, replicas)]
     return pd.DataFrame(in_parallel(_start_row, tasks, "random starts"))
 
 
-def _start_row(loss: Loss, alpha: float, n: int, replica: int, seed: int) -> dict[str, Any]:
-    problem, w = _replica(loss, alpha, n, replica, seed)
+def _start_row(
+    loss: Loss, alpha: float, n: int, replica: int, seed: int, sensing: str
+) -> dict[str, Any]:
+    problem, w = _replica(loss, alpha, n, replica, seed, sensing)
     values, vectors = eigh(problem.dense_hessian(w), subset_by_index=[0, 0])
     law, mu = empirical(problem, w), problem.mu(w)
     edge = left_edge(law)
@@ -365,9 +392,10 @@ def _correlation_rows(
 
 
 def _replica(
-    loss: Loss, alpha: float, n: int, replica: int, seed: int
+    loss: Loss, alpha: float, n: int, replica: int, seed: int, sensing: str = GAUSSIAN.id
 ) -> tuple[Problem, NDArray[np.float64]]:
-    return instance(loss, alpha, n, replica_seed(seed, replica), dtype=np.float64)
+    seed = replica_seed(seed, replica)
+    return instance(loss, alpha, n, seed, dtype=np.float64, sensing=sensing)
 
 
 def _tasks(

@@ -34,10 +34,11 @@ def tables(root: Path) -> dict[str, str]:
             key=lambda run: run["finished"],
             reverse=True,
         )
-        for name in ("theory", "descent")
+        for name in ("theory", "descent", "transforms")
     }
-    theory, descent = runs["theory"][0], runs["descent"][0]
+    theory, descent, fast = (runs[name][0] for name in ("theory", "descent", "transforms"))
     found = {**_theory(theory), **_dynamical(theory["dynamical"]), **_descent(descent)}
+    found |= {"transforms": _transforms(fast), "transforms_on": fast["machine"]["processor"]}
     found["processors"] = _processors(runs["descent"])
     found["machine"] = "; ".join(
         f"{what}: {m['processor']}, {m['cores']} cores, {m['system']}, Python {m['python']}, "
@@ -77,6 +78,24 @@ def _seconds(value: float | None) -> str:
         if value >= size:
             return f"{value / size:.3g} {unit}"
     return f"{value:.1e} s"
+
+
+def _transforms(results: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"{row['n']:,}",
+            _seconds(row["fast_seconds"]),
+            _seconds(row["dense_seconds"]),
+            f"{row['times_scipy']:.2g}",
+            *(
+                f"{row[key] / 2**20:,.0f} MiB"
+                for key in ("fast_bytes", "peak_bytes", "dense_bytes")
+            ),
+        ]
+        for row in results["rows"]
+    ]
+    header = ["N", "a step", "with a dense X", "times SciPy", "holds", "at most", "a dense X"]
+    return _table(header, rows)
 
 
 def _met(*, is_met: bool) -> str:

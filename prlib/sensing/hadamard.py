@@ -22,8 +22,8 @@ class Hadamard(Sensing):
 
     E puts N numbers at random places of L, :math:`D_1, D_2` are random signs, H is the orthonormal
     Walsh-Hadamard transform and R takes N random places out. A product takes about
-    :math:`4 \alpha L \log_2 L` sums and L + M + N numbers of memory. A block is a corner of an
-    orthogonal matrix. At large L/N it is as good as Gaussian; its spectra differ in the order N/L.
+    :math:`2 \alpha L \log_2 L` sums, and a block holds L signs. It is a corner of an orthogonal
+    matrix. At large L/N it is as good as Gaussian; its spectra differ in the order N/L.
 
     Parameters
     ----------

@@ -19,6 +19,10 @@ SUBSPACE = 60
 PRODUCTS = 2000
 """Products with the Hessian after which the iteration gives up."""
 
+WRITTEN_OUT = 2048
+"""Dimension up to which an operator is written out as a matrix: as many products as the iteration
+without its rows would take, and a matrix that any machine holds."""
+
 MIXED = 0.1
 """How much of a random vector is mixed into a guess, which may lie in eigenvectors that are not the
 lowest: what the mixture holds of those below is then far above the tolerance, and is found."""
@@ -107,8 +111,8 @@ def lowest_of_weighted(
 
     Generalised Davidson where X is an array: the subspace grows by the residual of the first pair
     that has not converged, multiplied by :math:`(s I + X_b^T \mathrm{diag}(f_b) X_b)^{-1}`, where b
-    are the measurements of largest curvature. Lanczos (ARPACK) where X is an operator. Copies of an
-    exactly repeated eigenvalue may be missed.
+    are the measurements of largest curvature. Lanczos (ARPACK) where X is an operator of more than
+    `WRITTEN_OUT` dimensions. Copies of an exactly repeated eigenvalue may be missed.
 
     Parameters
     ----------
@@ -158,6 +162,9 @@ def lowest_of_weighted(
         guess = np.atleast_2d(np.asarray(guess, np.float64))
         if guess.shape[1] != n:
             raise ParameterError(f"guess has shape {guess.shape}: must be (j, {n}) to match X")
+
+    if not isinstance(X, np.ndarray) and n <= WRITTEN_OUT:
+        X = np.ascontiguousarray(X @ np.eye(n, dtype=X.dtype))
 
     def product(v: NDArray) -> NDArray:
         v = v.astype(X.dtype, copy=False)

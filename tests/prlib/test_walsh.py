@@ -138,7 +138,8 @@ def test_all_starts_and_observations_work_without_x():
     assert ends[2].abs_start_overlap < 1e-6
 
 
-def test_eigenpairs_need_no_matrix():
+def test_eigenpairs_need_no_matrix(monkeypatch):
+    monkeypatch.setattr("prlib.spectra.eigenpairs.WRITTEN_OUT", 0)
     problem, w = instance(0.1, 3.0, 128, 5, np.float64, sensing="hadamard(16)")
     dense, found = eigenvalues(problem, w), lowest_eigenpairs(problem, w, 2)
     assert np.abs(found.values - dense[:2]).max() <= found.residual + 1e-10 * dense[-1]

@@ -497,6 +497,26 @@ def _(row):
     }[row]
 
 
+@pairs("a_million_dimensions")
+def _(row):
+    growth = Growth.of(grown(), 40.0)
+    shared = {"growth": growth, "constant": (0.7, 0.02), "seed": 0, "ratio": 16.0}
+    ratios = [np.inf, 4.0, 8.0, 16.0] * 2
+    halves = pd.DataFrame({"start": "random", "n": [256] * 4 + [512] * 4, "ratio": ratios})
+    halves = halves.assign(half=3 - 0.2 / halves["ratio"], error=0.02)
+    moved = halves.assign(half=halves["half"] + 0.3 * np.isfinite(halves["ratio"]))
+    scaling, far = (obeying(growth, {512: c, 1024: c}) for c in (0.7, 1.6))
+    largest = obeying(growth, {4096: 0.7}, replicas=200, alphas=[2.75])
+    shared |= {"halves": halves, "scaling": scaling, "largest": largest}
+    return {
+        "million-edge": either(shared, factor=((1.02, 0.1), (0.0, 0.1))),
+        "million-bias": either(shared, halves=(halves, moved)),
+        "million-limit": either(shared, halves=(halves, moved)),
+        "million-half": either(shared, scaling=(scaling, far)),
+        "million-rate": either(shared, largest=(largest.assign(recovered=True), largest)),
+    }[row]
+
+
 def traps(**columns):
     """What theory says of minima at two alphas, with some of it changed."""
     table = pd.DataFrame({"alpha": [2.0, 3.0], "energy_low": [0.1, 0.3], "energy_high": [0.2, 0.4]})

@@ -18,6 +18,7 @@ from companion.analysis.prediction import prediction_curve
 from companion.analysis.scaling import all_fits, fit_scaling, predictions
 from companion.analysis.signal_free import at_infinite_size
 from companion.analysis.threshold import by_loss
+from companion.figures.a_million_dimensions import bias_figure, million_figure
 from companion.figures.bbp_at_initialisation import start_spectra_figure, start_transition_figure
 from companion.figures.beyond import beyond_figure
 from companion.figures.export import registered
@@ -440,6 +441,26 @@ def _(name):
 def _(name):
     table = recovering(["random", "constrained"])
     return beyond_figure(table, table.assign(alpha=table["alpha"] / 3), 1.5)
+
+
+def halves_of_ratios():
+    table = pd.DataFrame({"n": [64, 256] * 3, "ratio": [np.inf] * 2 + [4.0] * 2 + [16.0] * 2})
+    half = 2.5 + 0.1 / table["ratio"] + 0.1 * np.log(table["n"])
+    table = table.assign(half=half, low=half - 0.1, high=half + 0.1, error=0.05, runs=100)
+    return pd.concat([table.assign(start="random"), table.assign(start="spectral")])
+
+
+@draws("fig-million")
+def _(_name):
+    growth = Growth(10.0, np.array([2.0, 4.0]), np.log([20.0, 2e4]), np.array([0.1, 0.1]))
+    return million_figure(LOSS, growth, (0.8, 0.02), halves_of_ratios())
+
+
+@draws("fig-fast-bias")
+def _(_name):
+    shifts = pd.DataFrame({"mean": [-0.07, -0.02], "count": 10}, [4.0, 16.0])
+    shifts = shifts.assign(low=shifts["mean"] - 0.01, high=shifts["mean"] + 0.01)
+    return bias_figure(LOSS, 2.0, 256, shifts, halves_of_ratios())
 
 
 SLOW = {"fig-half-points"}

@@ -1,0 +1,158 @@
+"""Claims on fast measurements and the sizes that they open (notebook 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from companion.analysis.fast import biases, fitted_bias, halves_by_ratio
+from companion.analysis.finite_size import Growth, predicted_halves, predicted_rate
+from companion.analysis.half_points import half_points, near_half
+from companion.analysis.intervals import error_of, weighted_mean
+from companion.claims.claim import Refuted, Row
+from companion.claims.verdicts import Finding, agrees, jointly, rate_agrees, too_few
+
+
+def _edge(factor: tuple[float, float]) -> Finding:
+    return agrees(*factor, 1.0, np.inf, "shift of the edge over that of theory")
+
+
+def _bias(halves: pd.DataFrame, ratio: float) -> Finding:
+    found = biases(halves)
+    rows = found[(found["ratio"] == ratio) & np.isfinite(found["mean"])]
+    if rows.empty:
+        return too_few()
+    mean, error = weighted_mean(rows["mean"], rows["error"])
+    return agrees(mean, error, 0.0, np.inf, "half point less that of Gaussian rows")
+
+
+def _limit(halves: pd.DataFrame) -> Finding:
+    mean, error = fitted_bias(halves).loc["limit"]
+    return agrees(mean, error, 0.0, np.inf, "what is left of the bias where L/N is infinite")
+
+
+def _half(
+    scaling: pd.DataFrame, growth: Growth, constant: tuple[float, float], seed: int
+) -> tuple[dict, Finding]:
+    found = half_points(near_half(scaling[scaling["start"] == "random"]), ["random"], seed)
+    fields = {"n": ", ".join(map(str, found["n"])), "t": growth.time}
+    if found.empty:
+        return fields, too_few()
+    predicted = predicted_halves(growth, constant, found["n"].to_numpy(), seed)
+    members = {
+        f"N = {run.n}": agrees(
+            run.half - line.half,
+            float(np.hypot(run.error, error_of(line.low, line.high))),
+            0.0,
+            np.inf,
+            "half point less the predicted one",
+            tests=len(found),
+        )
+        for run, line in zip(found.itertuples(), predicted.itertuples(), strict=True)
+    }
+    return fields, jointly(members)
+
+
+def _rate(
+    largest: pd.DataFrame, growth: Growth, constant: tuple[float, float]
+) -> tuple[dict, Finding]:
+    n, alpha = int(largest["n"].iloc[0]), float(largest["alpha"].iloc[0])
+    fields = {"n": n, "alpha": alpha, "t": growth.time}
+    _, low, high = predicted_rate(growth, constant, n, alpha)
+    if np.isnan([low, high]).any():
+        return fields, too_few()
+    return fields, rate_agrees(int(largest["recovered"].sum()), len(largest), low, high)
+
+
+CLAIMS = (
+    Row(
+        "million-edge",
+        "with rows of fast transforms the edge of the start moves with N/L as that of a free sum "
+        "of corners of orthogonal matrices",
+        _edge,
+        effect=0.35,
+    ),
+    Row(
+        "million-bias",
+        "at L/N = {ratio:g}, over the starts and sizes tried, half the descents recover at the "
+        "alpha at which they do with Gaussian rows",
+        _bias,
+        effect=0.15,
+    ),
+    Row(
+        "million-limit",
+        "what fast transforms change of half points falls as N/L: nothing is left where L/N is "
+        "infinite",
+        _limit,
+        effect=0.1,
+    ),
+    Row(
+        "million-half",
+        "at N = {n} half the random starts have recovered by t = {t:g} at the alpha that theory "
+        "predicts, with the constant of Gaussian runs at small N",
+        _half,
+        effect=0.25,
+    ),
+    Row(
+        "million-rate",
+        "at N = {n} and alpha = {alpha:g} random starts recover by t = {t:g} at the rate that "
+        "theory predicts",
+        _rate,
+        effect=0.25,
+        refuted=Refuted(
+            "2026-11-26",
+            "more do, at the rate that is the number: so near the threshold sampled paths do not "
+            "tell the V of theory",
+        ),
+    ),
+)
+
+
+def bias_table(halves: pd.DataFrame, shifts: pd.DataFrame, overlaps: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate what each ratio changes, with standard errors.
+
+    Parameters
+    ----------
+    halves, shifts
+        From `halves_by_ratio` and `companion.analysis.fast.edge_shifts`.
+    overlaps : pandas.DataFrame
+        Squared overlap of the lowest eigenvector where there is an outlier, indexed by ratio:
+        ``mean``, ``error``.
+    """
+    gaussian = overlaps.loc[np.inf]
+    rows = {}
+    found = biases(halves)
+    for ratio, row in shifts.iterrows():
+        apart = overlaps.loc[ratio, "mean"] - gaussian["mean"]
+        error = float(np.hypot(overlaps.loc[ratio, "error"], gaussian["error"]))
+        rows[f"{ratio:g}"] = {
+            "edge, % of its depth": f"{100 * row['mean']:+.1f} ± {100 * row['error']:.1f}",
+            "by theory": f"{100 * row['expected']:+.1f}",
+            "squared overlap of v1": f"{apart:+.3f} ± {error:.3f}",
+            **{
+                f"half point, {one.start}, N = {one.n}": f"{one.mean:+.3f} ± {one.error:.3f}"
+                for one in found[found["ratio"] == ratio].itertuples()
+            },
+        }
+    return pd.DataFrame(rows).T.fillna("").rename_axis("L/N")
+
+
+def half_points_table(
+    runs: Sequence[pd.DataFrame], growth: Growth, constant: tuple[float, float], seed: int
+) -> pd.DataFrame:
+    """Tabulate half points of random starts, Gaussian and fast, beside those predicted."""
+    halves = halves_by_ratio(pd.concat(runs), seed).query("start == 'random'")
+    columns = {
+        "Gaussian" if np.isinf(ratio) else f"L/N = {ratio:g}": pd.Series(
+            {int(one.n): f"{one.half:.2f} ± {one.error:.2f}" for one in rows.itertuples()}
+        )
+        for ratio, rows in halves.groupby("ratio")
+    }
+    table = pd.DataFrame(columns).sort_index().fillna("")
+    if table.empty:
+        return table
+    lines = predicted_halves(growth, constant, table.index.to_numpy(), seed)
+    predicted = [f"{one.half:.2f} ({one.low:.2f} to {one.high:.2f})" for one in lines.itertuples()]
+    return table.assign(predicted=predicted).rename_axis("N")
