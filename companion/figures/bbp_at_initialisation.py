@@ -21,7 +21,7 @@ from companion.figures.style import (
     legend_below,
     panels,
     points,
-    sequence,
+    size_colours,
 )
 from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
@@ -147,7 +147,7 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
             label=f"theory, laws of the states at N = {sizes[-1]}",
         )
         dodge = 0.012 * (span[1] - span[0]) * (np.arange(len(sizes)) - (len(sizes) - 1) / 2)
-        for n, colour, shift in zip(sizes, sequence(len(sizes)), dodge, strict=True):
+        for n, colour, shift in zip(sizes, size_colours(sizes), dodge, strict=True):
             for axis, column in ((left, "lowest"), (right, "overlap2")):
                 means = mean_interval(rows[rows["n"] == n], "alpha", column)
                 points(axis, means.index + shift, means, color=colour, label=f"N = {n}")
@@ -156,7 +156,7 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
             axis.set_xlabel(r"measurements per dimension $\alpha$")
         left.set_ylabel(r"lowest eigenvalue $\lambda_1 + \mu$")
         right.set(ylabel="squared overlap with the signal", ylim=(-0.02, 1))
-        right.legend(loc="upper left", **OPAQUE)
+        legend_below(figure, right, 5)
         left.legend(handles=left.get_lines()[:2], loc="upper left", **OPAQUE)
     rise, seen = _overlap_at(transition.edge_kind, curve.overlap2[curve.alpha > transition.alpha])
     return BookFigure(

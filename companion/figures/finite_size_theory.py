@@ -24,6 +24,7 @@ from companion.figures.style import (
     panels,
     points,
     sequence,
+    size_colours,
 )
 from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
@@ -102,7 +103,7 @@ def predicted_recovery_figure(
     grid = np.linspace(growth.alphas[0], growth.alphas[-1], 300)
     groups = ([n for n in sizes if n in seen], [n for n in sizes if n not in seen])
     with panels(1, 2, height=3.2, sharey=True) as (figure, axes):
-        colours = dict(zip(sizes, sequence(len(sizes)), strict=True))
+        colours = dict(zip(sizes, size_colours(sizes), strict=True))
         for axis, group, title in zip(axes, groups, ("fitted", "predicted"), strict=True):
             for n in group:
                 rate = recovery_probability(n, growth.variance(grid), constant[0])
@@ -140,7 +141,7 @@ def basin_figure(
         low, high = found["constant"] - reach, found["constant"] + reach
         axis.plot(found.index, found["constant"], color=THEORY, label=r"theory, $m_* A$")
         axis.fill_between(found.index, low, high, color=THEORY, alpha=0.15, linewidth=0)
-        for (n, row), colour in zip(known.iterrows(), sequence(len(known)), strict=True):
+        for (n, row), colour in zip(known.iterrows(), size_colours(known.index), strict=True):
             interval = pd.DataFrame({"mean": [row["constant"]]})
             interval["low"] = row["constant"] - 1.96 * row["error"]
             interval["high"] = row["constant"] + 1.96 * row["error"]

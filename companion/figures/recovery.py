@@ -25,6 +25,7 @@ from companion.figures.style import (
     points,
     says_nothing,
     sequence,
+    size_colours,
 )
 from companion.figures.theory import start_overlaps
 from companion.thresholds import dynamical_threshold
@@ -121,7 +122,7 @@ def recovery_figure(
                 says_nothing([axis], f"no runs from\n{as_start(start).phrase}")
                 continue
             _thresholds(axis, loss)
-            for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
+            for n, colour in zip(sizes, size_colours(sizes), strict=True):
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
                 if found.empty:
                     continue
@@ -130,7 +131,7 @@ def recovery_figure(
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
             heading(axis, look(start)["label"])
         axes[0].set_ylabel("recovered fraction")
-        legend_below(figure, axes[0], columns=4)
+        legend_below(figure, axes[0])
     return BookFigure(
         name,
         f"Fraction of {' and '.join(starts)} starts that recover the signal at {of(loss)} "
@@ -231,7 +232,7 @@ def paired_difference_figure(
     with panels(height=3.0, width=5.4) as (figure, (axis,)):
         _thresholds(axis, loss)
         axis.axhline(0, color="0.7", linewidth=0.8)
-        for i, (n, colour) in enumerate(zip(sizes, sequence(len(sizes)), strict=True)):
+        for i, (n, colour) in enumerate(zip(sizes, size_colours(sizes), strict=True)):
             found = differences[differences["n"] == n]
             shift = 0.02 * (i - (len(sizes) - 1) / 2)
             points(axis, found["alpha"] + shift, found, color=colour, label=f"N = {n}")
@@ -273,7 +274,7 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
     with panels(1, 2, height=3.0) as (figure, (left, right)):
         grid = np.linspace(spectral["alpha"].min(), spectral["alpha"].max(), 160)
         left.plot(grid, start_overlaps(loss, grid), color=THEORY)
-        for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
+        for n, colour in zip(sizes, size_colours(sizes), strict=True):
             means = mean_interval(spectral[spectral["n"] == n], "alpha", "square")
             points(left, means.index, means, color=colour, label=f"N = {n}")
         left.set(xlabel=r"$\alpha$", ylabel="squared overlap of $v_1$", ylim=(0, None))

@@ -83,6 +83,13 @@ def sequence(count: int) -> list[tuple[float, float, float]]:
     return [mpl.colormaps["viridis"](place)[:3] for place in np.linspace(0.76, 0, count)]
 
 
+def size_colours(sizes: Sequence[int]) -> list[tuple[float, float, float]]:
+    """Colours of sizes N: one N has the same in every figure, and a larger one is darker."""
+    ends = np.log([48, 5000])
+    places = np.clip((ends[1] - np.log(sizes)) / np.diff(ends), 0, 1)
+    return [mpl.colormaps["viridis"](0.85 * place)[:3] for place in places]
+
+
 @contextmanager
 def own_style() -> Iterator[None]:
     """Draw in the book's style, whatever the settings of the user are."""

@@ -35,7 +35,7 @@ from companion.figures.style import (
     of,
     panels,
     points,
-    sequence,
+    size_colours,
 )
 from companion.thresholds import dynamical_threshold, plus_minus
 from prlib.losses import Loss, takes_loss
@@ -138,7 +138,6 @@ def threshold_spectrum_figure(
 @book_figure("fig-threshold-dynamics", data=("long-hold", "theory of infinite size"))
 def dynamics_figure(holds: pd.DataFrame, found: pd.DataFrame) -> BookFigure:
     """Show the alpha at which held descents turn unstable, against time, loss by loss."""
-    sizes = sorted(holds["n"].unique())
     end = holds["time"].max()
     with panels(1, len(found), height=3.0) as (figure, axes):
         for axis, (id_, row) in zip(axes, found.iterrows(), strict=True):
@@ -146,7 +145,7 @@ def dynamics_figure(holds: pd.DataFrame, found: pd.DataFrame) -> BookFigure:
             at = crossings(holds[holds["loss"] == id_])
             shifts = 1.06 ** (np.arange(len(at)) - (len(at) - 1) / 2)
             for each, shift in zip(at, shifts, strict=True):
-                colour = sequence(len(sizes))[sizes.index(each.n)]
+                colour = size_colours([each.n])[0]
                 points(
                     axis, each.times * shift, _interval(each), color=colour, label=f"N = {each.n}"
                 )
@@ -221,7 +220,6 @@ def band_figure(holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
     """Condition of the transition and energy at the end of held descents, over the minima."""
     end = last_observed(holds)
     names = list(dict.fromkeys(band["a"]))
-    sizes = sorted(end["n"].unique())
     with panels(2, len(names), height=2.5) as (figure, axes):
         for place, a in enumerate(names):
             theory = band[band["a"] == a].sort_values("alpha")
@@ -242,7 +240,7 @@ def band_figure(holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
                     means = mean_interval(found, "alpha", column)
                     shown = means.sub(np.interp(means.index, theory["alpha"], less), axis=0)
                     shift = step * (k - (at["n"].nunique() - 1) / 2)
-                    colour = sequence(len(sizes))[sizes.index(n)]
+                    colour = size_colours([n])[0]
                     points(axis, means.index + shift, shown, color=colour, label=f"N = {n}")
             axes[place].axhline(1, color="0.6", linewidth=1)
             axes[place + len(names)].set_xlabel(r"$\alpha$ = M/N")
@@ -272,13 +270,12 @@ def _band(axis: Axes, x: pd.Series, low: pd.Series, high: pd.Series) -> None:
 @book_figure("fig-threshold-edge", data=("long-hold",))
 def edge_figure(holds: pd.DataFrame) -> BookFigure:
     """How the edge of held descents rises to zero, in time and in size."""
-    sizes = sorted(holds["n"].unique())
     late, told = holds["time"].max(), []
     with panels(1, 2, height=2.9) as (figure, (left, right)):
         for (a, rows), marker in zip(holds.groupby("a"), "osD^v", strict=False):
             for n, at_n in rows[rows["time"] > 0].groupby("n"):
                 means = _over_alpha(at_n)
-                colour = sequence(len(sizes))[sizes.index(n)]
+                colour = size_colours([n])[0]
                 shown = -means.rename(columns={"low": "high", "high": "low"})
                 style = {"marker": marker, "color": colour}
                 points(left, means.index, shown, **style, label=f"a = {a:g}, N = {n}")
@@ -364,7 +361,7 @@ def threshold_transition_figure(loss: Loss, holds: pd.DataFrame, band: pd.DataFr
             label="1RSB",
         )
         dodge = 0.014 * np.ptp(span) * (np.arange(len(sizes)) - (len(sizes) - 1) / 2)
-        for n, colour, shift in zip(sizes, sequence(len(sizes)), dodge, strict=True):
+        for n, colour, shift in zip(sizes, size_colours(sizes), dodge, strict=True):
             for axis, column in ((left, "lowest"), (right, "overlap2")):
                 means = mean_interval(end[end["n"] == n], "alpha", column)
                 points(axis, means.index + shift, means, color=colour, label=f"N = {n}")

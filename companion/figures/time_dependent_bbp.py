@@ -21,6 +21,7 @@ from companion.figures.style import (
     panels,
     points,
     sequence,
+    size_colours,
     time_axis,
 )
 from companion.thresholds import dynamical_threshold
@@ -47,7 +48,7 @@ def hessian_evolution_figure(
             upper.plot(line["t"], line["left_edge"], color=THEORY, label="theory: edge")
             upper.plot(line["t"], line["outlier"], "--", color=COLOURS[3], label="theory: outlier")
             lower.plot(line["t"], line["overlap2"], color=THEORY)
-            for n, colour in zip(sizes, sequence(len(sizes)), strict=True):
+            for n, colour in zip(sizes, size_colours(sizes), strict=True):
                 rows = simulated[(simulated["alpha"] == alpha) & (simulated["n"] == n)]
                 for axis, name in ((upper, "lowest"), (lower, "overlap2")):
                     found = mean_interval(rows, "time", name)

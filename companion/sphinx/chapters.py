@@ -153,8 +153,8 @@ def opening(chapter: Notebook, reading: int, page: str) -> nodes.paragraph:
     task = TASKS.get(chapter.name.partition("-")[0])
     if task:
         address = f"../book/explorer.html#task={task}"
-        line += [nodes.Text(" "), nodes.reference("", "Predict it on the stage", refuri=address)]
-        line += nodes.Text(" first.")
+        line += [nodes.Text(" "), nodes.reference("", "Guess first", refuri=address)]
+        line += nodes.Text(".")
     return line
 
 

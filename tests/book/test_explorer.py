@@ -213,7 +213,26 @@ def test_a_number_out_of_range_is_refused_and_clears_what_is_shown(visit) -> Non
             seen.page.fill(f"[name={name}]", before)
             assert live.locator("[name=go]").is_enabled()
             assert not live.locator(".prlib-recording").is_visible()
+        # Whoever moves on meets a number that is taken, not the one that was refused.
+        seen.page.fill("[name=n]", "9")
+        press(seen, "ArrowDown")
+        assert seen.page.input_value("[name=n]") == address(seen)["n"]
+        assert seen.page.get_attribute("[name=n]", "aria-invalid") == "false"
+        assert live.locator("[name=go]").is_enabled()
         assert seen.complaints == []
+
+
+def test_what_runs_can_be_stopped(visit) -> None:
+    with visit(PAGE) as seen:
+        ready(seen).evaluate("State.set({ a: 0.01, alpha: 3, n: 128, start: 'constrained' })")
+        seen.page.click("[name=many]")
+        assert seen.page.locator("[name=many]").inner_text() == "Stop"
+        assert seen.page.locator("[name=go]").is_disabled()
+        seen.page.click("[name=many]")
+        assert seen.page.locator(".prlib-says").inner_text() == "Stopped."
+        assert seen.page.locator("[name=many]").inner_text() == "Run 30 seeds"
+        assert seen.page.locator(".prlib-dots i").count() == 0
+        assert seen.page.locator("[name=go]").is_enabled()
 
 
 def test_a_loss_without_this_alpha_says_where_the_point_went(visit) -> None:

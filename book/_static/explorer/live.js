@@ -50,6 +50,10 @@ function makeLive(root, map) {
         stop(true);
         root.dataset.state = "ended";
       };
+      worker.onerror = ({ message }) => {
+        clear();
+        say(`It failed: ${message}`);
+      };
       worker.postMessage({ ...job, ...inputs(State.now) });
     });
 
@@ -230,10 +234,13 @@ function makeLive(root, map) {
 
   State.listen((now, before) => {
     const changed = Object.entries(inputs(now)).some(([name, value]) => value !== before[name]);
-    for (const name of ["n", "seed"]) if (now[name] !== before[name] || !find(name).value) find(name).value = now[name];
     find("start").value = now.start;
     if (changed) {
-      for (const name of ["n", "seed"]) find(name).setAttribute("aria-invalid", "false");
+      // What was refused gives way to what is so.
+      for (const name of ["n", "seed"]) {
+        find(name).value = now[name];
+        find(name).setAttribute("aria-invalid", "false");
+      }
       clear();
     } else show();
   });
@@ -253,5 +260,5 @@ function makeLive(root, map) {
   find("many").addEventListener("click", () => (worker ? halt() : repeat()));
   Draw.follow(place("overlap"), () => runs.length && show());
 
-  return { record, counted, clear, result: (start) => runs.find((one) => one.start === start)?.end ?? null };
+  return { record, counted, result: (start) => runs.find((one) => one.start === start)?.end ?? null };
 }

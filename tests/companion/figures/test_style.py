@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 
-from companion.figures.style import look, of
+import numpy as np
+
+from companion.figures.style import look, of, size_colours
 from prlib.losses import Amplitude, NormalizedIntensity
 
 SETTINGS = """
@@ -55,6 +57,14 @@ def test_no_setting_of_the_user_changes_a_byte(tmp_path):
 def test_a_loss_is_called_by_its_number_or_in_words():
     assert of(NormalizedIntensity(0.3)) == "a = 0.3"
     assert "amplitude" in of(Amplitude(0.3))
+
+
+def test_a_size_has_one_colour_and_a_larger_one_is_darker():
+    sizes = [64, 100, 128, 256, 512, 1024]
+    colours = size_colours(sizes)
+    assert size_colours([256, 1024]) == [colours[3], colours[5]]
+    light = [np.dot(colour, (0.299, 0.587, 0.114)) for colour in colours]
+    assert np.all(np.diff(light) < -0.02)
 
 
 def test_a_start_has_a_look():

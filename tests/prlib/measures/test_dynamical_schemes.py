@@ -162,3 +162,28 @@ def test_theory_and_simulation_agree(name):
     scatter = seen.std(axis=0, ddof=1) / math.sqrt(INSTANCES)
     scores = (seen.mean(axis=0) - expected) / np.hypot(error, scatter)
     assert np.all(np.abs(scores) < SIGMA), (scores, expected, error, scatter)
+
+
+def _in_batches(scheme, time):
+    steps = np.full(round(time / scheme.step), scheme.step)
+    options = {"paths": 131072, "batches": 16, "overlap": OVERLAP, "update": scheme.update}
+    run = dynamical(LOSS, ALPHA, steps, **options)
+    edges = [left_edge(run.measure(-1, batch)).position for batch in range(16)]
+    last = (run.batch_energy[:, -1], run.batch_mu[:, -1], run.batch_overlap[:, -1], edges)
+    return np.stack(last, axis=1)
+
+
+@pytest.mark.slow
+def test_what_batches_change_is_what_theory_says():
+    """Beside whole steps on the same instances, early, where the noise is large."""
+    scheme, time = as_scheme("sgd(batch=0.1, step=0.0015)"), 0.15
+    whole = as_scheme(f"descent(step={scheme.step:g})")
+    expected = _in_batches(scheme, time) - _in_batches(whole, time)
+    seen = np.array(
+        [(_simulated(scheme, time, seed) - _simulated(whole, time, seed))[:4] for seed in range(12)]
+    )
+    errors = [one.std(axis=0, ddof=1) / math.sqrt(len(one)) for one in (expected, seen)]
+    error = np.hypot(*errors)
+    assert np.all(np.abs(seen.mean(axis=0) - expected.mean(axis=0)) < SIGMA * error)
+    # The edge tells batches from none.
+    assert abs(seen.mean(axis=0)[3]) > SIGMA * error[3]
