@@ -10,6 +10,7 @@ from companion.analysis.finite_size import Growth, predicted_halves
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
+    LATE,
     THEORY,
     heading,
     legend_below,
@@ -60,6 +61,8 @@ def million_figure(
             )
         late = dynamical_threshold(loss)
         mark_late(axis.axhspan, axis.axhline, late, linestyle="--")
+        name, where = "dynamical threshold", (0.02, late.alpha + 0.04)
+        axis.text(*where, name, color=LATE, transform=axis.get_yaxis_transform())
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
         legend_below(figure, axis, columns=2)
