@@ -10,6 +10,8 @@ TWO       := -n 2 --dist loadfile
 # Names and pages hold letters that an ASCII locale does not.
 export PYTHONUTF8 := 1
 unexport PYTHONIOENCODING
+# Kernels know neither the reader's settings of IPython, nor need a home that can be written.
+export IPYTHONDIR := $(CURDIR)/.venv/ipython
 .DEFAULT_GOAL := help
 .PHONY: help setup book pdf serve test lint unit slow nbval notebooks data bench clean
 

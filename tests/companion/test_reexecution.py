@@ -220,11 +220,11 @@ def test_a_rerun_has_its_own_verdict_and_this_interpreter(small, tmp_path, forei
     assert [path.name for path in tmp_path.glob("*.ipynb*")] == ["{n}.ipynb"]
 
 
-def test_nbval_runs_this_interpreter_too(small, foreign):
+def test_nbval_runs_this_interpreter_too(small, foreign, tmp_path):
     options = (
         "-q -m '' --nbval-lax --nbval-current-env -p no:cacheprovider -o filterwarnings=default"
     )
-    environment = {**os.environ, "EXPECTED": sys.executable}
+    environment = {**os.environ, "EXPECTED": sys.executable, "IPYTHONDIR": f"{tmp_path}/ipython"}
     node = nbformat.read(small / "01-tiny.ipynb", as_version=4)
     node.cells[-1].source = "import os, sys; assert sys.executable == os.environ['EXPECTED']"
     nbformat.write(node, small / "01-tiny.ipynb")
