@@ -49,7 +49,7 @@ def corner_edge(law: LabelMeasure, ratio: float) -> float:
     >>> law = initial(NormalizedIntensity(1.0), 2.0)
     >>> gaussian = left_edge(law).position + law.mu
     >>> near, far = (corner_edge(law, ratio) / gaussian - 1 for ratio in (1024, 16))
-    >>> bool(abs(near) < 1e-2 < abs(far))
+    >>> bool(abs(near) < 1e-3 < abs(far))
     True
     """
     whole, rest = divmod(law.alpha, 1.0)
