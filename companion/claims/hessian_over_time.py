@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from companion.analysis.condition import SMALL
 from companion.analysis.runs import EQUATOR, lost_alignment, median_time
 from companion.claims.claim import Row
 from companion.claims.verdicts import Finding, agrees, jointly, rises, within
@@ -55,6 +56,21 @@ def _lost(rows: pd.DataFrame) -> tuple[dict, Finding] | None:
     return ({"equator": EQUATOR}, jointly(members)) if members else None
 
 
+def _spared(parts: pd.DataFrame) -> tuple[dict, Finding]:
+    by_side = parts.assign(small=parts["label"] < SMALL)
+    share = by_side.pivot_table("share", ["small", "law"], "time", "sum")
+    first, then = share.columns[:2]
+    change, what = share[then] - share[first], "change of the condition"
+    members = {
+        name: rises(sign * found.mean(), found.sem(), len(found), what, tests=2)
+        for name, sign, found in (
+            (f"less from |y| < {SMALL:g}", -1, change[True]),
+            (f"more from |y| > {SMALL:g}", 1, change[False]),
+        )
+    }
+    return {"small": SMALL, "then": then}, jointly(members)
+
+
 def _case(loss: str, alpha: float) -> str:
     return f"{loss}, alpha = {alpha:g}"
 
@@ -75,8 +91,17 @@ CLAIMS = (
         _lost,
         effect=0.25,
     ),
+    Row(
+        "time-small-labels",
+        "what the condition of the transition has lost by t = {then:g} it has lost where "
+        "|y| < {small:g}, and where |y| is larger it has gained",
+        _spared,
+        effect=0.05,
+    ),
 )
-"""Evaluated on ``rows`` of `companion.ensembles.observations`, of random starts, of any losses."""
+"""Evaluated on ``rows`` of `companion.ensembles.observations`, of random starts, of any losses; and
+on ``parts`` of the condition (`companion.analysis.condition`) with their ``time``, of the same
+descents, held without the signal, at two times or more."""
 
 
 @takes_loss

@@ -154,11 +154,23 @@ def _(row):
         "time-monotone": {"rises": 1},
         "time-start": {"lift": -0.4},
         "time-lost": {"kept": 1.5},
+        "time-small-labels": {},
     }[row]
     # One loss at which it is otherwise contradicts a claim on all of them.
     wide = {"loss": NormalizedIntensity(1.0), "alphas": (3.0, 7.0)}
     good, wrong = (pd.concat([descents(), descents(**wide, **how)]) for how in ({}, changed))
-    return either({}, rows=(good, wrong))
+    lost, kept = label_parts(-0.2, 0.1), label_parts(-0.2, -0.1)
+    return either({}, rows=(good, wrong), parts=(lost, kept))
+
+
+def label_parts(small, large):
+    """Parts of the condition at two times, of small and large labels; what they change by."""
+    noise = 0.01 * np.random.default_rng(0).standard_normal(12)
+    return pd.concat(
+        pd.DataFrame({"law": range(12), "label": label, "time": time, "share": 0.5 + by + noise})
+        for label, change in ((0.1, small), (2.0, large))
+        for time, by in ((0.0, 0.0), (1.0, change + noise))
+    )
 
 
 def held(*, energy=0.1, edge=0.0, turn=-0.5, alpha=6.0, replicas=40, n=(800,), **columns):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from companion.analysis.condition import condition_by_label
 from companion.analysis.finite_size import Growth, compared_rates
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.prediction import prediction_curve
@@ -33,6 +34,7 @@ from companion.figures.hessian_over_time import (
     alignment_over_time_figure,
     directions_figure,
     edge_over_time_figure,
+    labels_figure,
     prediction_figure,
 )
 from companion.figures.landscape_of_minima import energies_figure, fields_figure, plane_figure
@@ -203,6 +205,13 @@ def _(name):
 @draws("fig-alignment-over-time")
 def _(name):
     return alignment_over_time_figure(LOSS, observed())
+
+
+@draws("fig-small-labels")
+def _(name):
+    laws = [initial(LOSS, 3.0)] * 2
+    times = (condition_by_label(laws).assign(time=time) for time in (0.005, 1.0))
+    return labels_figure(LOSS, 3.0, 100, pd.concat(times))
 
 
 @draws("fig-alignment-directions")
