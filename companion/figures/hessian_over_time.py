@@ -42,7 +42,7 @@ SINGLE = 0.7
 """Width of the line of a single run, which is no median."""
 
 
-@book_figure("fig-hessian-over-time", "fig-hessian-over-time-wide", data=("observed descents",))
+@book_figure("fig-hessian-over-time", "fig-hessian-over-time-wide", data=("observed",))
 @takes_loss
 def edge_over_time_figure(
     loss: Loss, rows: pd.DataFrame, name: str = "fig-hessian-over-time"
@@ -89,7 +89,7 @@ def edge_over_time_figure(
     )
 
 
-@book_figure("fig-alignment-over-time", data=("observed descents",))
+@book_figure("fig-alignment-over-time", data=("observed",))
 @takes_loss
 def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     """Alignment of the lowest eigenvector, gap to the bulk, overlap and energy against time."""
