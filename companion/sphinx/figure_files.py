@@ -147,7 +147,7 @@ def gallery(found: tuple[Published, ...]) -> str:
     cards = "".join(
         f'<li class="of-{figure.notebook}"><a href="../notebooks/{figure.notebook}.html'
         f'#{figure.id}"><img src="../{FOLDER}/{figure.id}.thumbnail.png" width="{THUMBNAIL // 2}" '
-        f'alt="{html.escape(figure.alt, quote=True)}">'
+        f'loading="lazy" alt="{html.escape(figure.alt, quote=True)}">'
         f"<span>{numbers()[figure.id]} {html.escape(plain(figure.title))}</span>"
         f"<code>{figure.id}</code></a>"
         f'<span class="prlib-files">{files(figure, "../{}".format)}</span></li>'

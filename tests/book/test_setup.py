@@ -54,7 +54,9 @@ def test_a_python_that_is_too_old(root: Path, tmp_path: Path) -> None:
 
 def test_a_python_without_venv(root: Path, tmp_path: Path) -> None:
     bare = command(
-        tmp_path, "python3", f'case "$2" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"'
+        tmp_path,
+        "python3",
+        f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
     )
     assert "apt-get install python3-venv" in setup(root, tmp_path, PYTHON=str(bare))
 
