@@ -44,7 +44,7 @@ def installed(tmp_path_factory):
     pip("--python", place / "bin" / "python", "install", *quiet, *wheels.glob("prlib-*.whl"))
     # Behind the wheel, and without the editable checkout that may be among them.
     behind = Path(np.__file__).parents[1]
-    (site(place) / "behind.pth").write_text(f"import sys; sys.path.append({str(behind)!r})\n")
+    (site(place) / "behind.pth").write_text(f"import sys; sys.path.append({str(behind)!a})\n")
     return place
 
 
