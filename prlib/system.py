@@ -79,10 +79,19 @@ def cache_folder() -> Path:
 def compiled_folder() -> str:
     """Return where compiled code is kept: beside its source in a checkout (""), else in the cache.
 
-    An installed package is never written to.
+    An installed package is never written to: where the cache cannot be, Numba would do so.
+
+    Raises
+    ------
+    OSError
+        If the cache cannot be written to.
     """
-    checkout = Path(__file__).resolve().parent.parent / "pyproject.toml"
-    return "" if checkout.exists() else str(cache_folder())
+    if (Path(__file__).resolve().parent.parent / "pyproject.toml").exists():
+        return ""
+    folder = first_writable([cache_folder()])
+    if folder is None:
+        raise OSError(f"{cache_folder()} cannot be written to")
+    return str(folder)
 
 
 def first_writable(folders: Iterable[Path]) -> Path | None:

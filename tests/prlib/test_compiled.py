@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from prlib import system
 from prlib.compiled import _temporary_folder
 from prlib.descent import kernels, products
 
@@ -132,6 +133,15 @@ def test_without_a_place_of_its_own_the_cache_is_temporary_and_private(filled, t
     (folder,) = tmp_path.glob("prlib-*")
     assert folder.stat().st_mode & 0o77 == 0
     assert result(NO_PLACE + ONE, "float32", temporary=tmp_path) == (printed, "")
+
+
+def test_an_installed_package_is_not_written_to_for_want_of_a_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(system, "__file__", str(tmp_path / "prlib" / "system.py"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert Path(system.compiled_folder()).is_relative_to(tmp_path / "cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", os.devnull)
+    with pytest.raises(OSError, match="/dev/null.* cannot be written to"):
+        system.compiled_folder()
 
 
 def test_nothing_but_whole_kernels_is_kept_on_disk():
