@@ -140,7 +140,7 @@ def test_an_installed_package_is_not_written_to_for_want_of_a_cache(tmp_path, mo
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert Path(system.compiled_folder()).is_relative_to(tmp_path / "cache")
     monkeypatch.setenv("XDG_CACHE_HOME", os.devnull)
-    with pytest.raises(OSError, match="/dev/null.* cannot be written to"):
+    with pytest.raises(OSError, match=r"/dev/null.* cannot be written to"):
         system.compiled_folder()
 
 
