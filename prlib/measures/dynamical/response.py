@@ -17,10 +17,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numba import config, njit
+from numba import njit
 from numpy.typing import NDArray
 
-from prlib.system import compiled_folder
+from prlib.compiled import cached
 
 LANES = 64
 """Paths of a tile, swept together: whole vector registers, a history that stays in cache."""
@@ -35,13 +35,7 @@ def compiled(function: Callable) -> Callable:
 
     What it calls is not kept by itself: one such, linked into another, may be a stale one.
     """
-    before, config.CACHE_DIR = config.CACHE_DIR, config.CACHE_DIR or compiled_folder()
-    try:
-        return _inner(cache=True)(function)
-    except RuntimeError:  # no folder to write to
-        return _inner()(function)
-    finally:
-        config.CACHE_DIR = before
+    return cached(lambda *, keep: _inner(cache=keep)(function))
 
 
 @_inner()
