@@ -9,6 +9,7 @@ from scipy.sparse.linalg import aslinearoperator
 
 from prlib.descent import descend, descend_instance, descend_starts, descend_together, instance
 from prlib.descent.batch import RUNNING, Batch, Limits
+from prlib.descent.noise import Noise
 from prlib.descent.reference import advance, curvature_bound
 from prlib.losses import Intensity, NormalizedIntensity
 from prlib.measures import empirical
@@ -287,12 +288,14 @@ def test_a_bad_descent_is_one_line_before_any_work(change, message):
 
 @pytest.mark.slow
 def test_compiled_and_plain_descents_recover_equally_often():
-    limits = Limits(GradientFlow(), 0.99, 1e-6, 10**9)
+    scheme = GradientFlow()
+    limits = Limits(scheme, 0.99, 1e-6, 10**9)
     compiled, plain = [], []
     for seed in range(60):
         problem, point = instance(0.01, 2.5, 48, seed, dtype=np.float64)
         batch = Batch.at(point[None], np.zeros(1))
-        advance(problem, batch, 30.0, limits)
+        none = Noise(scheme.update, problem.m, problem.n, [0], np.float64)
+        advance(problem, batch, 30.0, limits, none)
         plain.append(batch.records["status"][0] != RUNNING)
         compiled.append(descend(problem, point, time=30.0).recovered)
     # The same instances: only runs on the brink may differ, a few of 60.
