@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from prlib.measures import LabelMeasure
 from prlib.spectra.bulk import left_edge
@@ -19,22 +18,21 @@ SMALL = 1.0
 direction at random."""
 
 
-def condition_by_label(laws: Sequence[LabelMeasure], ends: ArrayLike = LABELS) -> pd.DataFrame:
+def condition_by_label(laws: Sequence[LabelMeasure]) -> pd.DataFrame:
     r"""Split the condition of the transition among measurements, by the modulus of their label.
 
     Parameters
     ----------
     laws : sequence of LabelMeasure
         Laws at zero overlap and without noise.
-    ends : array_like
-        Ends of the bins; the last may be infinite.
 
     Returns
     -------
     pandas.DataFrame
-        A row a law and bin: ``law, label`` (the bin's beginning), ``share``, its part of
-        :math:`\alpha E[(1 - z^2) f\chi/(1 + f\chi)]` at the edge, and ``curvature``, the mean of f
-        in it. The shares of a law add up to `prlib.spectra.outlier.bbp`.
+        A row a law and bin of `LABELS`: ``law, label`` (the bin's beginning), ``share``, its part
+        of :math:`\alpha E[(1 - z^2) f\chi/(1 + f\chi)]` at the edge, and ``curvature``, the mean
+        of f in it. The shares of a law add up to `prlib.spectra.outlier.bbp`, if its overlap is
+        zero to the last digit.
 
     Examples
     --------
@@ -49,13 +47,14 @@ def condition_by_label(laws: Sequence[LabelMeasure], ends: ArrayLike = LABELS) -
     rows = []
     for number, law in enumerate(laws):
         chi, f = left_edge(law).chi, law.curvature
-        place = np.searchsorted(ends, np.abs(law.y), side="right") - 1
+        place = np.searchsorted(LABELS, np.abs(law.y), side="right") - 1
         share = law.alpha * law.weights * (1 - law.z**2) * f * chi / (1 + f * chi)
         mass, shares, bent = (
-            np.bincount(place, weights, len(ends) - 1)
+            np.bincount(place, weights, len(LABELS) - 1)
             for weights in (law.weights, share, law.weights * f)
         )
         with np.errstate(invalid="ignore"):
-            columns = {"law": number, "label": ends[:-1], "share": shares, "curvature": bent / mass}
+            columns = {"law": number, "label": LABELS[:-1], "share": shares}
+            columns["curvature"] = bent / mass
         rows.append(pd.DataFrame(columns))
     return pd.concat(rows, ignore_index=True)

@@ -10,9 +10,10 @@ import pandas as pd
 from companion.analysis.fast import biases, fitted_bias, halves_by_ratio
 from companion.analysis.finite_size import Growth, predicted_halves, predicted_rate
 from companion.analysis.half_points import half_points, near_half
-from companion.analysis.intervals import error_of, weighted_mean
+from companion.analysis.intervals import weighted_mean
 from companion.claims.claim import Refuted, Row
-from companion.claims.verdicts import Finding, agrees, jointly, rate_agrees, too_few
+from companion.claims.finite_size_theory import halves_as_predicted
+from companion.claims.verdicts import Finding, agrees, rate_agrees, too_few
 
 
 def _edge(factor: tuple[float, float]) -> Finding:
@@ -40,19 +41,7 @@ def _half(
     fields = {"n": ", ".join(map(str, found["n"])), "t": growth.time}
     if found.empty:
         return fields, too_few()
-    predicted = predicted_halves(growth, constant, found["n"].to_numpy(), seed)
-    members = {
-        f"N = {run.n}": agrees(
-            run.half - line.half,
-            float(np.hypot(run.error, error_of(line.low, line.high))),
-            0.0,
-            np.inf,
-            "half point less the predicted one",
-            tests=len(found),
-        )
-        for run, line in zip(found.itertuples(), predicted.itertuples(), strict=True)
-    }
-    return fields, jointly(members)
+    return fields, halves_as_predicted(found, growth, constant, seed)
 
 
 def _rate(

@@ -78,8 +78,15 @@ def _half(
     if found.empty:
         return fields, too_few()
     constant = fitted_constant(table, growth, seen)
+    return fields, halves_as_predicted(found, growth, constant, seed)
+
+
+def halves_as_predicted(
+    found: pd.DataFrame, growth: Growth, constant: tuple[float, float], seed: int
+) -> Finding:
+    """Ask that half points are those that theory predicts at their sizes, all of them jointly."""
     predicted = predicted_halves(growth, constant, found["n"].to_numpy(), seed)
-    return fields, jointly(
+    return jointly(
         {
             f"N = {run.n}": agrees(
                 run.half - line.half,

@@ -68,7 +68,7 @@ class TheoryTask(Addressed):
     time: float
     paths: int
     batches: int = 16
-    tolerance: float = 5e-4
+    tolerance: float = TOLERANCE
     seed: int = 0
     scheme: Scheme = FLOW
     start_overlap: float = 0.0
@@ -106,7 +106,7 @@ class TheoryTask(Addressed):
             states = times / STAGES
         elif math.isfinite(self.scheme.safety):
             # Explicit steps, which adapt: about twice the times of the stabilised stages.
-            times = states = 2 * expected_times(self.loss, self.alpha, self.time, 5e-4)
+            times = states = 2 * expected_times(self.loss, self.alpha, self.time, TOLERANCE)
         else:
             times = states = self.time / self.scheme.step
         return workers() * cost(self.paths, times, self.batches).seconds + DESCRIBED * states
