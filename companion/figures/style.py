@@ -69,6 +69,9 @@ RC = {
 }
 
 
+ALPHA = r"\(\alpha\)"
+"""What titles and captions call the measurements per dimension."""
+
 FEW = 4
 """Colours up to which the steps of the usual sequence are wide enough to tell lines apart."""
 
@@ -172,6 +175,11 @@ def legend_below(figure: Figure, axis: Axes, columns: int | None = None) -> None
     """Put one panel's legend below all of them, so many entries a line (by default all)."""
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=columns or len(labels))
+
+
+def legend_under(axis: Axes, columns: int = 2) -> None:
+    """Put a panel's legend below it, where it hides no point."""
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns)
 
 
 def look(start: str) -> dict[str, str]:

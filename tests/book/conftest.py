@@ -54,6 +54,12 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+SHIFTS = """window.shift = 0;
+new PerformanceObserver(list => list.getEntries().forEach(one => (window.shift += one.value)))
+    .observe({ type: "layout-shift", buffered: true });"""
+"""Adds up by how much what is seen moves while a page loads."""
+
+
 class Visit:
     """One page as a reader's browser meets it, and all it asked for or complained about."""
 
@@ -65,6 +71,7 @@ class Visit:
         page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("console", self._listen)
+        page.add_init_script(SHIFTS)
 
     def _listen(self, message: Any) -> None:
         if message.type in ("error", "warning"):
