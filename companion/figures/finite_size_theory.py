@@ -66,7 +66,7 @@ def fluctuations_figure(
                 found = mean_interval(rows, "time", "square")
                 points(axis, found.index, found, color=colour, markersize=3)
         axis.axhline(n, color="0.6", linewidth=0.8, linestyle="--")
-        axis.annotate(f"|m| = 1 at N = {n}", (2e-3, n), va="bottom", fontsize=8, color="0.4")
+        axis.annotate(f"|m| = 1 at N = {n}", (2e-3, n), va="bottom", color="0.4")
         last = theory["t"].max()
         axis.set(xscale="log", yscale="log", xlabel="time t", ylabel="N Var m")
         axis.set(xlim=(1e-3, last), ylim=(0.8, None))
@@ -233,7 +233,7 @@ def predicted_half_points_figure(
             (late.alpha, r"$\alpha_\mathrm{BBP}^\mathrm{TS}$", 0.01, "left"),
         ):
             where = axis.get_yaxis_transform()
-            beside = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 8}
+            beside = {"xytext": (0, 3), "textcoords": "offset points"}
             axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", **beside)
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")

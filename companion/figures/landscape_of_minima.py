@@ -315,7 +315,8 @@ def fields_figure(
         legend_below(figure, axes[0], 5)
     return BookFigure(
         "fig-minima-law",
-        title=f"Fields of held descents are {_peaks(middle, simulated, RANGES[:: len(RANGES) - 1])}",
+        title="Fields of held descents are "
+        f"{_peaks(middle, simulated, RANGES[:: len(RANGES) - 1])}",
         caption=rf"Density of fields at small, middle and large labels, {of(loss)}, \(\alpha\) = "
         f"{alpha:g}, zero overlap. Blue: minima at infinite size, from the most numerous (solid) "
         "to the lowest (dotted); dashed: 1RSB. Points: "

@@ -387,7 +387,7 @@ def starts_figure(loss: Loss, table: pd.DataFrame, sizes: Sequence[int]) -> Book
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
             if lacking:
                 words = "\n".join(["not run here:", *lacking])
-                axis.text(1, 0.03, words, ha="right", transform=axis.transAxes, fontsize=8)
+                axis.text(1, 0.03, words, ha="right", transform=axis.transAxes)
             heading(axis, f"N = {n}")
         axes[0].set_ylabel("recovered fraction")
         legend_below(figure, axes[0])

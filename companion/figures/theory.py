@@ -34,7 +34,7 @@ def name_lines(axis: Axes, lines: Sequence[tuple[str, NDArray, NDArray, str]]) -
             # Each a line lower, so that names of neighbours do not meet.
             beside = {"textcoords": "offset points", "xytext": (-16, -2 - 12 * place)}
             where = (x[above[0]], top)
-            axis.annotate(name, where, ha="right", va="top", fontsize=8, color=colour, **beside)
+            axis.annotate(name, where, ha="right", va="top", color=colour, **beside)
         else:
             right.append((float(y[-1]), name, colour))
     lowest = bottom
@@ -42,7 +42,7 @@ def name_lines(axis: Axes, lines: Sequence[tuple[str, NDArray, NDArray, str]]) -
         # One above the other, even where the lines end closer than that.
         lowest = max(lowest, place)
         where = axis.get_yaxis_transform()
-        axis.annotate(name, (1.01, lowest), xycoords=where, va="center", fontsize=8, color=colour)
+        axis.annotate(name, (1.01, lowest), xycoords=where, va="center", color=colour)
         lowest += step
 
 

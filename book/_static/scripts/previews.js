@@ -36,6 +36,7 @@
     }
     if (!card.isConnected) document.body.append(card);
     card.hidden = false;
+    link.removeAttribute("title"); // says the same
     link.setAttribute("aria-describedby", card.id);
     place(link);
     await globalThis.MathJax?.typesetPromise?.([card]);
