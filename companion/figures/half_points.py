@@ -10,8 +10,8 @@ import pandas as pd
 from companion.analysis.scaling import FORMS, LEAST_SIZES, Scaling
 from companion.figures.export import BookFigure, book_figure, nothing_drawn
 from companion.figures.recovery import in_caption
-from companion.figures.style import legend_below, look, of, panels, points
-from companion.figures.theory import DASHES, name_lines
+from companion.figures.style import THEORY, legend_below, look, of, panels, points
+from companion.figures.theory import DASHES
 from prlib.descent.starts import as_start
 from prlib.losses import Loss, takes_loss
 
@@ -29,7 +29,6 @@ def half_points_figure(
     if half_points.empty:
         return nothing_drawn("fig-half-points", "at no size do half the runs recover")
     with panels(height=4.6) as (figure, (axis,)):
-        lines = []
         for start in starts:
             found = half_points[half_points["start"] == start].rename(columns={"half": "mean"})
             points(axis, found["n"], found, **look(start))
@@ -44,20 +43,19 @@ def half_points_figure(
             for fit, style in zip(fits[start], DASHES, strict=True):
                 line = fit.half_point(grid)
                 axis.plot(grid, line, color=colour, linestyle=style, linewidth=1.2)
-                lines.append((FORMS[fit.form][0], grid, line, colour))
             mine = predicted[predicted["start"] == start]
-            # One beside the other, in the line style of their forms.
-            for i, (style, (_, row)) in enumerate(zip(DASHES, mine.iterrows(), strict=True)):
-                place, ends = row["n"] * 1.25 ** (i - 1.5), [row["low"], row["high"]]
-                wide = {"linestyle": style, "linewidth": 3, "alpha": 0.5}
-                axis.plot([place] * 2, ends, color=colour, **wide)
+            # One beside the other, in the order of the legend.
+            for i, (_, row) in enumerate(mine.iterrows()):
+                place, ends = row["n"] * 1.2 ** (i - 1.5), [row["low"], row["high"]]
+                axis.plot([place] * 2, ends, "_-", color=colour, linewidth=1, alpha=0.7)
         axis.set(xscale="log", xlabel="N", xlim=(0.9 * half_points["n"].min(), None))
         axis.minorticks_off()
         axis.set_xticks([100, 1000], ["100", "1000"])
         axis.set_ylabel(r"$\alpha$ at which half the runs recover")
         axis.margins(x=0)
-        name_lines(axis, lines)
-        legend_below(figure, axis)
+        for fit, style in zip(next(filter(None, fits.values()), ()), DASHES, strict=False):
+            axis.plot([], [], color=THEORY, linestyle=style, label=FORMS[fit.form][0])
+        legend_below(figure, axis, 4)
     counts = half_points["runs"]
     return BookFigure(
         "fig-half-points",
@@ -65,7 +63,7 @@ def half_points_figure(
         caption=rf"The \(\alpha\) at which half the descents recover the signal, {of(loss)}. "
         f"Points: logistic fits to {counts.min()} to {counts.max()} runs a size, with 95 % "
         "bootstrap intervals; lines: four forms, each fitted to the runs of all sizes, with their "
-        f"predictions for N = {predicted['n'].iloc[0]} side by side in their line styles.",
+        f"predictions for N = {predicted['n'].iloc[0]} side by side in the order of the legend.",
         alt=f"Half points against N, and the four forms fitted to them. {_ends_of(half_points)}",
         figure=figure,
     )

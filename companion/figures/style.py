@@ -172,9 +172,18 @@ OPAQUE = {"frameon": True, "framealpha": 1.0, "edgecolor": "none"}
 
 
 def legend_below(figure: Figure, axis: Axes, columns: int | None = None) -> None:
-    """Put one panel's legend below all of them, so many entries a line (by default all)."""
+    """Put one panel's legend below all of them, so many entries a line, or all that fit."""
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns or len(labels))
+    most = columns or len(labels)
+    fit = (n for n in range(most, 0, -1) if _breadth(labels, n) <= figure.get_figwidth())
+    figure.legend(handles, labels, loc="outside lower center", ncols=next(fit, 1))
+
+
+def _breadth(labels: Sequence[str], columns: int) -> float:
+    """Return about how wide a legend is, in inches: its columns, each as wide as it must be."""
+    rows = -(-len(labels) // columns)
+    parts = [labels[first : first + rows] for first in range(0, len(labels), rows)]
+    return sum(0.6 + 0.075 * max(len(label.replace("$", "")) for label in part) for part in parts)
 
 
 def legend_under(axis: Axes, columns: int = 2) -> None:
