@@ -53,7 +53,8 @@ def edge_over_time_figure(
     alphas = sorted(rows["alpha"].unique())
     columns = min(ABREAST, len(alphas))
     blocks = -(-len(alphas) // columns)
-    top = 3 * rows[["edge", "lowest"]].max().max()
+    ends = rows[["edge", "lowest"]]
+    bottom, top = 2 * min(ends.min().min(), -1), max(3 * ends.max().max(), 1)
     with panels(2 * blocks, columns, height=2.2, sharex=True, sharey="row") as (figure, axes):
         for number, alpha in enumerate(alphas):
             place = 2 * columns * (number // columns) + number % columns
@@ -63,11 +64,11 @@ def edge_over_time_figure(
                 # The bulk as a ground, on whose rim or below it the line lies.
                 edge = found.groupby("time")["edge"].median()
                 ground = {"color": COLOURS[0], "alpha": 0.2, "linewidth": 0, "label": "bulk"}
-                upper.fill_between(edge.index, edge, max(top, 1), **ground)
+                upper.fill_between(edge.index, edge, top, **ground)
                 _band(upper, found, "lowest", COLOURS[3], style, "lowest eigenvalue")
                 _band(lower, found, "gap", COLOURS[2], style, "edge minus lowest eigenvalue")
             upper.set_yscale("symlog", linthresh=1)
-            upper.set_ylim(top=max(top, 1))
+            upper.set_ylim(bottom, top)
             lower.set_yscale("symlog", linthresh=0.1)
             for axis in (upper, lower):
                 axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)

@@ -57,7 +57,6 @@ def browser() -> Iterator[Browser]:
 SHIFTS = """window.shift = 0;
 new PerformanceObserver(list => list.getEntries().forEach(one => (window.shift += one.value)))
     .observe({ type: "layout-shift", buffered: true });"""
-"""Adds up by how much what is seen moves while a page loads."""
 
 
 class Visit:
@@ -71,7 +70,6 @@ class Visit:
         page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("console", self._listen)
-        page.add_init_script(SHIFTS)
 
     def _listen(self, message: Any) -> None:
         if message.type in ("error", "warning"):
@@ -96,6 +94,7 @@ def _visiting(
         viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
     )
     try:
+        context.add_init_script(SHIFTS)
         seen = Visit(context.new_page())
         file = re.split("[?#]", path, maxsplit=1)[0]
         seen.page.goto((html / file).as_uri() + path.removeprefix(file))
@@ -113,10 +112,25 @@ def visit(browser: Browser, html: Path) -> Open:
     return partial(_visiting, browser, html)
 
 
+@contextmanager
+def _looking(browser: Browser, html: Path, path: str, width: int) -> Iterator[Visit]:
+    with _visiting(browser, html, path, width=width) as seen:
+        seen.page.wait_for_timeout(200)  # what moves after the last script is seen a frame later
+        seen.shift = seen.page.evaluate("window.shift")
+        yield seen
+
+
 @pytest.fixture(scope="session")
 def desk(browser: Browser, html: Path, path: str) -> Iterator[Visit]:
     """A page as it was loaded on a desk, once for all tests that change nothing of it."""
-    with _visiting(browser, html, path) as seen:
+    with _looking(browser, html, path, 1280) as seen:
+        yield seen
+
+
+@pytest.fixture(scope="session")
+def phone(browser: Browser, html: Path, path: str) -> Iterator[Visit]:
+    """The same on a phone."""
+    with _looking(browser, html, path, 390) as seen:
         yield seen
 
 
