@@ -76,8 +76,8 @@ def dress(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tre
         light, dark = (link(f"{FOLDER}/{figure.id}{end}") for end in (".svg", DARK))
         return (
             f'<figure class="{found["class"]}" id="{figure.id}">'
-            f'<img class="only-light" src="{light}" {found["rest"]}>'
-            f'<img class="only-dark" src="{dark}" loading="lazy" {found["rest"]}>'
+            f'<img class="by-day" src="{light}" {found["rest"]}>'
+            f'<img class="by-night dark-light" src="{dark}" loading="lazy" {found["rest"]}>'
             f"<figcaption><strong>Figure "
             f"{numbers()[figure.id]}.</strong> {found['caption']}</figcaption>"
             f"{tools(figure, link)}</figure>"
