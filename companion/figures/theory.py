@@ -29,14 +29,18 @@ def name_lines(axis: Axes, lines: Sequence[tuple[str, NDArray, NDArray, str]]) -
     bottom, top = axis.get_ylim()
     step = 0.055 * (top - bottom)
     right: list[tuple[float, str, str]] = []
-    for place, (name, x, y, colour) in enumerate(lines):
-        if (above := np.flatnonzero(y > top)).size:
-            # Each a line lower, so that names of neighbours do not meet.
-            beside = {"textcoords": "offset points", "xytext": (-16, -2 - 12 * place)}
-            where = (x[above[0]], top)
-            axis.annotate(name, where, ha="right", va="top", color=colour, **beside)
+    above: list[tuple[float, str, str]] = []
+    for name, x, y, colour in lines:
+        if (out := np.flatnonzero(y > top)).size:
+            above.append((float(x[out[0]]), name, colour))
         else:
             right.append((float(y[-1]), name, colour))
+    for number, (place, name, colour) in enumerate(sorted(above)):
+        # To either side, so that names of neighbours do not meet.
+        side = "right" if number == 0 and len(above) > 1 else "left"
+        axis.annotate(
+            name, (place, 1.01), xycoords=("data", "axes fraction"), ha=side, color=colour
+        )
     lowest = bottom
     for place, name, colour in sorted(right):
         # One above the other, even where the lines end closer than that.

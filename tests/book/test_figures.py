@@ -86,7 +86,7 @@ def test_the_stage_takes_the_place_of_a_figure(visit) -> None:
             alpha = re.search(r"alpha=([\d.]+)", state)[1]
             expect(stage.locator("[data-say=alpha]")).to_have_text(alpha)
             expect(stage.locator(".prlib-refused")).to_have_text("")
-            expect(stage.locator("h1")).to_be_hidden()
+            expect(stage.locator("article h1")).to_be_hidden()
             expect(stage.locator("#prlib-live")).to_be_visible(visible="part=stage" not in state)
             figure.locator(".prlib-move").click()
             expect(figure.locator("img").first).to_be_visible()
