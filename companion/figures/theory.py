@@ -12,7 +12,7 @@ from prlib.losses import Loss
 from prlib.measures import initial
 from prlib.spectra.outlier import outlier
 
-DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2)))
+DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, ()))
 """Line styles of the fitted forms."""
 
 
