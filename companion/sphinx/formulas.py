@@ -33,7 +33,7 @@ M 105 N 89 O 76 P 78 Q 79 R 76 S 67 T 70 U 79 V 77 W 105 X 85 Y 80 Z 76 ( 39 ) 3
 \neq 133 \pm 122 \times 122 , 45 ; 45 ' 30 / 50 ~ 25 & 0 ^ 0 _ 0 { 0 } 0 \, 17 \! -17 \; 28
 \quad 100 \qquad 200 \\ 0 \alpha 64 \mu 60 \chi 63 \lambda 58 \Sigma 72 \infty 100 \ell 42
 \cdot 72 \log 144 \ln 100 \sqrt 85 \top 78 \to 156 \mapsto 156 \ll 156 \gg 156 \inf 156
-\leftarrow 156 \vert 28 \mid 83 \lim 144 \eta 50 \rho 52 \pi 57 \star 50 \ldots 117 \dots 117
+\leftarrow 156 \vert 28 \mid 83 \max 211 \min 189 \tanh 227 \exp 170 \Delta 83 \lim 144 \eta 50 \rho 52 \pi 57 \star 50 \ldots 117 \dots 117
 \propto 133 \sum 160 \E 67
 """.split()
 
@@ -43,10 +43,13 @@ WIDTHS = dict(zip(_TABLE[::2], map(int, _TABLE[1::2]), strict=True))
 OTHER = 57
 """Width of a letter that is not listed."""
 
+FRACTIONS, BAR = {r"\frac", r"\tfrac"}, 24
+"""Fractions within a line, and how far their bar reaches beyond them."""
+
 UPRIGHT = {r"\mathrm", r"\text", r"\operatorname"}
 SILENT = {
-    *(r"\hat", r"\tilde", r"\bar", r"\left", r"\right", r"\big", r"\Big", r"\mathbb", r"\frac"),
-    *(r"\tfrac", r"\bigl", r"\bigr", r"\limits", r"\displaystyle"),
+    *(r"\hat", r"\tilde", r"\bar", r"\left", r"\right", r"\big", r"\Big", r"\mathbb", r"\bigl"),
+    *(r"\bigr", r"\limits", r"\displaystyle"),
 }
 
 LOW, HIGH, ROW = 3.2, 5.0, 2.7
@@ -76,12 +79,22 @@ def _sum(signs: list[str], *, small: bool = False) -> float:
                 one, rest = _group(rest[1:])
                 scripts.append(SCRIPT * _sum(one, small=True))
             total += max(scripts) + 100 * GAP
+        elif sign in FRACTIONS:
+            above, rest = _group(rest)
+            below, rest = _group(rest)
+            total += SCRIPT * max(_sum(above, small=True), _sum(below, small=True)) + BAR
         elif sign in UPRIGHT:
             one, rest = _group(rest)
             total += sum(_upright(letter) for letter in one)
         elif sign not in SILENT:
-            bare = sign in "=<>+-" and (small or before in ("", "(", "[", "{", "=", ","))
-            total += 78 if bare else 50 if sign.isdigit() else WIDTHS.get(sign, OTHER)
+            bare = sign in "=<>+-*" and (small or before in ("", "(", "[", "{", "=", ","))
+            total += (
+                (50 if sign == "*" else 78)
+                if bare
+                else 50
+                if sign.isdigit()
+                else WIDTHS.get(sign, OTHER)
+            )
         before = sign
     return total
 
