@@ -33,7 +33,8 @@ M 105 N 89 O 76 P 78 Q 79 R 76 S 67 T 70 U 79 V 77 W 105 X 85 Y 80 Z 76 ( 39 ) 3
 \neq 133 \pm 122 \times 122 , 45 ; 45 ' 30 / 50 ~ 25 & 0 ^ 0 _ 0 { 0 } 0 \, 17 \! -17 \; 28
 \quad 100 \qquad 200 \\ 0 \alpha 64 \mu 60 \chi 63 \lambda 58 \Sigma 72 \infty 100 \ell 42
 \cdot 72 \log 144 \ln 100 \sqrt 85 \top 78 \to 156 \mapsto 156 \ll 156 \gg 156 \inf 156
-\leftarrow 156 \vert 28 \mid 83 \max 211 \min 189 \tanh 227 \exp 170 \Delta 83 \lim 144 \eta 50 \rho 52 \pi 57 \star 50 \ldots 117 \dots 117
+\leftarrow 156 \vert 28 \mid 83 \max 211 \min 189 \tanh 227 \exp 170 \Delta 83 \lim 144
+\eta 50 \rho 52 \pi 57 \star 50 \ldots 117 \dots 117
 \propto 133 \sum 160 \E 67
 """.split()
 
