@@ -34,7 +34,7 @@ M 105 N 89 O 76 P 78 Q 79 R 76 S 67 T 70 U 79 V 77 W 105 X 85 Y 80 Z 76 ( 39 ) 3
 \quad 100 \qquad 200 \\ 0 \alpha 64 \mu 60 \chi 63 \lambda 58 \Sigma 72 \infty 100 \ell 42
 \cdot 72 \log 144 \ln 100 \sqrt 85 \top 78 \to 156 \mapsto 156 \ll 156 \gg 156 \inf 156
 \leftarrow 156 \vert 28 \mid 83 \max 211 \min 189 \tanh 227 \exp 170 \Delta 83 \lim 144
-\eta 50 \rho 52 \pi 57 \star 50 \ldots 117 \dots 117
+\epsilon 41 ŷ 49 \eta 50 \rho 52 \pi 57 \star 50 \ldots 117 \dots 117
 \propto 133 \sum 160 \E 67
 """.split()
 
