@@ -53,9 +53,7 @@ def universality(table: pd.DataFrame, plain: str = GAUSSIAN.id) -> pd.DataFrame:
             groups = at.groupby("sensing", sort=False)[quantity].agg(["mean", "var", "size"])
             squares = groups["var"] / groups["size"]
             joint = squares + squares[plain]
-            freedom = joint**2 / (
-                (squares**2 + squares[plain] ** 2) / (groups["size"].min() - 1)
-            )
+            freedom = joint**2 / ((squares**2 + squares[plain] ** 2) / (groups["size"].min() - 1))
             reach = student.isf((1 - LEVEL) / 2 / max(tests, 1), freedom) * np.sqrt(joint)
             difference = groups["mean"] - groups.loc[plain, "mean"]
             columns = {"mean": groups["mean"], "plain": groups.loc[plain, "mean"]}

@@ -20,8 +20,8 @@ INDEPENDENT = ("rademacher", "sparse", "student", "hadamard")
 """Sensings whose rows were said to keep the squared overlap of normal ones."""
 
 RAISED, LONGER = 0.06, 0.1
-"""By how much orthogonal rows were said to raise that overlap, and by how much larger a share of its
-time the direction of a = 1 was said to last under noise than that of a = 0.01."""
+"""By how much orthogonal rows were said to raise that overlap, and by how much larger a share of
+its time the direction of a = 1 was said to last under noise than that of a = 0.01."""
 
 
 def _window(start: float, end: float) -> Finding:
@@ -69,7 +69,9 @@ def _lasts(lives: pd.DataFrame) -> tuple[dict, Finding]:
 def _difference(row: pd.Series, claimed: tuple[float, float] = (0.0, 0.0)) -> Finding:
     ends = (float(row["low"]), float(row["high"]))
     quantity = "difference of squared overlaps"
-    return Finding(float(row["difference"]), ends, claimed, quantity, tolerant=claimed == (0.0, 0.0))
+    return Finding(
+        float(row["difference"]), ends, claimed, quantity, tolerant=claimed == (0.0, 0.0)
+    )
 
 
 def _overlaps(found: pd.DataFrame) -> pd.DataFrame:

@@ -77,7 +77,9 @@ def _panel(axis: Axes, table: pd.DataFrame, name: str, label: str) -> None:
     heading(axis, f"{name}, N = {', '.join(map(str, sizes))}")
 
 
-@book_figure("fig-problems", data=("recovery", "recovery-a1", "noise", "simulations of the notebook"))
+@book_figure(
+    "fig-problems", data=("recovery", "recovery-a1", "noise", "simulations of the notebook")
+)
 def problems_figure(halves: pd.DataFrame) -> BookFigure:
     """Half points of each problem in units of its own transition, beside its two transitions.
 
@@ -93,21 +95,36 @@ def problems_figure(halves: pd.DataFrame) -> BookFigure:
         for place, problem in enumerate(problems):
             rows = halves[halves["problem"] == problem]
             end, error = rows[["end", "end_error"]].iloc[0]
-            axis.fill_between([place - 0.4, place + 0.4], 1, end, color="0.92", linewidth=0, zorder=-2)
+            axis.fill_between(
+                [place - 0.4, place + 0.4], 1, end, color="0.92", linewidth=0, zorder=-2
+            )
             known = error < math.inf
             label = ("dynamical threshold" if known else "threshold by 1RSB") if end > 1 else None
-            axis.plot([place - 0.4, place + 0.4], [end, end], color=LATE,
-                      linestyle="-" if known else "--", linewidth=1.2, label=label)
+            axis.plot(
+                ends,
+                [end, end],
+                color=LATE,
+                linestyle="-" if known else "--",
+                linewidth=1.2,
+                label=label,
+            )
             for shift, start in zip(np.linspace(-0.15, 0.15, len(starts)), starts, strict=True):
                 found = rows[rows["start"] == start].sort_values("n")
                 at = place + shift + np.linspace(-0.06, 0.06, len(found))
                 drawn = look(start)
                 axis.plot(at, found["half"], color=drawn["color"], linewidth=1)
-                for k, fill in enumerate(("white", drawn["color"])[-len(found):]):
+                for k, fill in enumerate(("white", drawn["color"])[-len(found) :]):
                     one = found.iloc[[k]].rename(columns={"half": "mean"})
                     words = drawn["label"] + (", small N" if fill == "white" else ", large N")
-                    points(axis, at[[k]], one, marker=drawn["marker"], color=drawn["color"],
-                           markerfacecolor=fill, label=words)
+                    points(
+                        axis,
+                        at[[k]],
+                        one,
+                        marker=drawn["marker"],
+                        color=drawn["color"],
+                        markerfacecolor=fill,
+                        label=words,
+                    )
         axis.set_xticks(range(len(problems)), problems)
         axis.set_xlim(-0.6, len(problems) - 0.4)
         axis.set_yscale("log")
@@ -189,7 +206,7 @@ def best_figure(best: pd.DataFrame, descents: pd.DataFrame) -> BookFigure:
         "fig-best",
         "How far descent is from the best, without noise. Left: overlap that message passing "
         f"reaches; line, at large N; points, means of {runs.min()} to {runs.max()} instances with "
-        "95 % Student intervals. Right: fraction of instances that it recovers (|m| at least 0.99), "
+        "95 % Student intervals. Right: fraction of instances that it recovers (|m| from 0.99 on), "
         f"beside descents from each start, {descents['loss'].iloc[0]}, with 95 % Wilson intervals. "
         r"Vertical lines: weak recovery, below which every fast algorithm is blind (dotted, "
         rf"\(\alpha\) = {limits.weak_recovery:g}); where labels determine the signal (dashed, "

@@ -32,12 +32,17 @@ def sensing_figure(
         for axis, quantity in zip(axes, shown, strict=True):
             rows = found[found["quantity"] == quantity]
             _panel(axis, rows, effect)
-            heading(axis, rf"{quantity.replace('overlap2', 'overlap')}, $\alpha$ = "
-                          rf"{rows['alpha'].iloc[0]:g}")
+            heading(
+                axis,
+                rf"{_called(quantity)}, $\alpha$ = "
+                rf"{rows['alpha'].iloc[0]:g}",
+            )
         axes[0].set_ylabel("difference from normal rows")
     (n,) = table["n"].unique()
     count = table.groupby(["sensing", "alpha"])["replica"].nunique().min()
-    words = "; ".join(f"{name.replace('overlap2', 'overlap')}: {QUANTITIES[name]}" for name in shown)
+    words = "; ".join(
+        f"{name.replace('overlap2', 'overlap')}: {QUANTITIES[name]}" for name in shown
+    )
     moved = found[(found["low"] > 0) | (found["high"] < 0)]
     told = "; ".join(
         f"{row.sensing}, {row.quantity}: {row.difference:+.2f}" for row in moved.itertuples()
@@ -48,11 +53,15 @@ def sensing_figure(
         f"of the same size: N = {n}, {of(loss)}, {count} instances a point. {words}. The lowest "
         "eigenvalue is counted from the edge that theory of normal rows makes of the state's own "
         f"labels and fields, in units of the depth of that edge. Bars: intervals that hold "
-        f"together at {100 * LEVEL:g} %; red where they leave out zero. Band: differences too small "
+        f"together at {100 * LEVEL:g} %; red where they leave out zero. Band: what is too small "
         "to matter.",
         f"Differences from normal rows, one point a kind of rows. Those that are seen: {told}.",
         figure,
     )
+
+
+def _called(quantity: str) -> str:
+    return quantity.replace("overlap2", "overlap")
 
 
 def _panel(axis: Axes, rows: pd.DataFrame, effect: float) -> None:

@@ -84,7 +84,7 @@ def test_the_default_draws_what_it_always_did():
     [
         ("student(freedom=2)", "freedom = 2: must be above 2"),
         ("sparse(share=1.5)", "share = 1.5: must be a number above 0, at most 1"),
-        ("hadamar", "must be one of gaussian, correlated"),
+        ("hadamar", "must be one of gaussian, coded_diffraction"),
         ("hadamard", "must be given as hadamard\\(ratio=...\\)"),
         ("hadamard(ratio=0.5)", "ratio = 0.5: must be a finite number >= 1"),
     ],
