@@ -95,9 +95,8 @@ def problems_figure(halves: pd.DataFrame) -> BookFigure:
         for place, problem in enumerate(problems):
             rows = halves[halves["problem"] == problem]
             end, error = rows[["end", "end_error"]].iloc[0]
-            axis.fill_between(
-                [place - 0.4, place + 0.4], 1, end, color="0.92", linewidth=0, zorder=-2
-            )
+            ends = [place - 0.4, place + 0.4]
+            axis.fill_between(ends, 1, end, color="0.92", linewidth=0, zorder=-2)
             known = error < math.inf
             label = ("dynamical threshold" if known else "threshold by 1RSB") if end > 1 else None
             axis.plot(
