@@ -66,6 +66,26 @@ def _lasts(lives: pd.DataFrame) -> tuple[dict, Finding]:
     return {"sigma": sigma}, replace(found, claimed=(LONGER, math.inf))
 
 
+def _longest(lives: pd.DataFrame) -> Finding:
+    at = lives[lives["sigma"] == lives["sigma"].max()].set_index("loss")
+    names = [loss for loss in at.index if loss.startswith("amplitude")]
+    if len(names) != 1 or len(at) < 2:
+        return too_few()
+    best, others = at.loc[names[0]], at.drop(names)
+    return jointly(
+        {
+            loss: rises(
+                best["share"] - other["share"],
+                math.hypot(best["share_error"], other["share_error"]),
+                other["batches"],
+                "difference of the shares",
+                tests=len(others),
+            )
+            for loss, other in others.iterrows()
+        }
+    )
+
+
 def _difference(row: pd.Series, claimed: tuple[float, float] = (0.0, 0.0)) -> Finding:
     ends = (float(row["low"]), float(row["high"]))
     quantity = "difference of squared overlaps"
@@ -140,6 +160,13 @@ CLAIMS = (
         effect=0.1,
     ),
     Row(
+        "beyond-noise-amplitude",
+        "at that noise the direction of the amplitude loss lasts for a larger share than that of "
+        "any other",
+        _longest,
+        effect=0.1,
+    ),
+    Row(
         "beyond-universal",
         "rows of independent entries and of fast transforms with room keep the squared overlap of "
         "the start of normal rows",
@@ -170,5 +197,5 @@ CLAIMS = (
 strength; ``retrieval`` and ``tensor``, rows of `companion.analysis.beyond.gaps`; ``lives``,
 ``sensing`` and ``rotations`` of `companion.analysis.noise` and `universality`; ``halves`` of
 message passing and of descents. Predicted before any run were beyond-closes, in the text of
-`prlib.models.matrix_tensor`, and all from beyond-noise to beyond-diffraction, in the specs
-theory/noise and sensing."""
+`prlib.models.matrix_tensor`, and beyond-noise, beyond-universal, beyond-orthogonal and
+beyond-diffraction, in the specs theory/noise and sensing; beyond-noise-amplitude was not."""

@@ -582,9 +582,10 @@ def _(row):
     }[row]
 
 
-def lived(wide, small):
-    """Shares of their noiseless time for which two losses keep the direction."""
-    rows = {"loss": ["normalized(a=1)", "normalized(a=0.01)"], "share": [wide, small]}
+def lived(wide, small, amplitude=0.7):
+    """Shares of their noiseless time for which losses keep the direction."""
+    losses = ["normalized(a=1)", "normalized(a=0.01)", "amplitude(smoothing=0.3)"]
+    rows = {"loss": losses, "share": [wide, small, amplitude]}
     return pd.DataFrame(rows | {"sigma": 0.2, "share_error": 0.01, "batches": 16})
 
 
@@ -622,6 +623,9 @@ def _(row):
         "beyond-used": either(shared, retrieval=(found(0.3, 0.4), found(0.3, -0.2))),
         "beyond-closes": either(shared, tensor=(found(0.3, 0.1), found(0.1, 0.3))),
         "beyond-noise": either(shared, lives=(lived(0.5, 0.2), lived(0.3, 0.3))),
+        "beyond-noise-amplitude": either(
+            shared, lives=(lived(0.5, 0.2, amplitude=0.8), lived(0.5, 0.2, amplitude=0.4))
+        ),
         "beyond-universal": either(shared, sensing=(compared(), compared(sparse=0.2))),
         "beyond-orthogonal": either(shared, sensing=(compared(), compared(orthogonal=0.0))),
         "beyond-diffraction": either(
