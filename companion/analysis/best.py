@@ -27,7 +27,7 @@ def message_passing_run(alpha: float, n: int, replica: int, seed: int) -> dict:
 
     Examples
     --------
-    >>> message_passing_run(2.0, 200, 0, seed=1)["recovered"]
+    >>> message_passing_run(2.5, 400, 0, seed=1)["recovered"]
     True
     """
     own = replica_seed(seed, replica)
