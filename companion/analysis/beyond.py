@@ -21,29 +21,32 @@ STEP, TIME, HELD = 0.12, 60.0, 20.0
 """Step of the descents, flow time of each, and for which a constrained one is held."""
 
 
-def tensor_runs(strength: float, n: int, replica: int, seed: int) -> list[dict]:
-    r"""Descend over one instance of the matrix-tensor model, from a random start and held.
+def tensor_runs(strength: float, n: int, replicas: int, seed: int) -> list[dict]:
+    r"""Descend over instances of the matrix-tensor model, from a random start and held.
 
     Parameters
     ----------
     strength : float
         The signal's strength :math:`1/\Delta_2`, over that at the transition.
-    n, replica, seed : int
-        Dimension; which instance; seed of them all.
+    n, replicas, seed : int
+        Dimension; how many instances; seed of them all.
 
     Returns
     -------
     list of dict
-        A row a start: ``alpha``, the strength; ``n, start, replica, abs_overlap, recovered``.
+        A row an instance and start: ``alpha``, the strength; ``n, start, replica, abs_overlap,
+        recovered``.
     """
     model = MatrixTensor(matrix_transition(TENSOR) / strength, TENSOR)
-    rng = np.random.default_rng([seed, n, replica, round(1e6 * strength)])
-    instance, point = Instance.random(model, n, rng), random_on_sphere(n, rng)
     steps, rows = np.full(round(TIME / STEP), STEP), []
-    for start, held in (("random", 0), ("constrained", round(HELD / STEP))):
-        overlap = abs(float(instance.descend(point, steps, held=held)[0][-1]))
-        about = {"alpha": strength, "n": n, "start": start, "replica": replica}
-        rows.append(about | {"abs_overlap": overlap, "recovered": overlap >= FOUND})
+    starts = (("random", 0), ("constrained", round(HELD / STEP)))
+    for replica in range(replicas):
+        rng = np.random.default_rng([seed, n, replica, round(1e6 * strength)])
+        instance, point = Instance.random(model, n, rng), random_on_sphere(n, rng)
+        for start, held in starts:
+            overlap = abs(float(instance.descend(point, steps, held=held)[0][-1]))
+            about = {"alpha": strength, "n": n, "start": start, "replica": replica}
+            rows.append(about | {"abs_overlap": overlap, "recovered": overlap >= FOUND})
     return rows
 
 

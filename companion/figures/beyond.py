@@ -147,8 +147,7 @@ def problems_figure(halves: pd.DataFrame) -> BookFigure:
         "Hessian at a random start (dotted). Grey: the window, up to the threshold of the states "
         "that trap descents (red; dashed where 1RSB alone gives it). Hollow: the smaller size, "
         f"filled: the larger ({sizes}), with 95 % bootstrap intervals. With noise and in the "
-        "matrix-tensor model an overlap of one half counts as success. Where there is a window "
-        "half points of random starts lie below or in it, far from those of constrained starts.",
+        "matrix-tensor model an overlap of one half counts as success.",
         f"Half points by problem, over the transition of the start: {told}.",
         figure,
     )
@@ -161,7 +160,7 @@ def best_figure(best: pd.DataFrame, descents: pd.DataFrame) -> BookFigure:
     Parameters
     ----------
     best : pandas.DataFrame
-        Rows of `companion.analysis.best.message_passing_run`.
+        Rows of `companion.analysis.best.message_passing_runs`.
     descents : pandas.DataFrame
         Descents of one size, one of those of `best`.
     """
@@ -172,7 +171,7 @@ def best_figure(best: pd.DataFrame, descents: pd.DataFrame) -> BookFigure:
         "message passing jumps": (limits.jump, "-"),
     }
     (n,) = descents["n"].unique()
-    grid = np.linspace(0.4, 1.5, 111)
+    grid = np.linspace(0.4, 1.8, 141)
     with panels(1, 2, height=3.4, width_ratios=(2, 3)) as (figure, (left, right)):
         line = [math.sqrt(message_passing_overlap(alpha)) for alpha in grid]
         left.plot(grid, line, color=THEORY, label="state evolution")
@@ -194,7 +193,7 @@ def best_figure(best: pd.DataFrame, descents: pd.DataFrame) -> BookFigure:
             drawn = look(start)
             points(right, counted["alpha"], counted, **drawn)
             right.plot(counted["alpha"], counted["mean"], color=drawn["color"], linewidth=0.8)
-        left.set(xlabel=r"$\alpha$", ylabel="overlap |m|", ylim=(0, 1.02), xlim=(0.4, 1.5))
+        left.set(xlabel=r"$\alpha$", ylabel="overlap |m|", ylim=(0, 1.02), xlim=(0.4, 1.8))
         right.set(xlabel=r"$\alpha$", ylabel="recovered fraction", ylim=(-0.02, 1.02))
         heading(left, "message passing")
         heading(right, f"beside descents, N = {n}")
@@ -204,7 +203,7 @@ def best_figure(best: pd.DataFrame, descents: pd.DataFrame) -> BookFigure:
     return BookFigure(
         "fig-best",
         "How far descent is from the best, without noise. Left: overlap that message passing "
-        f"reaches; line, at large N; points, means of {runs.min()} to {runs.max()} instances with "
+        f"reaches; line, at large N; points, means of {runs.min()} instances each, with "
         "95 % Student intervals. Right: fraction of instances that it recovers (|m| from 0.99 on), "
         f"beside descents from each start, {descents['loss'].iloc[0]}, with 95 % Wilson intervals. "
         r"Vertical lines: weak recovery, below which every fast algorithm is blind (dotted, "

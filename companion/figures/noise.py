@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from companion.figures.export import BookFigure, book_figure
-from companion.figures.style import COLOURS, THEORY, heading, legend_below, of, panels, points
+from companion.figures.style import PALETTE, THEORY, heading, legend_below, of, panels, points
 from prlib.channels.additive import Additive
 from prlib.losses import as_loss
 from prlib.transitions import alpha_init
 from prlib.transitions.state_evolution import message_passing_overlap
 
-MARKERS = "osD^v"
+COLOURS, MARKERS = ("purple", "brown", "pink", "grey", "yellow"), "osD^v"
+"""How losses are drawn, in the order of `drawn`: no start has these colours."""
 
 
 @book_figure("fig-noise-life", data=("theory/noise",))
@@ -26,19 +30,19 @@ def life_figure(found: pd.DataFrame, multiple: float) -> BookFigure:
     multiple : float
         Measurements of the runs, over the transition of each loss without noise.
     """
-    losses = list(dict.fromkeys(found["loss"]))
+    looks = drawn(found["loss"])
     noises = np.linspace(0.02, 1.15 * found["sigma"].max(), 12)
     with panels(1, 3, height=3.0, sharex=True) as (figure, axes):
-        for loss, colour, marker in zip(losses, COLOURS, MARKERS, strict=False):
+        for loss, look in looks.items():
+            colour = look["color"]
             clean = alpha_init(loss).alpha
             lines = [alpha_init(loss, channel=Additive(sigma)).alpha / clean for sigma in noises]
             axes[0].plot([0.0, *noises], [1.0, *lines], color=colour)
             rows = found[found["loss"] == loss]
-            drawn = {"color": colour, "marker": marker, "label": name(loss)}
             for axis, column in zip(axes[1:], ("share", "variance"), strict=True):
                 reach = 1.96 * rows[f"{column}_error"]
                 ends = {"low": rows[column] - reach, "high": rows[column] + reach}
-                points(axis, rows["sigma"], rows.assign(mean=rows[column], **ends), **drawn)
+                points(axis, rows["sigma"], rows.assign(mean=rows[column], **ends), **look)
                 axis.plot(rows["sigma"], rows[column], color=colour, linewidth=0.8)
         axes[0].axhline(multiple, color=THEORY, linestyle=":", linewidth=1)
         axes[0].set_ylabel("transition of the start,\nover that without noise")
@@ -48,7 +52,7 @@ def life_figure(found: pd.DataFrame, multiple: float) -> BookFigure:
         for axis, title in zip(axes, ("the start", "how long", "what it was worth"), strict=True):
             axis.set_xlabel(r"noise $\sigma$")
             heading(axis, title)
-        legend_below(figure, axes[1], len(losses))
+        legend_below(figure, axes[1], len(looks))
     last = found[found["sigma"] == found["sigma"].max()]
     told = ", ".join(f"{name(row.loss)} {row.share:.2f}" for row in last.itertuples())
     alphas = found.groupby("loss", sort=False)["alpha"].first()
@@ -81,23 +85,22 @@ def reached_figure(found: pd.DataFrame, n: int, time: float) -> BookFigure:
     time : float
         Their flow time.
     """
-    noises, losses = sorted(found["sigma"].unique()), sorted(found["loss"].unique())[::-1]
-    looks = dict(zip(losses, zip(COLOURS, MARKERS, strict=False), strict=False))
+    noises, looks = sorted(found["sigma"].unique()), drawn(found["loss"])
     grid = np.linspace(0.4, found["alpha"].max(), 60)
     with panels(1, len(noises), height=3.0, sharey=True) as (figure, axes):
         for axis, sigma in zip(axes, noises, strict=True):
             best = [np.sqrt(message_passing_overlap(alpha, sigma)) for alpha in grid]
             axis.plot(grid, best, color=THEORY, label="message passing")
-            for loss, rows in found[found["sigma"] == sigma].groupby("loss"):
-                colour, marker = looks[loss]
-                drawn = {"color": colour, "marker": marker, "label": name(loss)}
-                points(axis, rows["alpha"], rows, **drawn)
-                axis.plot(rows["alpha"], rows["mean"], color=colour, linewidth=0.8)
+            at = found[found["sigma"] == sigma]
+            for loss, look in looks.items():
+                rows = at[at["loss"] == loss]
+                points(axis, rows["alpha"], rows, **look)
+                axis.plot(rows["alpha"], rows["mean"], color=look["color"], linewidth=0.8)
             axis.set_xlabel(r"$\alpha$")
             axis.set_ylim(0, 1.02)
             heading(axis, rf"$\sigma$ = {sigma:g}")
         axes[0].set_ylabel("overlap |m|")
-        legend_below(figure, axes[0], len(losses) + 1)
+        legend_below(figure, axes[0], len(looks) + 1)
     counts = found["count"]
     told = "; ".join(
         f"noise {row.sigma:g}, {name(row.loss)}: {row.mean:.2f}, message passing {row.best:.2f}"
@@ -106,7 +109,7 @@ def reached_figure(found: pd.DataFrame, n: int, time: float) -> BookFigure:
     return BookFigure(
         "fig-noise-overlap",
         r"Overlap with the signal reached from random starts where labels are noisy, "
-        rf"\(y = z + \sigma\xi\): means of {counts.min()} to {counts.max()} descents a point to "
+        rf"\(y = z + \sigma\xi\): means of {counts.min()} descents or more a point to "
         f"t = {time:g}, N = {n}, with 95 % Student intervals. Line: what message passing reaches "
         "at large N without any knowledge, by its state evolution. No descent can be told to be "
         "right by its end, so the overlap stands in place of a recovered fraction.",
@@ -116,5 +119,20 @@ def reached_figure(found: pd.DataFrame, n: int, time: float) -> BookFigure:
 
 
 def name(loss: str) -> str:
-    """Name a loss in a legend."""
-    return of(as_loss(loss)).removeprefix("the ").replace(" loss with ", ", ").replace(" = ", " ")
+    """Name a loss in a legend.
+
+    Examples
+    --------
+    >>> name("normalized(a=1)"), name("amplitude(smoothing=0.3)")
+    ('a = 1', 'amplitude, smoothing = 0.3')
+    """
+    return of(as_loss(loss)).removeprefix("the ").replace(" loss with ", ", ")
+
+
+def drawn(losses: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return how losses are drawn: those of the paper's family by their a, then the others."""
+    order = sorted(set(losses), key=lambda loss: (as_loss(loss).names["a"] or math.inf, loss))
+    return {
+        loss: {"color": PALETTE[colour], "marker": marker, "label": name(loss)}
+        for loss, colour, marker in zip(order, COLOURS, MARKERS, strict=False)
+    }

@@ -31,7 +31,7 @@ def sensing_figure(
     with panels(1, len(shown), height=3.4) as (figure, axes):
         for axis, quantity in zip(axes, shown, strict=True):
             rows = found[found["quantity"] == quantity]
-            _panel(axis, rows, effect)
+            _panel(axis, rows, effect if quantity == "overlap2" else 0.0)
             heading(
                 axis,
                 rf"{_called(quantity)}, $\alpha$ = "
@@ -53,11 +53,15 @@ def sensing_figure(
         f"of the same size: N = {n}, {of(loss)}, {count} instances a point. {words}. The lowest "
         "eigenvalue is counted from the edge that theory of normal rows makes of the state's own "
         f"labels and fields, in units of the depth of that edge. Bars: intervals that hold "
-        f"together at {100 * LEVEL:g} %; red where they leave out zero. Band: what is too small "
-        "to matter.",
+        f"together at {100 * LEVEL:g} %; red where they leave out zero. Band: overlaps that differ "
+        "too little to matter.",
         f"Differences from normal rows, one point a kind of rows. Those that are seen: {told}.",
         figure,
     )
+
+
+def _short(sensing: str) -> str:
+    return sensing.partition("(")[0].replace("_", " ")
 
 
 def _called(quantity: str) -> str:
@@ -65,7 +69,8 @@ def _called(quantity: str) -> str:
 
 
 def _panel(axis: Axes, rows: pd.DataFrame, effect: float) -> None:
-    axis.axhspan(-effect, effect, color="0.92", zorder=-2)
+    if effect:
+        axis.axhspan(-effect, effect, color="0.92", zorder=-2)
     axis.axhline(0, color="0.6", linewidth=0.8)
     names = list(rows["sensing"])
     for seen, some in rows.groupby((rows["low"] > 0) | (rows["high"] < 0)):
@@ -73,6 +78,6 @@ def _panel(axis: Axes, rows: pd.DataFrame, effect: float) -> None:
         label = "differ" if seen else "not told apart"
         colour = LATE if seen else THEORY
         points(axis, x, some.assign(mean=some["difference"]), color=colour, label=label)
-    axis.set_xticks(range(len(names)), [one.partition("(")[0] for one in names], rotation=60)
+    axis.set_xticks(range(len(names)), [_short(one) for one in names], rotation=60, ha="right")
     axis.tick_params(axis="x", labelsize=7)
     axis.set_xlabel("measurement vectors")
