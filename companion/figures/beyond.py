@@ -130,7 +130,7 @@ def problems_figure(halves: pd.DataFrame) -> BookFigure:
         ticks = [t for t in (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6) if t <= 1.1 * halves["end"].max()]
         axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
         axis.minorticks_off()
-        axis.set(xlabel="problem", ylabel="signal, over the transition of the start")
+        axis.set(xlabel="problem", ylabel="signal, over the\ntransition of the start")
         handles = dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2)
     sizes = "; ".join(

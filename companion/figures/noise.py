@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from companion.figures.export import BookFigure, book_figure
-from companion.figures.style import PALETTE, THEORY, heading, legend_below, of, panels, points
+from companion.figures.style import THEORY, heading, legend_below, of, panels, points, sequence
 from prlib.channels.additive import Additive
 from prlib.losses import as_loss
 from prlib.transitions import alpha_init
 from prlib.transitions.state_evolution import message_passing_overlap
 
-COLOURS, MARKERS = ("purple", "brown", "pink", "grey", "yellow"), "osD^v"
-"""How losses are drawn, in the order of `drawn`: no start has these colours."""
+MARKERS = "osD^"
+"""How losses are marked, in the order of `drawn`; their colours are steps of one sequence."""
 
 
 @book_figure("fig-noise-life", data=("theory/noise",))
@@ -46,13 +47,13 @@ def life_figure(found: pd.DataFrame, multiple: float) -> BookFigure:
                 axis.plot(rows["sigma"], rows[column], color=colour, linewidth=0.8)
         axes[0].axhline(multiple, color=THEORY, linestyle=":", linewidth=1)
         axes[0].set_ylabel("transition of the start,\nover that without noise")
-        axes[1].set_ylabel("time until the direction is lost,\nover that without noise")
-        axes[2].set_ylabel("N times the variance of m,\nwhen it is lost")
+        axes[1].set_ylabel("time until it is lost,\nover that without noise")
+        axes[2].set_ylabel("N times the variance of m\nby then")
         axes[1].set_ylim(-0.02, None)
         for axis, title in zip(axes, ("the start", "how long", "what it was worth"), strict=True):
             axis.set_xlabel(r"noise $\sigma$")
             heading(axis, title)
-        legend_below(figure, axes[1], len(looks))
+        legend_below(figure, axes[1], 2)
     last = found[found["sigma"] == found["sigma"].max()]
     told = ", ".join(f"{name(row.loss)} {row.share:.2f}" for row in last.itertuples())
     alphas = found.groupby("loss", sort=False)["alpha"].first()
@@ -100,7 +101,7 @@ def reached_figure(found: pd.DataFrame, n: int, time: float) -> BookFigure:
             axis.set_ylim(0, 1.02)
             heading(axis, rf"$\sigma$ = {sigma:g}")
         axes[0].set_ylabel("overlap |m|")
-        legend_below(figure, axes[0], len(looks) + 1)
+        legend_below(figure, axes[0], 2)
     counts = found["count"]
     told = "; ".join(
         f"noise {row.sigma:g}, {name(row.loss)}: {row.mean:.2f}, message passing {row.best:.2f}"
@@ -129,10 +130,10 @@ def name(loss: str) -> str:
     return of(as_loss(loss)).removeprefix("the ").replace(" loss with ", ", ")
 
 
-def drawn(losses: Iterable[str]) -> dict[str, dict[str, str]]:
+def drawn(losses: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return how losses are drawn: those of the paper's family by their a, then the others."""
     order = sorted(set(losses), key=lambda loss: (as_loss(loss).names["a"] or math.inf, loss))
     return {
-        loss: {"color": PALETTE[colour], "marker": marker, "label": name(loss)}
-        for loss, colour, marker in zip(order, COLOURS, MARKERS, strict=False)
+        loss: {"color": colour, "marker": marker, "label": name(loss)}
+        for loss, colour, marker in zip(order, sequence(len(MARKERS))[::-1], MARKERS, strict=False)
     }
