@@ -155,11 +155,11 @@ def problems_figure(halves: pd.DataFrame) -> BookFigure:
     return BookFigure(
         "fig-problems",
         title=f"In units of the transition of the start half succeed {_ranges(halves)}",
-        caption="Where half the descents succeed, problem by problem, in units of the "
-        "transition of the Hessian at a random start (dotted). Grey: the window, up to the "
-        "threshold of the states that trap descents (red; dashed where 1RSB alone gives it). Hollow: the "
-        f"smaller size, filled: the larger ({sizes}), with 95 % bootstrap intervals. With noise and in the "
-        "matrix-tensor model an overlap of one half counts as success.",
+        caption="Where half the descents succeed, problem by problem, in units of the transition "
+        "of the Hessian at a random start (dotted). Grey: the window, up to the threshold of the "
+        "states that trap descents (red; dashed where 1RSB alone gives it). Hollow: the smaller "
+        f"size, filled: the larger ({sizes}), with 95 % bootstrap intervals. With noise and in "
+        "the matrix-tensor model an overlap of one half counts as success.",
         alt=f"Half points by problem, over the transition of the start: {told}.",
         figure=figure,
     )
