@@ -7,13 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from companion.analysis.fast import biases, fitted_bias, halves_by_ratio
+from companion.analysis.fast import biases, fitted_bias, halves_by_ratio, straight_on
 from companion.analysis.finite_size import Growth, predicted_halves, predicted_rate
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.intervals import weighted_mean
 from companion.claims.claim import Refuted, Row
+from companion.claims.finite_size_scaling import no_faster
 from companion.claims.finite_size_theory import halves_as_predicted
-from companion.claims.verdicts import Finding, agrees, rate_agrees, too_few
+from companion.claims.time_dependent_bbp import as_in_theory, seen_lost
+from companion.claims.verdicts import Finding, agrees, jointly, rate_agrees, rises, too_few
+from companion.thresholds import DynamicalThreshold
 
 
 def _edge(factor: tuple[float, float]) -> Finding:
@@ -53,6 +56,37 @@ def _rate(
     if np.isnan([low, high]).any():
         return fields, too_few()
     return fields, rate_agrees(int(largest["recovered"].sum()), len(largest), low, high)
+
+
+def _held(held: pd.DataFrame) -> tuple[dict, Finding]:
+    fast = np.isfinite(held["ratio"])
+    found = held[fast & (held["error"] > 0)]
+    line = straight_on(held[~fast], found["n"].to_numpy(float))
+    fields = {"n": ", ".join(map(str, found["n"]))}
+    if found.empty or line["error"].isna().any():
+        return fields, too_few()
+    members = {
+        f"N = {run.n}": agrees(
+            run.half - on.half,
+            float(np.hypot(run.error, on.error)),
+            0.0,
+            np.inf,
+            "half point less that of the line",
+            tests=len(found),
+        )
+        for run, on in zip(found.itertuples(), line.itertuples(), strict=True)
+    }
+    return fields, jointly(members)
+
+
+def _below_threshold(held: pd.DataFrame, threshold: DynamicalThreshold) -> tuple[dict, Finding]:
+    found = held[held["error"] > 0].sort_values("n")
+    if found.empty or not threshold.measured:
+        return {"n": 0}, too_few()
+    last = found.iloc[-1]
+    error = float(np.hypot(last["error"], threshold.error))
+    quantity = "dynamical threshold less half point"
+    return {"n": int(last["n"])}, rises(threshold.alpha - last["half"], error, quantity=quantity)
 
 
 CLAIMS = (
@@ -95,6 +129,46 @@ CLAIMS = (
             "more do, at the rate that is the number: so near the threshold sampled paths do not "
             "tell the V of theory",
         ),
+    ),
+    Row(
+        "million-held",
+        "at N = {n} the half points of constrained starts lie on the straight line in log N "
+        "through those of Gaussian rows at smaller N",
+        _held,
+        effect=0.25,
+    ),
+    Row(
+        "million-threshold",
+        "at N = {n} the half point of constrained starts is still below the dynamical threshold",
+        _below_threshold,
+        effect=0.2,
+    ),
+    Row(
+        "million-no-faster",
+        "over four decades of N the half point of the random start rises no faster than log N: as "
+        "a power of N that is not above zero",
+        no_faster,
+        effect=0.2,
+    ),
+    Row(
+        "million-condition",
+        "at N = {largest}, without any extrapolation, the condition of the transition is that of "
+        "theory in descents without the signal, at every alpha and time observed",
+        as_in_theory,
+        effect=0.02,
+    ),
+    Row(
+        "million-depth",
+        "at N = {largest} the edge of the bulk is that of theory, at every alpha and time observed",
+        lambda theory, edges: as_in_theory(theory, edges, "left_edge"),
+        effect=0.05,
+    ),
+    Row(
+        "million-lost",
+        "at N = {largest} and alpha = {alpha_slow:g} the condition is above one at t = {first:g} "
+        "and below it at t = {last:g}: the informative direction is lost in finite time",
+        seen_lost,
+        effect=0.03,
     ),
 )
 

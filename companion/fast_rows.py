@@ -1,0 +1,69 @@
+"""Runs with rows of fast transforms, and Gaussian ones of the same starts, sizes and alphas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from companion.analysis.finite_size import by_time
+from companion.ensembles import recovery, spec_runs
+from prlib.descent.starts import as_start
+from prlib.losses import Loss, takes_loss
+from prlib.parameters import LARGEST
+
+TIME = 10.0
+"""Flow time by which a descent must have recovered; of a held one, after its release."""
+
+GAUSSIAN = {"time": 400.0, "hold": 80.0, "seed": 2403}
+"""Protocol of the Gaussian runs, those of chapters 4 to 6."""
+
+ALPHAS = {
+    "random": (2.0, 2.25, 2.5, 2.75, 3.0, 3.25, 3.5, 3.75),
+    "spectral": (2.0, 2.25, 2.5, 2.75),
+    "constrained": (3.0, 3.25, 3.5, 3.75),
+}
+"""Measurements per dimension at which sizes up to 1024 have Gaussian runs."""
+
+
+@takes_loss
+def fast_runs(loss: Loss, what: str, **fewer: Any) -> pd.DataFrame:
+    """Read the runs of ``fast-WHAT``, and of ``fast-WHAT-held`` with constrained starts.
+
+    Parameters
+    ----------
+    what : {"bias", "scaling"}
+        Several ratios at sizes at which there are Gaussian runs, or one at sizes beyond.
+    **fewer
+        See `companion.ensembles.spec_runs`.
+    """
+    names = (f"fast-{what}", f"fast-{what}-held")
+    return pd.concat(_by_free_time(spec_runs(loss, name, **fewer)) for name in names)
+
+
+@takes_loss
+def gaussian_runs(
+    loss: Loss,
+    start: str,
+    sizes: Sequence[int],
+    alphas: Sequence[float] | None = None,
+    replicas: int = LARGEST,
+) -> pd.DataFrame:
+    """Read Gaussian runs of one start, by default at `ALPHAS`."""
+    count = min(200, replicas)
+    return _by_free_time(recovery(loss, alphas or ALPHAS[start], sizes, [start], count, **GAUSSIAN))
+
+
+@takes_loss
+def gaussian_beside(loss: Loss, runs: pd.DataFrame, replicas: int = LARGEST) -> pd.DataFrame:
+    """Read Gaussian runs of the starts, sizes and alphas of other runs."""
+    return pd.concat(
+        gaussian_runs(loss, start, [n], sorted(found["alpha"].unique()), replicas)
+        for (start, n), found in runs.groupby(["start", "n"])
+    )
+
+
+def _by_free_time(runs: pd.DataFrame) -> pd.DataFrame:
+    held = runs["start"].map({name: as_start(name).holds for name in runs["start"].unique()})
+    return by_time(runs, TIME + runs["hold"].where(held, 0.0))
