@@ -14,7 +14,8 @@ from prlib.losses import Loss, takes_loss
 from prlib.parameters import LARGEST
 
 TIME = 10.0
-"""Flow time by which a descent must have recovered; of a held one, after its release."""
+"""Flow time by which a free descent must have recovered; a held one has all of its run, since it has
+to escape from where it was held."""
 
 GAUSSIAN = {"time": 400.0, "hold": 80.0, "seed": 2403}
 """Protocol of the Gaussian runs, those of chapters 4 to 6."""
@@ -39,7 +40,7 @@ def fast_runs(loss: Loss, what: str, **fewer: Any) -> pd.DataFrame:
         See `companion.ensembles.spec_runs`.
     """
     names = (f"fast-{what}", f"fast-{what}-held")
-    return pd.concat(_by_free_time(spec_runs(loss, name, **fewer)) for name in names)
+    return pd.concat(_in_time(spec_runs(loss, name, **fewer)) for name in names)
 
 
 @takes_loss
@@ -52,7 +53,7 @@ def gaussian_runs(
 ) -> pd.DataFrame:
     """Read Gaussian runs of one start, by default at `ALPHAS`."""
     count = min(200, replicas)
-    return _by_free_time(recovery(loss, alphas or ALPHAS[start], sizes, [start], count, **GAUSSIAN))
+    return _in_time(recovery(loss, alphas or ALPHAS[start], sizes, [start], count, **GAUSSIAN))
 
 
 @takes_loss
@@ -64,6 +65,6 @@ def gaussian_beside(loss: Loss, runs: pd.DataFrame, replicas: int = LARGEST) -> 
     )
 
 
-def _by_free_time(runs: pd.DataFrame) -> pd.DataFrame:
+def _in_time(runs: pd.DataFrame) -> pd.DataFrame:
     held = runs["start"].map({name: as_start(name).holds for name in runs["start"].unique()})
-    return by_time(runs, TIME + runs["hold"].where(held, 0.0))
+    return by_time(runs, runs["time_limit"].where(held, TIME))
