@@ -219,3 +219,27 @@ def half_points_table(
     lines = predicted_halves(growth, constant, table.index.to_numpy(), seed)
     predicted = [f"{one.half:.2f} ({one.low:.2f} to {one.high:.2f})" for one in lines.itertuples()]
     return table.assign(predicted=predicted).rename_axis("N")
+
+
+def paths_table(moved: pd.DataFrame, constant: tuple[float, float], n: int) -> pd.DataFrame:
+    """Tabulate V by the paths of a batch and the steps, and the share that each expects at a size.
+
+    Parameters
+    ----------
+    moved : pandas.DataFrame
+        From `companion.analysis.dynamics.by_paths`.
+    constant : tuple of float
+        That of the prediction.
+    n : int
+        Dimension.
+    """
+    share = recovery_probability(n, moved["value"], constant[0])
+    pairs = zip(moved["value"], moved["error"], strict=True)
+    return pd.DataFrame(
+        {
+            "runs": moved["runs"].astype(int),
+            "V": [" ± ".join(rounded(value, error)) for value, error in pairs],
+            f"share at N = {n}": share.round(2),
+        },
+        moved.index.set_names(["alpha", "local error", "paths of a batch"]),
+    )
