@@ -129,13 +129,15 @@ def spec_runs(
         Most instances of each setting.
     """
     spec = Sweep.load(_DATA / "specs" / f"{name}.toml")
-    most = max(largest, min(n for grid in spec.grids for n in grid.n))
-    grids = tuple(
-        replace(grid, loss=loss, replicas=min(grid.replicas, replicas), n=sizes)
-        for grid in spec.grids
-        if (sizes := tuple(n for n in grid.n if n <= most))
-    )
-    return results(Sweep(grids, spec.seed, name), data=data_folder())
+    grids = [replace(grid, loss=loss) for grid in spec.grids]
+    if spec.kind != "theory":
+        most = max(largest, min(n for grid in grids for n in grid.n))
+        grids = [
+            replace(grid, replicas=min(grid.replicas, replicas), n=sizes)
+            for grid in grids
+            if (sizes := tuple(n for n in grid.n if n <= most))
+        ]
+    return results(Sweep(tuple(grids), spec.seed, name), data=data_folder())
 
 
 @takes_loss

@@ -14,8 +14,8 @@ from prlib.losses import Loss, takes_loss
 from prlib.parameters import LARGEST
 
 TIME = 10.0
-"""Flow time by which a free descent must have recovered; a held one has all of its run, since it has
-to escape from where it was held."""
+"""Flow time by which a free descent must have recovered; a held one has all of its run, to escape
+from where it was held."""
 
 GAUSSIAN = {"time": 400.0, "hold": 80.0, "seed": 2403}
 """Protocol of the Gaussian runs, those of chapters 4 to 6."""
@@ -68,3 +68,9 @@ def gaussian_beside(loss: Loss, runs: pd.DataFrame, replicas: int = LARGEST) -> 
 def _in_time(runs: pd.DataFrame) -> pd.DataFrame:
     held = runs["start"].map({name: as_start(name).holds for name in runs["start"].unique()})
     return by_time(runs, runs["time_limit"].where(held, TIME))
+
+
+@takes_loss
+def near_runs(loss: Loss, *, basin: bool = False) -> pd.DataFrame:
+    """Read the theory close to the dynamical threshold, from overlap zero or from several."""
+    return spec_runs(loss, "theory/basin-near" if basin else "theory/near")

@@ -8,13 +8,19 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.fast import biases, fitted_bias, halves_by_ratio, straight_on
-from companion.analysis.finite_size import Growth, predicted_halves, predicted_rate
+from companion.analysis.finite_size import (
+    Growth,
+    predicted_halves,
+    predicted_rate,
+    recovery_probability,
+)
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.intervals import weighted_mean
 from companion.claims.claim import Refuted, Row
 from companion.claims.finite_size_scaling import no_faster
 from companion.claims.finite_size_theory import halves_as_predicted
 from companion.claims.time_dependent_bbp import as_in_theory, seen_lost
+from companion.claims.typeset import rounded
 from companion.claims.verdicts import Finding, agrees, jointly, rate_agrees, rises, too_few
 from companion.thresholds import DynamicalThreshold
 
@@ -48,14 +54,14 @@ def _half(
 
 
 def _rate(
-    largest: pd.DataFrame, growth: Growth, constant: tuple[float, float]
+    single: pd.DataFrame, growth: Growth, constant: tuple[float, float]
 ) -> tuple[dict, Finding]:
-    n, alpha = int(largest["n"].iloc[0]), float(largest["alpha"].iloc[0])
+    n, alpha = int(single["n"].iloc[0]), float(single["alpha"].iloc[0])
     fields = {"n": n, "alpha": alpha, "t": growth.time}
     _, low, high = predicted_rate(growth, constant, n, alpha)
     if np.isnan([low, high]).any():
         return fields, too_few()
-    return fields, rate_agrees(int(largest["recovered"].sum()), len(largest), low, high)
+    return fields, rate_agrees(int(single["recovered"].sum()), len(single), low, high)
 
 
 def _held(held: pd.DataFrame) -> tuple[dict, Finding]:
@@ -131,6 +137,14 @@ CLAIMS = (
         ),
     ),
     Row(
+        "million-rate-after",
+        "after the fact: with more paths, and with the constant of theory at that alpha, the rate "
+        "at N = {n} and alpha = {alpha:g} is the one that theory expects",
+        _rate,
+        effect=0.25,
+        reads={"growth": "growth_after", "constant": "constant_after"},
+    ),
+    Row(
         "million-held",
         "at N = {n} the half points of constrained starts lie on the straight line in log N "
         "through those of Gaussian rows at smaller N",
@@ -152,21 +166,23 @@ CLAIMS = (
     ),
     Row(
         "million-condition",
-        "at N = {largest}, without any extrapolation, the condition of the transition is that of "
-        "theory in descents without the signal, at every alpha and time observed",
+        "at N = {n_observed}, without any extrapolation, the condition of the transition is that "
+        "of theory in descents without the signal, at every alpha and time observed",
         as_in_theory,
         effect=0.02,
     ),
     Row(
         "million-depth",
-        "at N = {largest} the edge of the bulk is that of theory, at every alpha and time observed",
+        "at N = {n_observed} the edge of the bulk is that of theory, at every alpha and time "
+        "observed",
         lambda theory, edges: as_in_theory(theory, edges, "left_edge"),
         effect=0.05,
     ),
     Row(
         "million-lost",
-        "at N = {largest} and alpha = {alpha_slow:g} the condition is above one at t = {first:g} "
-        "and below it at t = {last:g}: the informative direction is lost in finite time",
+        "at N = {n_observed} and alpha = {alpha_slow:g} the condition is above one at "
+        "t = {first:g} and below it at t = {last:g}: the informative direction is lost in finite "
+        "time",
         seen_lost,
         effect=0.03,
     ),
@@ -243,3 +259,29 @@ def paths_table(moved: pd.DataFrame, constant: tuple[float, float], n: int) -> p
         },
         moved.index.set_names(["alpha", "local error", "paths of a batch"]),
     )
+
+
+def after_table(
+    growth: Growth,
+    growth_after: Growth,
+    constant: tuple[float, float],
+    constant_after: tuple[float, float],
+    single: pd.DataFrame,
+) -> pd.DataFrame:
+    """Tabulate the share expected at one size as predicted, and with what is known since then."""
+    n, alpha = int(single["n"].iloc[0]), float(single["alpha"].iloc[0])
+    known = {
+        "as predicted": (growth, constant),
+        "V of more paths": (growth_after, constant),
+        "and the constant of theory there": (growth_after, constant_after),
+    }
+    rows = {}
+    for name, (of, c) in known.items():
+        share, low, high = predicted_rate(of, c, n, alpha)
+        rows[name] = {
+            "V": f"{of.variance(alpha):,.0f}",
+            "constant": f"{c[0]:.2f} ± {c[1]:.2f}",
+            "share": f"{share:.2f} ({low:.2f} to {high:.2f})",
+        }
+    observed = f"{single['recovered'].sum()} of {len(single)}"
+    return pd.DataFrame(rows).T.assign(recovered=observed)
