@@ -59,7 +59,8 @@ def launch(tmp_path):
     yield start
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 @pytest.mark.slow
@@ -70,7 +71,7 @@ def test_a_killed_sweep_goes_on_at_its_last_finished_run_in_little_memory(launch
     while killed.poll() is None and not list(parts.glob("*.parquet")):
         time.sleep(0.01)
     killed.kill()
-    killed.communicate()
+    killed.wait()
     kept = {path: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
     assert 1 <= len(kept) < TABLE["replicas"]
     output, _ = launch().communicate()
