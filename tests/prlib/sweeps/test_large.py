@@ -72,9 +72,9 @@ def test_a_killed_sweep_goes_on_at_its_last_finished_run_in_little_memory(launch
         time.sleep(0.01)
     killed.kill()
     killed.wait()
-    kept = {path: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
-    assert 1 <= len(kept) < TABLE["replicas"]
+    kept = len(list(parts.glob("*.parquet")))
+    assert 1 <= kept < TABLE["replicas"]
     output, _ = launch().communicate()
     computed, added = map(int, output.split())
-    assert computed == TABLE["replicas"] - len(kept)
+    assert computed == TABLE["replicas"] - kept
     assert added < MOST
