@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from prlib.channels import NOISELESS, Channel
 from prlib.descent.formulas import digest_of_formulas
-from prlib.descent.instance import HOLD, Descent, descend_starts, instance
+from prlib.descent.instance import HOLD, Descent, descend_starts, instance, nbytes
 from prlib.descent.starts import Start, as_start
 from prlib.losses import Loss, as_loss
 from prlib.named import Named
@@ -131,6 +131,12 @@ class Task(Addressed):
         size = self.sensing.cost(round(self.alpha * self.n), self.n) / (3 * 512**2)
         descent = (0.3 + 0.2 * len(self.starts)) * self.time / 100
         return 0.02 + (descent + 0.03 * len(self.starts) * len(self.observe)) * size
+
+    @property
+    def nbytes(self) -> float:
+        """About how many bytes it takes."""
+        m, itemsize = round(self.alpha * self.n), np.dtype(self.dtype).itemsize
+        return nbytes(m, self.n, itemsize, self.sensing)
 
     def warm_up(self) -> None:
         """Compile what it needs: in one process, before many would do it at the same time."""

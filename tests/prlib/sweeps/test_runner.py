@@ -24,7 +24,7 @@ from prlib.descent import descend_instance
 from prlib.parameters import ParameterError
 from prlib.sweeps import FailedRunsError, Sweep, SweepError, rates, results, sources
 from prlib.sweeps.descents import OBSERVED, SCHEMA, Task
-from prlib.sweeps.executors import EXECUTORS, Workers
+from prlib.sweeps.executors import EXECUTORS, Workers, workers_for
 from prlib.sweeps.observables import OBSERVABLES, Observable
 from prlib.sweeps.provenance import Origin, Part
 from prlib.sweeps.runner import run_chunk
@@ -331,6 +331,22 @@ def test_bad_arguments_are_named(spec, tmp_path):
     with pytest.raises(ParameterError, match="needs executor = 'dask'"):
         spec.run(tmp_path, scheduler="tcp://127.0.0.1:1")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("memory", "jobs", "most", "each", "expected"),
+    [
+        (3.5e9, None, 100, 1e9, 3),
+        (3.5e9, None, 100, 1e12, 1),
+        (3.5e9, None, 2, 1e3, 2),
+        (3.5e9, 8, 100, 1e9, 8),
+        (float("inf"), None, 100, 1e9, 64),
+    ],
+)
+def test_workers_are_as_many_as_memory_holds(monkeypatch, memory, jobs, most, each, expected):
+    monkeypatch.setattr("prlib.sweeps.executors.available_memory", lambda: memory)
+    monkeypatch.setattr("prlib.sweeps.executors.available_cores", lambda: 64)
+    assert workers_for(jobs, most, each) == expected
 
 
 # --- what the whole machine may do to it ----------------------------------------------------------
