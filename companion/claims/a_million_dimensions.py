@@ -132,8 +132,8 @@ CLAIMS = (
         effect=0.25,
         refuted=Refuted(
             "2026-11-26",
-            "more do, at the rate that is the number: so near the threshold few paths do not tell V, "
-            "and the constant is lower than at small alpha",
+            "more do, at the rate that is the number: so near the threshold few paths do not tell "
+            "V, and the constant is lower than at small alpha",
         ),
     ),
     Row(
