@@ -130,3 +130,11 @@ def _arrivals(runs: pd.DataFrame, level: float) -> NDArray[np.float64]:
 def _overlap_at(arrivals: NDArray, time: float) -> float:
     (x0, t0), (x1, t1) = arrivals[np.argsort(np.abs(arrivals[:, 1] - time))[:2]]
     return float(np.exp(x0 + (x1 - x0) * (time - t0) / (t1 - t0)))
+
+
+def constant_at(found: pd.DataFrame, alpha: float) -> tuple[float, float]:
+    """Return the constant of `basin` at an alpha with its error; NaN where there is none."""
+    if alpha not in found.index:
+        return float("nan"), float("nan")
+    constant, error = found.loc[alpha, ["constant", "constant_error"]]
+    return float(constant), float(error)

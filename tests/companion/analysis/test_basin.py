@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.basin import basin, constants_compared, probes
+from companion.analysis.basin import basin, constant_at, constants_compared, probes
 
 RATE = 0.5
 
@@ -48,6 +48,9 @@ def test_it_is_the_overlap_whose_descent_arrives_just_in_time():
     assert found["constant"] == pytest.approx(np.mean(constants), rel=1e-4)
     assert found["constant_error"] == pytest.approx(abs(np.diff(constants)[0]) / 2, rel=1e-2)
     assert found["seeds"] == 2
+    told = found[["constant", "constant_error"]]
+    assert constant_at(basin(courses(), time), 3.0) == tuple(told)
+    assert np.isnan(constant_at(basin(courses(), time), 2.0)).all()
 
 
 def test_an_alpha_at_which_nothing_arrives_is_left_out():

@@ -15,6 +15,7 @@ from companion.analysis.fast import (
     edge_shifts,
     fitted_bias,
     halves_by_ratio,
+    straight_on,
 )
 from companion.ensembles import start_spectra
 from companion.fast_rows import fast_runs, gaussian_beside
@@ -117,3 +118,12 @@ def test_without_half_points_no_bias_is_told():
     halves = halves_by_ratio(pd.DataFrame(runs, columns=columns))
     assert biases(halves).empty
     assert fitted_bias(halves).isna().all(axis=None)
+
+
+def test_a_straight_line_goes_on_with_an_error_that_grows():
+    n = np.array([64, 128, 256, 512])
+    halves = pd.DataFrame({"n": n, "half": 2 + 0.3 * np.log(n), "error": 0.02})
+    found = straight_on(halves, [1024.0, 16384.0])
+    assert np.allclose(found["half"], 2 + 0.3 * np.log(found["n"]))
+    assert 0.02 < found["error"][0] < found["error"][1]
+    assert straight_on(halves[:2], [1024.0]).isna().any(axis=None)
