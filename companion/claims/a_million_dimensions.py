@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from companion.analysis.basin import share_from
 from companion.analysis.fast import biases, fitted_bias, halves_by_ratio, straight_on
 from companion.analysis.finite_size import (
     Growth,
@@ -23,6 +24,7 @@ from companion.claims.time_dependent_bbp import as_in_theory, seen_lost
 from companion.claims.typeset import rounded
 from companion.claims.verdicts import Finding, agrees, jointly, rate_agrees, rises, too_few
 from companion.thresholds import DynamicalThreshold
+from prlib.sweeps import wilson
 
 
 def _edge(factor: tuple[float, float]) -> Finding:
@@ -132,17 +134,9 @@ CLAIMS = (
         effect=0.25,
         refuted=Refuted(
             "2026-11-26",
-            "more do, at the rate that is the number: so near the threshold few paths do not tell "
-            "V, and the constant is lower than at small alpha",
+            "more do, at the rate that is the number: so near the threshold V scatters from one "
+            "draw of sampled paths to the next by far more than the batches of a draw tell",
         ),
-    ),
-    Row(
-        "million-rate-after",
-        "after the fact: with more paths, and with the constant of theory at that alpha, the rate "
-        "at N = {n} and alpha = {alpha:g} is the one that theory expects",
-        _rate,
-        effect=0.25,
-        reads={"growth": "growth_after", "constant": "constant_after"},
     ),
     Row(
         "million-held",
@@ -263,25 +257,37 @@ def paths_table(moved: pd.DataFrame, constant: tuple[float, float], n: int) -> p
 
 def after_table(
     growth: Growth,
-    growth_after: Growth,
     constant: tuple[float, float],
-    constant_after: tuple[float, float],
+    found: pd.DataFrame,
+    spread: float,
     single: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Tabulate the share expected at one size as predicted, and with what is known since then."""
+    """Tabulate the share expected at one size as predicted, and by the overlap that decides.
+
+    Parameters
+    ----------
+    growth, constant
+        Of the prediction.
+    found : pandas.DataFrame
+        From `companion.analysis.basin.basins`: a row each draw of the theory's paths.
+    spread : float
+        V/A².
+    single : pandas.DataFrame
+        The runs.
+    """
     n, alpha = int(single["n"].iloc[0]), float(single["alpha"].iloc[0])
-    known = {
-        "as predicted": (growth, constant),
-        "V of more paths": (growth_after, constant),
-        "and the constant of theory there": (growth_after, constant_after),
-    }
-    rows = {}
-    for name, (of, c) in known.items():
-        share, low, high = predicted_rate(of, c, n, alpha)
-        rows[name] = {
-            "V": f"{of.variance(alpha):,.0f}",
-            "constant": f"{c[0]:.2f} ± {c[1]:.2f}",
-            "share": f"{share:.2f} ({low:.2f} to {high:.2f})",
+    share, low, high = predicted_rate(growth, constant, n, alpha)
+    told = {"constant": f"{constant[0]:.2f}", "share": f"{share:.2f} ({low:.2f} to {high:.2f})"}
+    rows = {"as predicted": {"grown by": "", "overlap that decides": "", **told}}
+    for draw, row in enumerate(found.itertuples(), 1):
+        rows[f"draw {draw}"] = {
+            "grown by": f"{row.growth:.0f}",
+            "overlap that decides": f"{row.overlap:.4f}",
+            "constant": f"{row.constant:.2f}",
+            "share": f"{share_from(row.overlap, n, spread):.2f}",
         }
-    observed = f"{single['recovered'].sum()} of {len(single)}"
-    return pd.DataFrame(rows).T.assign(recovered=observed)
+    observed = wilson(int(single["recovered"].sum()), len(single))
+    rows["runs"] = {
+        "share": f"{single['recovered'].mean():.2f} ({observed[0]:.2f} to {observed[1]:.2f})"
+    }
+    return pd.DataFrame(rows).T.fillna("")

@@ -523,7 +523,7 @@ def _(row):
     single = obeying(growth, {4096: 0.7}, replicas=200, alphas=[2.75])
     shared |= {"halves": halves, "scaling": scaling, "single": single}
     recovered = single.assign(recovered=True)
-    shared |= {"growth_after": growth, "constant_after": (0.7, 0.02), "n_observed": 65_536}
+    shared |= {"n_observed": 65_536}
     held = pd.DataFrame({"n": [64, 128, 256, 1024], "ratio": [np.inf] * 3 + [16.0], "error": 0.02})
     held = held.assign(half=2 + 0.2 * np.log(held["n"]))
     bent = held.assign(half=held["half"] + np.isfinite(held["ratio"]))
@@ -542,7 +542,6 @@ def _(row):
         "million-limit": either(shared, halves=(halves, moved_halves)),
         "million-half": either(shared, scaling=(scaling, far)),
         "million-rate": either(shared, single=(recovered, single)),
-        "million-rate-after": either(shared, single=(single, single.assign(recovered=False))),
         "million-held": either(shared, held=(held, bent)),
         "million-threshold": either(
             shared | {"threshold": threshold}, held=(held, held.assign(half=4.5))
