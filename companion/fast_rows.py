@@ -25,22 +25,26 @@ ALPHAS = {
     "spectral": (2.0, 2.25, 2.5, 2.75),
     "constrained": (3.0, 3.25, 3.5, 3.75),
 }
-"""Measurements per dimension at which sizes up to 1024 have Gaussian runs."""
+LARGEST_GAUSSIAN = 1024
+"""Largest dimension of Gaussian runs with the alphas of `ALPHAS`."""
 
 
 @takes_loss
 def fast_runs(loss: Loss, what: str, **fewer: Any) -> pd.DataFrame:
-    """Read the runs of ``fast-WHAT``, and of ``fast-WHAT-held`` with constrained starts.
+    """Read the runs with fast rows.
 
     Parameters
     ----------
     what : {"bias", "scaling"}
-        Several ratios at sizes at which there are Gaussian runs, or one at sizes beyond.
+        At sizes at which there are Gaussian runs, free ones at several ratios, or at one ratio and
+        up to sizes beyond.
     **fewer
         See `companion.ensembles.spec_runs`.
     """
-    names = (f"fast-{what}", f"fast-{what}-held")
-    return pd.concat(_in_time(spec_runs(loss, name, **fewer)) for name in names)
+    held = spec_runs(loss, "fast-scaling-held", **fewer)
+    if what == "bias":
+        held = held[held["n"] <= LARGEST_GAUSSIAN]
+    return pd.concat(map(_in_time, (spec_runs(loss, f"fast-{what}", **fewer), held)))
 
 
 @takes_loss
