@@ -18,6 +18,7 @@ A. Nica & R. Speicher, Amer. J. Math. 118, 799 (1996), for corners.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from scipy.optimize import brentq, minimize_scalar
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.intervals import mean_interval, weighted_fit
 from companion.analysis.scaling import LEAST_SIZES
+from companion.analysis.signal_free import at_infinite_size
 from prlib.losses import Loss, takes_loss
 from prlib.measures import LabelMeasure, initial
 from prlib.sensing import Sensing
@@ -236,3 +238,20 @@ def straight_on(halves: pd.DataFrame, sizes: ArrayLike) -> pd.DataFrame:
         fit, covariance = weighted_fit(design, *halves[["half", "error"]].to_numpy().T)
         place, error = there @ fit, np.sqrt(np.sum(there @ covariance * there, axis=1))
     return pd.DataFrame({"n": sizes, "half": place, "error": error})
+
+
+def without_bias(found: Mapping[float, pd.DataFrame]) -> pd.DataFrame:
+    """Extrapolate means with fast rows to infinite L/N, on a straight line in N/L at each time.
+
+    Parameters
+    ----------
+    found : mapping
+        By ratio: from `companion.analysis.signal_free.conditions`, of one size.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `companion.analysis.signal_free.at_infinite_size`.
+    """
+    # What one is in 1/N the other is in N/L.
+    return at_infinite_size(pd.concat(rows.assign(n=ratio) for ratio, rows in found.items()))

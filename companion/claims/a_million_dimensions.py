@@ -160,15 +160,15 @@ CLAIMS = (
     ),
     Row(
         "million-condition",
-        "at N = {n_observed}, without any extrapolation, the condition of the transition is that "
-        "of theory in descents without the signal, at every alpha and time observed",
+        "at N = {n_observed}, with fast rows extrapolated in N/L, the condition of the transition "
+        "is that of theory in descents without the signal, at every alpha and time observed",
         as_in_theory,
         effect=0.02,
     ),
     Row(
         "million-depth",
-        "at N = {n_observed} the edge of the bulk is that of theory, at every alpha and time "
-        "observed",
+        "at N = {n_observed}, with fast rows extrapolated in N/L, the edge of the bulk is that of "
+        "theory, at every alpha and time observed",
         lambda theory, edges: as_in_theory(theory, edges, "left_edge"),
         effect=0.05,
     ),

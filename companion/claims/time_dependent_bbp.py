@@ -212,9 +212,11 @@ between the transitions, and the ``gap`` there at a time ``soon`` (see
 `companion.analysis.signal_free`); ``checked`` (`companion.analysis.dynamics.repeated`)."""
 
 
-def condition_table(theory: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
-    """Print the condition of the transition in descents and in theory, by alpha and time."""
-    table = _beside(theory, conditions)
+def condition_table(
+    theory: pd.DataFrame, conditions: pd.DataFrame, column: str = "bbp"
+) -> pd.DataFrame:
+    """Print a column of theory, the condition of the transition, beside that of descents."""
+    table = _beside(theory, conditions, column)
     form = "{value} ± {error}"
     return pd.DataFrame(
         {

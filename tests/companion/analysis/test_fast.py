@@ -16,6 +16,7 @@ from companion.analysis.fast import (
     fitted_bias,
     halves_by_ratio,
     straight_on,
+    without_bias,
 )
 from companion.ensembles import start_spectra
 from companion.fast_rows import fast_runs, gaussian_beside
@@ -127,3 +128,9 @@ def test_a_straight_line_goes_on_with_an_error_that_grows():
     assert np.allclose(found["half"], 2 + 0.3 * np.log(found["n"]))
     assert 0.02 < found["error"][0] < found["error"][1]
     assert straight_on(halves[:2], [1024.0]).isna().any(axis=None)
+
+
+def test_what_goes_as_the_share_of_places_is_extrapolated_away():
+    rows = pd.DataFrame({"alpha": 3.0, "time": [0.1, 1.0], "error": 0.001, "count": 8, "n": 64})
+    found = {one: rows.assign(mean=[1.1 - 0.2 / one, 0.9 + 0.1 / one]) for one in (4, 8, 16)}
+    assert without_bias(found)["mean"].to_numpy() == pytest.approx([1.1, 0.9])
