@@ -10,6 +10,7 @@ from companion.analysis.finite_size import Growth, predicted_halves
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
+    ALPHA,
     LATE,
     THEORY,
     heading,
@@ -92,8 +93,8 @@ def _rise_in_words(halves: pd.DataFrame) -> str:
         return ""
     first, last = found.iloc[0], found.iloc[-1]
     return (
-        f"Half of the random starts recover at α = {first['half']:.2f} at N = {first['n']:.0f}, "
-        f"and at {last['half']:.2f} at N = {last['n']:.0f}"
+        f"Half of the random starts recover at {ALPHA} = {first['half']:.2f} where N = "
+        f"{first['n']:.0f}, and at {last['half']:.2f} where N = {last['n']:.0f}"
     )
 
 
