@@ -137,7 +137,7 @@ def spec_runs(
             for grid in grids
             if (sizes := tuple(n for n in grid.n if n <= most))
         ]
-    return results(Sweep(tuple(grids), spec.seed, name), data=data_folder())
+    return results(replace(spec, grids=tuple(grids)), data=data_folder())
 
 
 @takes_loss

@@ -166,13 +166,6 @@ CLAIMS = (
         effect=0.02,
     ),
     Row(
-        "million-depth",
-        "at N = {n_observed}, with fast rows extrapolated in N/L, the edge of the bulk is that of "
-        "theory, at every alpha and time observed",
-        lambda theory, edges: as_in_theory(theory, edges, "left_edge"),
-        effect=0.05,
-    ),
-    Row(
         "million-lost",
         "at N = {n_observed} and alpha = {alpha_slow:g} the condition is above one at "
         "t = {first:g} and below it at t = {last:g}: the informative direction is lost in finite "

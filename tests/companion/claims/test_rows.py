@@ -548,7 +548,6 @@ def _(row):
         ),
         "million-no-faster": either(shared, rising=(powers_of(-0.1), powers_of(0.8))),
         "million-condition": either(shared, conditions=(condition, moved)),
-        "million-depth": either(shared, edges=(condition, moved)),
         "million-lost": either(shared, conditions=(condition, moved)),
     }[row]
 
