@@ -153,8 +153,8 @@ CLAIMS = (
     ),
     Row(
         "million-no-faster",
-        "over four decades of N the half point of the random start rises no faster than log N: as "
-        "a power of N that is not above zero",
+        "over all sizes, Gaussian rows at small ones and fast rows beyond, the half point of the "
+        "random start rises no faster than log N: as a power of N that is not above zero",
         no_faster,
         effect=0.2,
     ),

@@ -46,7 +46,7 @@ def million_figure(
         From `companion.analysis.fast.halves_by_ratio`.
     """
     sizes = np.geomspace(50, 2e5, 80)
-    with panels(height=3.8, width=5.6) as (figure, (axis,)):
+    with panels(height=4.2) as (figure, (axis,)):
         line = predicted_halves(growth, constant, sizes)
         axis.plot(line["n"], line["half"], color=THEORY, label="random, theory")
         axis.fill_between(line["n"], line["low"], line["high"], color=THEORY, alpha=0.15, lw=0)
@@ -136,7 +136,7 @@ def bias_figure(
         right.axhline(0, color="0.8", linewidth=0.8)
         right.set(xlabel="N/L", ylabel=r"shift of the half point, in $\alpha$", xlim=(0, most))
         heading(right, "half points")
-        legend_below(figure, right)
+        legend_below(figure, right, columns=3)
     return BookFigure(
         "fig-fast-bias",
         "What rows of fast transforms change against N/L, the dimension over the length of the "
