@@ -77,7 +77,7 @@ def million_figure(
         title=_rise_in_words(halves),
         caption=rf"The \(\alpha\) at which half the descents have recovered the signal by t = "
         f"{growth.time:g} against the dimension, {of(loss)}; constrained starts are held first and "
-        "have longer. Filled: Gaussian rows, which fit into memory. Open: rows of fast transforms, "
+        "have longer. Filled: Gaussian rows, which fit into memory; open: rows of fast transforms, "
         f"{counted} near the half points. With 95 % bootstrap intervals. Line: theory, with one "
         "constant from Gaussian runs at small N, and its 95 % band; it ends where the theory was "
         f"not run. Dashed: the dynamical threshold, {late}.",
