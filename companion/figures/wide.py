@@ -188,9 +188,9 @@ def jump_figure(
         "The Hessian of wide students at a random start, against the measurements over the "
         "transition of infinite size (dotted), one column a width: with one unit the edge of the "
         "bulk is soft and the transition continuous, with more it is hard and jumps. Above: "
-        "squared overlap of the best-aligned of the lowest eigenvectors, its median and the range of "
-        "80 % of the draws; line: theory. Below: fraction of draws in which the best-aligned is among "
-        "the p lowest, with 95 % Wilson intervals. "
+        "squared overlap of the best-aligned of the lowest eigenvectors, its median and the range "
+        "of 80 % of the draws; line: theory. Below: fraction of draws in which the best-aligned is "
+        "among the p lowest, with 95 % Wilson intervals. "
         f"a = {table['a'].iloc[0]:g}, {counts.min()} to {counts.max()} draws a point.",
         f"Overlaps and fractions against the measurements. {ends_in_words(figure)}",
         figure,

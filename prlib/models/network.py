@@ -27,9 +27,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from prlib.parameters import ParameterError
+from prlib.spectra.eigenpairs import WRITTEN_OUT
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,14 @@ class Network:
 
     def lowest(self, theta: NDArray, k: int) -> tuple[NDArray, NDArray]:
         """Lowest eigenvalues of the Hessian, shape (k,), and unit vectors, shape (k, size)."""
+        operator = self.hessian(theta)
+        if self.size <= WRITTEN_OUT:
+            matrix = np.array([operator @ e for e in np.eye(self.size)])
+            values, vectors = eigh((matrix + matrix.T) / 2, subset_by_index=[0, k - 1])
+            return values, vectors.T
         # A start of its own would make the result depend on what was computed before.
         v0 = np.random.default_rng(0).standard_normal(self.size)
-        ncv = min(self.size, max(4 * k, 40))
-        values, vectors = eigsh(self.hessian(theta), k, which="SA", v0=v0, ncv=ncv, tol=1e-7)
+        values, vectors = eigsh(operator, k, which="SA", v0=v0, ncv=4 * k + 40, tol=1e-6)
         order = np.argsort(values)
         return values[order], vectors.T[order]
 

@@ -31,6 +31,9 @@ KEPT = 0.75
 """Share of instances still under way below which the others are dropped from the arrays."""
 
 
+_LEAST = 1e-12
+
+
 @dataclass(frozen=True, eq=False)
 class WideEnds:
     """How descents of wide students ended: arrays of shape (B, S), over instances and starts.
@@ -180,7 +183,8 @@ class _Runs:
         """Return the directions of the units, and the bound on the curvature."""
         n, fields = self.Z.shape[-1], self._products()
         units = fields[:, :, :-1]
-        output = np.sqrt((units**2).mean(axis=2))
+        # A field may be zero to the last digit; the quotient has a limit there.
+        output = np.maximum(np.sqrt((units**2).mean(axis=2)), _LEAST)
         common = self.loss.derivative(self.y, output) / output
         above = np.maximum(self.loss.curvature(self.y, output), 0)
         residual = common[:, :, None] * units

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from prlib.models.matrix_tensor import descend_strengths, matrix_transition
 from prlib.models.network import Network, train, within
 from prlib.models.wide import (
     subspace_overlap2,
+    wide_empirical,
     wide_energy,
     wide_hessian,
     wide_operator,
@@ -32,6 +33,8 @@ from prlib.models.wide_descent import descend_wide
 from prlib.named import Named
 from prlib.parameters import ParameterError
 from prlib.problem import Problem, random_on_sphere
+from prlib.spectra.bulk import left_edge
+from prlib.spectra.outlier import bbp, outlier
 
 Row = dict[str, Any]
 
@@ -89,7 +92,8 @@ class _Wide:
     def draw(self, n: int, seed: int, dtype: str) -> tuple[Problem, np.ndarray]:
         """Draw an instance and where the units begin: the first at the point of `instance`."""
         problem, point = instance(NormalizedIntensity(self.a), self.alpha, n, seed, dtype)
-        rng = np.random.default_rng([seed, n, problem.m, 1])
+        # A stream beside those of `instance`, which are the first three.
+        rng = np.random.default_rng(np.random.SeedSequence([seed, n, problem.m]).spawn(4)[3])
         others = [random_on_sphere(n, rng) for _ in range(self.units - 1)]
         return problem, np.array([point, *others])
 
@@ -105,8 +109,9 @@ class _Wide:
 class WideDescent(_Wide, Experiment, name="wide"):
     """Wide students descend from random starts, and from the same held at overlap zero for a time.
 
-    Both are free for the same time at most. A signal is recovered where the root of the mean
-    squared overlap of the units is 0.99.
+    Both are free for the same time at most. `share` is the mean over the units of the squared
+    overlap with the signal: what part of the student lies along it. A signal is recovered, and a
+    run ends, where its root reaches `success`.
     """
 
     parts = ("random", "constrained")
@@ -122,6 +127,7 @@ class WideDescent(_Wide, Experiment, name="wide"):
     a: float
     time: float
     hold: float = 20.0
+    success: float = 0.9
 
     def seconds(self, n: int) -> float:
         """About how long one instance takes."""
@@ -133,7 +139,13 @@ class WideDescent(_Wide, Experiment, name="wide"):
         problems = [problem for problem, _ in drawn]
         points = np.array([[W, self.at_equator(problem, W)] for problem, W in drawn])
         ends = [
-            descend_wide(problems, points[:, [s]], time=self.time + hold, hold=[hold])
+            descend_wide(
+                problems,
+                points[:, [s]],
+                time=self.time + hold,
+                hold=[hold],
+                success=self.success,
+            )
             for s, hold in enumerate((0.0, self.hold))
         ]
         found = []
@@ -169,7 +181,7 @@ class WideHold(_Wide, Experiment, name="wide_hold"):
 
     part = "when"
     parts = ("start", "end")
-    columns = _columns("lowest", "edge", "overlap2", "energy", "gradient_norm", "others2")
+    columns = _columns("lowest", "edge", "overlap2", "energy", "others2")
     begun = ()
     batch = 10
 
@@ -192,12 +204,11 @@ class WideHold(_Wide, Experiment, name="wide_hold"):
         ends = descend_wide(problems, points, time=self.time, **options)
         found = []
         for b, problem in enumerate(problems):
-            norm = float(ends.gradient_norm[b, 0])
-            states = (("start", points[b, 0], math.nan), ("end", ends.W[b, 0], norm))
+            states = (("start", points[b, 0]), ("end", ends.W[b, 0]))
             found.append([self._state(problem, *state) for state in states])
         return found
 
-    def _state(self, problem: Problem, when: str, W: np.ndarray, norm: float) -> Row:
+    def _state(self, problem: Problem, when: str, W: np.ndarray) -> Row:
         n, p, W = problem.n, self.units, W.astype(float)
         exact = Problem(
             problem.loss, *(x.astype(float) for x in (problem.X, problem.y, problem.signal))
@@ -218,8 +229,7 @@ class WideHold(_Wide, Experiment, name="wide_hold"):
             "edge": float(edge),
             "overlap2": float((along**2).sum() / n / p),
             "energy": wide_energy(exact, W),
-            "gradient_norm": norm,
-            "others2": float(others / (p * (p - 1))) if p > 1 else math.nan,
+            "others2": float(others / max(p * (p - 1), 1)),
         }
 
 
@@ -228,11 +238,15 @@ class WideStart(_Wide, Experiment, name="wide_start"):
     """Lowest eigenvectors of a wide student at a random start, where the transition may jump.
 
     Of twice as many eigenvectors as there are units, and ten more: the squared overlap with the
-    directions toward the signal of the lowest, that of the best, and which it is, from 0.
+    directions toward the signal of the lowest, that of the best, and which it is, from 0. Beside
+    them what theory says of the labels and fields of this very draw: the condition of the
+    transition at the edge, and the overlap of the outlier, 0 where there is none.
     """
 
-    columns = _columns(*("lowest", "overlap2", "best_overlap2", "largest_label"), best=pa.int64())
-    begun = ("largest_label",)
+    columns = _columns(
+        *("lowest", "overlap2", "best_overlap2", "own_condition", "own_overlap2"), best=pa.int64()
+    )
+    begun = ("own_condition", "own_overlap2")
 
     width: float
     alpha: float
@@ -254,12 +268,18 @@ class WideStart(_Wide, Experiment, name="wide_start"):
         order = np.argsort(values)
         along = vectors.T[order].reshape(-1, p, n) @ problem.signal / math.sqrt(n)
         overlaps = (along.astype(float) ** 2).sum(axis=1)
+        # No curvature of this draw comes near the floor, which takes an infinite label.
+        law = wide_empirical(problem, W)
+        law = replace(law, floor=float(law.curvature.min()))
+        edge = left_edge(law)
+        found = outlier(law, edge)
         return {
             "start": "random",
             "lowest": float(values[order[0]]),
             "overlap2": float(overlaps[0]),
             "best_overlap2": float(overlaps.max()),
-            "largest_label": float(np.abs(problem.y).max()),
+            "own_condition": bbp(law, edge.chi),
+            "own_overlap2": 0.0 if found is None else found.overlap2,
             "best": int(overlaps.argmax()),
         }
 
@@ -329,7 +349,12 @@ class _Trained:
         *("t", "loss_then", "lowest", "toward", "displaced", "other_displaced", "early", "score")
     )
     begun = ("t",)
-    times: ClassVar[tuple[float, ...]]
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """When it is looked at: the start, twice a decade, and the end."""
+        grid = [b * 10.0**k for k in range(-1, 5) for b in (1, 3)]
+        return (0.0, *(t for t in grid if t < self.time), self.time)
 
     def rows(self, n: int, seeds: Sequence[int], dtype: str) -> list[list[Row]]:
         """Run it, in double precision: a row a kind of labels and a time."""
@@ -382,11 +407,10 @@ def _score(output: np.ndarray, truth: np.ndarray) -> float:
 class Teacher(_Trained, Experiment, name="teacher"):
     """Square units with a second layer that learns, on the squared field of one teacher."""
 
-    times = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-
     width: float
     alpha: float
     a: float
+    time: float
 
     @property
     def kept(self) -> int:
@@ -404,7 +428,10 @@ class Teacher(_Trained, Experiment, name="teacher"):
         signal = random_on_sphere(n, rng)
         y = (X @ signal) ** 2
         W = np.array([random_on_sphere(n, rng) for _ in range(p)])
-        theta = np.concatenate([W.ravel(), np.full(p, 1 / p)])
+        # The second layer at the scale that fits best: otherwise that is learned first of all.
+        output, weight = ((X[:m] @ W.T) ** 2).mean(axis=1), 1 / (self.a + y[:m])
+        scale = (weight * output) @ y[:m] / ((weight * output) @ output)
+        theta = np.concatenate([W.ravel(), np.full(p, scale / p)])
         toward = np.kron(np.eye(p), signal / math.sqrt(n))
         toward = np.hstack([toward, np.zeros((p, p))])
         return X[:m], y[:m], theta, toward, (X[m:], y[m:])
@@ -421,9 +448,8 @@ class Digits(_Trained, Experiment, name="digits"):
     The first n pictures of a random order are trained on, the others tell what was learned.
     """
 
-    times = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-
     width: float
+    time: float
     eigenvectors: float = 10.0
 
     @property

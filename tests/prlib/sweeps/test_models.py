@@ -14,8 +14,8 @@ SMALL = {
     "wide_hold": {"width": 2, "alpha": [3.0, 4.0], "a": 0.1, "time": 2.0},
     "wide_start": {"width": 2, "alpha": [1.0, 2.0], "a": 1.0},
     "tensor": {"tensor": 2, "low": 0.5, "high": 2, "count": 3, "time": 2, "step": 0.1, "hold": 1},
-    "teacher": {"width": 3, "alpha": 3.0, "a": 1.0},
-    "digits": {"width": 3, "eigenvectors": 4},
+    "teacher": {"width": 3, "alpha": 3.0, "a": 1.0, "time": 1.0},
+    "digits": {"width": 3, "eigenvectors": 4, "time": 1.0},
 }
 
 
