@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from prlib.problem import Problem
 from prlib.sensing import GAUSSIAN
 from prlib.spectra.bulk import left_edge
 from prlib.spectra.outlier import outlier
-from prlib.sweeps import Grid, Sweep, TheoryGrid, results
+from prlib.sweeps import Grid, ModelGrid, Sweep, TheoryGrid, results
 from prlib.sweeps.data import VARIABLE
 from prlib.sweeps.descents import replica_seed
 
@@ -455,3 +455,21 @@ def held_descents(
         for n, count in zip(sizes, instances, strict=False)
     )
     return pd.concat(rows).assign(a=a)
+
+
+def model_runs(
+    experiment: str, seed: int, *grids: Mapping[str, Any], **shared: Any
+) -> pd.DataFrame:
+    """Run experiments with models as `prlib.sweeps.ModelGrid` says; what ``data/`` holds is read.
+
+    Parameters
+    ----------
+    experiment : str
+        A name in `prlib.sweeps.experiments.EXPERIMENTS`.
+    seed : int
+        Seed of the instances.
+    *grids, **shared
+        Keys of the grids, each of its own and those of all; without any grid there is one.
+    """
+    made = [ModelGrid.of({"experiment": experiment, **shared, **one}) for one in grids or ({},)]
+    return results(Sweep(tuple(made), seed, experiment), data=data_folder())

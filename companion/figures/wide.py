@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from companion.analysis.half_points import Halves
 from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.plotted import ends_in_words
@@ -25,14 +26,14 @@ from prlib.sweeps import rates
 
 
 @book_figure("fig-wide", data=("students",))
-def wide_figure(table: pd.DataFrame, halves: pd.DataFrame, starts: pd.Series) -> BookFigure:
+def wide_figure(table: pd.DataFrame, halves: Halves, starts: pd.Series) -> BookFigure:
     """Recovered fractions of wide students, and where half of them recover, by width.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Runs of both starts, with their ``width``.
-    halves : pandas.DataFrame
+    halves : Halves
         From `companion.analysis.wide.halves_by_width`.
     starts : pandas.Series
         The transition of the Hessian at a random start, by width.
@@ -67,21 +68,26 @@ def wide_figure(table: pd.DataFrame, halves: pd.DataFrame, starts: pd.Series) ->
         f"signal against the measurements, N = {n}, from random starts (filled) and from the same "
         f"held at overlap zero for a time (open), both free for t = {table['time'].max():g}; "
         f"{runs.min()} to {runs.max()} instances a point, with 95 % Wilson intervals. (b) Where "
-        "half of them recover against the number of hidden units, at every N, larger markers for "
-        "larger N; line: the transition of the Hessian at a random start.",
+        "half of them recover against the number of hidden units, with 95 % intervals, larger "
+        "markers for larger N; line: the transition of the Hessian at a random start.",
         f"Recovered fractions and half points by width. {ends_in_words(figure)}",
         figure,
     )
 
 
-def _half_points(axis: Axes, halves: pd.DataFrame, starts: pd.Series) -> None:
-    sizes = sorted(halves["n"].unique())
+def _half_points(axis: Axes, halves: Halves, starts: pd.Series) -> None:
+    sizes = sorted({name[2] for name in halves.best.index})
     axis.plot(starts.index, starts, color=THEORY, label="transition of a random start")
     for n, size in zip(sizes, np.linspace(3.5, 6, len(sizes)), strict=True):
-        rows = halves[halves["n"] == n]
         for start in ("random", "constrained"):
+            names = [name for name in halves.best.index if name[1:] == (start, n)]
+            errors = 1.96 * halves.draws[names].std().to_numpy()
             style = look(start) | {"label": f"{look(start)['label']}, N = {n}"}
-            axis.plot(rows["width"], rows[start], markersize=size, linewidth=size / 6, **style)
+            places = halves.best[names].to_numpy()
+            estimate = {"mean": places, "low": places - errors, "high": places + errors}
+            widths = [name[0] for name in names]
+            points(axis, widths, estimate, markersize=size, **style)
+            axis.plot(widths, places, color=style["color"], linewidth=size / 6)
     axis.set_xscale("log", base=2)
     axis.set_xticks(starts.index, [f"{p:g}" for p in starts.index])
     axis.minorticks_off()
