@@ -47,3 +47,15 @@ def kept_share(table: pd.DataFrame, column: str, early: float, late: float) -> p
     """Return the logarithm of an alignment at a late time over that at an early one."""
     rows = table.pivot_table(index="replica", columns="t", values=column)
     return np.log(rows[late] / rows[early])
+
+
+def learned_table(**tables: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate what networks of each kind have learned in the end, on both kinds of labels."""
+    rows = {}
+    for name, table in tables.items():
+        last = table[table["t"] == table["t"].max()]
+        found = last.groupby("labels", sort=False)["score"].agg(["mean", "sem"])
+        rows[name] = {
+            kind: f"{row['mean']:.2f} ± {row['sem']:.2f}" for kind, row in found.iterrows()
+        }
+    return pd.DataFrame(rows).rename_axis("labels")

@@ -185,3 +185,58 @@ def theory_lines(a: float, widths: Sequence[int], ratios: Sequence[float]) -> di
         overlaps = [0.0 if one is None else one.overlap2 for one in found]
         lines[int(width)] = pd.DataFrame({"ratio": ratios, "overlap2": overlaps})
     return lines
+
+
+def states_table(powers: pd.DataFrame, states: pd.DataFrame, starts: pd.Series) -> pd.DataFrame:
+    """Tabulate the powers at the start and at threshold states, and where they pass `CRITICAL`."""
+    rows = {}
+    for (width, alpha), found in powers.groupby(["width", "alpha"]):
+        by = found.set_index("when")
+        told = {
+            name: f"{by.loc[when, 'power']:.2f} ± {by.loc[when, 'error']:.2f}"
+            for when, name in (("start", "at the start"), ("end", "at threshold states"))
+        }
+        place, error = states.loc[width] / starts[width]
+        told["threshold, over that of the start"] = (
+            "" if np.isnan(place) else f"{place:.2f} ± {error:.2f}"
+        )
+        rows[width, f"{alpha:g}"] = told
+    return pd.DataFrame(rows).T.rename_axis(["units", "alpha"])
+
+
+EXPLAINED = 1e-3
+"""Energy per dimension below which a student explains all that was measured."""
+
+
+def explained_table(students: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate which share of the unrecovered descents explain all measurements, by width."""
+    lost = students[~students["recovered"]]
+    table = lost.assign(explained=lost["energy"] < EXPLAINED).pivot_table(
+        index="width", columns="alpha", values="explained"
+    )
+    table = table.set_axis([f"{alpha:g}" for alpha in table], axis=1)
+    return table.round(2).fillna("").set_axis(table.index.astype(int)).rename_axis("units")
+
+
+def starting_table(starting: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate random starts at the transition, from `at_transition` and `told_by_own`."""
+    rows = {}
+    by = told.set_index(["width", "n"])
+    for row in starting.itertuples():
+        own = by.loc[(row.width, row.n)]
+        rows[row.width, row.n] = {
+            "squared overlap": f"{row.overlap2:.3f} ± {row.error:.3f}",
+            "spread over mean": f"{row.spread:.2f} ± {row.spread_error:.2f}",
+            "best is low": f"{row.low} of {row.draws}",
+            "correlation": f"{own['correlation']:.2f} ± {own['error']:.2f}",
+        }
+    return pd.DataFrame(rows).T.rename_axis(["units", "N"])
+
+
+def powers_at_transition(table: pd.DataFrame, starts: pd.Series) -> dict[int, tuple]:
+    """Fit the power of N as which the best overlap at the transition falls, by width."""
+    near = (table["alpha"] / table["width"].astype(int).map(starts) - 1).abs() < 0.01
+    return {
+        int(width): power_of_size(rows, "best_overlap2")
+        for width, rows in table[near].groupby("width")
+    }

@@ -1,4 +1,4 @@
-"""Claims on wide students, on transitions that jump and on networks that are trained (chapter 15)."""
+"""Claims on wide students, transitions that jump and networks that are trained (chapter 15)."""
 
 from __future__ import annotations
 
@@ -194,8 +194,8 @@ CLAIMS = (
     ),
     Row(
         "wide-closes",
-        "the half points of random and of held starts lie closer with two units than with one, and "
-        "with four than with two, at every N",
+        "the half points of random and of held starts lie closer with two units than with one, "
+        "and with four than with two, at every N",
         _closes,
         effect=0.2,
     ),
@@ -229,7 +229,8 @@ CLAIMS = (
     ),
     Row(
         "jump-soft",
-        "where the edge is soft, the squared overlap at the transition falls as N to the power -1/3",
+        "where the edge is soft, the squared overlap at the transition falls as N to the power "
+        "-1/3",
         _soft,
         effect=0.1,
     ),
@@ -264,5 +265,5 @@ CLAIMS = (
 """Evaluated on ``halves``, from `companion.analysis.wide.halves_by_width`; ``powers``, from
 `lasting_power` with a column ``when``; ``states``, from `threshold_of_states`; ``starts``, the
 transitions by width; ``starting`` and ``told``, from `at_transition` and `told_by_own`; ``soft``,
-the power of N of one unit at the transition; ``teacher`` and ``digits``, with their ``chance``. What
-was predicted, and before what, is said in the specs of the tables."""
+the power of N of one unit at the transition; ``teacher`` and ``digits``, with their ``chance``.
+What was predicted, and before what, is said in the specs of the tables."""

@@ -40,9 +40,9 @@ def trained_figure(teacher: pd.DataFrame, digits: pd.DataFrame) -> BookFigure:
         "squared overlap of the eigenvectors, as many as units, with the directions in "
         "which a unit turns toward it. (b) Rectified units on digits: part of the displacement "
         f"of the whole training that the {int(digits['eigenvectors'].iloc[0])} "
-        "lowest eigenvectors span. (c) What they keep of those at the start. Grey: the same "
-        "network, start and rows, with shuffled labels: in (b) the part of the displacement on true "
-        "labels that its eigenvectors span. "
+        "lowest eigenvectors span. (c) What they keep of those at the start. Grey: the "
+        "same network, start and rows, with shuffled labels: in (b) the part of the displacement "
+        "on true labels that its eigenvectors span. "
         f"Dotted: chance. Means over {counts[0]} and {counts[1]} draws, with 95 % intervals.",
         f"Three panels against time. {ends_in_words(figure)}",
         figure,
