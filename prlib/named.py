@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC
 from dataclasses import MISSING, fields
+from functools import cached_property
 from typing import Any, ClassVar, Self
 from weakref import WeakSet
 
@@ -64,7 +65,7 @@ class Named(ABC):
                 self, field.name, normalized(accepted.check(getattr(self, field.name)))
             )
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Text that `read` takes back to an equal one; numbers at their default are left out."""
         numbers = {f.name: (getattr(self, f.name), f.default) for f in fields(self)}

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.special import expit
 
 from companion.analysis.intervals import error_of
-from prlib.sweeps import half_point
+from prlib.sweeps import half_point, logistic_halves
 
 REACH = 0.5
 """Distance in alpha from the half point within which runs are fitted: a logistic curve describes
@@ -20,9 +18,6 @@ the middle of a rise and not its tails."""
 
 FIXED, GROWING = "the same at every N", "growing like log N"
 """Time limits of `under_limits`."""
-
-PRIOR = 1e-4
-"""Weight of a prior on slopes, in runs."""
 
 BOOTSTRAP = 400
 """Resamplings of a half point for its interval."""
@@ -133,7 +128,7 @@ def resampled_halves(table: pd.DataFrame, by: Sequence[str], seed: int = 0) -> H
             alphas = grid.columns.to_numpy(dtype=float)
             counts = weights @ grid.notna().to_numpy(dtype=float)
             successes = weights @ grid.fillna(0.0).to_numpy(dtype=float)
-            best[name], *draws[name] = _logistic_places(alphas, counts, successes)
+            best[name], *draws[name] = logistic_halves(alphas, counts, successes)[0]
     return Halves(pd.Series(best), pd.DataFrame(draws))
 
 
@@ -183,26 +178,6 @@ def steepened(limited: Halves, start: str) -> tuple[float, float]:
     return apart.of(lambda x: weights @ x[sizes])
 
 
-def _logistic_places(alphas: NDArray, counts: NDArray, successes: NDArray) -> NDArray:
-    # `half_point` of many draws at once: Newton steps, with a prior so weak that it moves no place
-    # by a hundredth of its error and keeps slopes finite where one alpha separates all runs.
-    centre, width = alphas.mean(), np.ptp(alphas) or 1.0
-    x = np.vstack([np.ones_like(alphas), (alphas - centre) / width])
-    p = np.tile([0.0, 4.0], (len(counts), 1))
-    for _ in range(40):
-        rate = expit(np.clip(p @ x, -30, 30))
-        pull = (counts * rate - successes) @ x.T + PRIOR * p * [0, 1]
-        bend = np.einsum("da,ia,ja->dij", counts * rate * (1 - rate), x, x) + PRIOR * np.eye(2)
-        step = np.linalg.solve(bend, pull[..., None])[..., 0]
-        p -= np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-10:
-            break
-    with np.errstate(divide="ignore", invalid="ignore"):
-        places = centre - width * p[:, 0] / p[:, 1]
-    outside = (places < alphas.min() - width) | (places > alphas.max() + width)
-    return np.where(outside | (p[:, 1] <= 0), np.nan, places)
-
-
 def half_point_shifts(base: pd.DataFrame, changed: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Find by how much a change of a setting moves the half point of each size.
 
@@ -223,17 +198,20 @@ def half_point_shifts(base: pd.DataFrame, changed: pd.DataFrame, seed: int) -> p
     both = base.merge(changed, on=keys, suffixes=("_base", ""))
     rows = {}
     for n, found in both.groupby("n"):
+        # Neither, only the latter, only the former, both: all that drawing pairs again can change.
+        kind = 2 * found["recovered_base"].astype(int) + found["recovered"]
+        kinds = pd.crosstab(found["alpha"], kind).reindex(columns=range(4), fill_value=0)
+        counts, pairs = kinds.to_numpy(), kinds.sum(axis=1).to_numpy()
         rng = np.random.default_rng([seed, n])
-        before, after = _both(found)
-        groups = found.groupby("alpha")
-        drawn = np.array(
-            [
-                _both(groups.sample(frac=1, replace=True, random_state=rng))
-                for _ in range(BOOTSTRAP // 2)
-            ]
+        shares = counts / pairs[:, None]
+        drawn = np.vstack([counts[None], rng.multinomial(pairs, shares, (BOOTSTRAP, len(pairs)))])
+        before, after = (
+            logistic_halves(kinds.index, pairs, drawn[..., recovered].sum(axis=-1))[0]
+            for recovered in ([2, 3], [1, 3])
         )
-        low, high = np.nanquantile(drawn[:, 1] - drawn[:, 0], [0.025, 0.975])
-        rows[n] = {"pairs": len(found), "half": before, "changed": after, "shift": after - before}
+        shift = after - before
+        low, high = np.nanquantile(shift[1:], [0.025, 0.975])
+        rows[n] = {"pairs": len(found), "half": before[0], "changed": after[0], "shift": shift[0]}
         rows[n] |= {"low": low, "high": high, "error": _spread(low, high)}
     columns = ["pairs", "half", "changed", "shift", "low", "high", "error"]
     return pd.DataFrame(rows, columns).T.astype({"pairs": int}).rename_axis("N")
@@ -242,8 +220,3 @@ def half_point_shifts(base: pd.DataFrame, changed: pd.DataFrame, seed: int) -> p
 def _spread(low: float, high: float) -> float:
     # One run an alpha is drawn again and again: its interval is no error.
     return error_of(low, high) if high > low else np.nan
-
-
-def _both(found: pd.DataFrame) -> tuple[float, ...]:
-    columns = ("recovered_base", "recovered")
-    return tuple(half_point(found["alpha"], found[column]).alpha for column in columns)

@@ -60,7 +60,7 @@ class Loss(Named, family="loss"):
     True
     """
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Text that `as_loss` reads back to an equal loss, such as ``normalized(a=0.01)``."""
         return identifier(self.name, **{f.name: getattr(self, f.name) for f in fields(self)})

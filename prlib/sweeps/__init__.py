@@ -2,7 +2,7 @@
 
 from prlib.sweeps.data import data_root, sources
 from prlib.sweeps.descents import Grid
-from prlib.sweeps.estimate import HalfPoint, half_point, paired, rates, wilson
+from prlib.sweeps.estimate import HalfPoint, half_point, logistic_halves, paired, rates, wilson
 from prlib.sweeps.models import ModelGrid
 from prlib.sweeps.recheck import Rechecked, recheck
 from prlib.sweeps.runner import FailedRunsError, SweepInterrupted, SweepResult, results
@@ -23,6 +23,7 @@ __all__ = [
     "TheoryGrid",
     "data_root",
     "half_point",
+    "logistic_halves",
     "paired",
     "rates",
     "recheck",

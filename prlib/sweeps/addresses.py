@@ -18,6 +18,9 @@ VERSION = 2
 """Version of what the settings mean; 1 were digests of every setting, the defaults among them."""
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def normalized(value: Any) -> Any:
     """Return a setting as its address sees it: 12 significant digits, whole lists of them.
 
@@ -31,29 +34,33 @@ def normalized(value: Any) -> Any:
     return identifiers.normalized(value) if isinstance(value, float) else value
 
 
-def address(kind: str, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """Return the address of a run.
+def spoken(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that an address tells, normalised: those that differ from their defaults.
 
     Parameters
     ----------
-    kind : str
-        What kind of run it is.
     settings, defaults : mapping
-        All its settings, and the defaults of those that have one.
+        All settings, and the defaults of those that have one.
 
     Examples
     --------
-    >>> one = address("descent", {"n": 8, "hold": 20.0}, {"hold": 20.0})
-    >>> one == address("descent", {"n": 8, "hold": 20.0, "new": 0}, {"hold": 20.0, "new": 0})
-    True
+    >>> spoken({"n": 8, "hold": 20.0, "new": 0}, {"hold": 20.0, "new": 0})
+    {'n': 8}
     """
-    told = {name: normalized(value) for name, value in settings.items()}
-    silent = {name: normalized(value) for name, value in defaults.items()}
-    spoken = {k: v for k, v in told.items() if k not in silent or silent[k] != v}
-    return digest([VERSION, kind, spoken])
+    told = {
+        name: value
+        for name, value in settings.items()
+        if name not in defaults or value != defaults[name]
+    }
+    told = {name: normalized(value) for name, value in told.items()}
+    return {k: v for k, v in told.items() if k not in defaults or v != normalized(defaults[k])}
+
+
+def address(kind: str, told: Mapping[str, Any]) -> str:
+    """Return the address of a run of some kind, of which `spoken` tells what it must."""
+    return digest([VERSION, kind, told])
 
 
 def digest(content: object) -> str:
     """Return twenty hexadecimal digits that stand for plain data."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hashlib.sha256(_ENCODER.encode(content).encode()).hexdigest()[:20]

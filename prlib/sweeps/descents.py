@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import MISSING, InitVar, dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise, product
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from prlib.named import Named
 from prlib.parameters import ParameterError, check, check_measurements
 from prlib.schemes import GradientFlow, Scheme, as_scheme
 from prlib.sensing import GAUSSIAN, Sensing
-from prlib.sweeps.addresses import address, normalized
+from prlib.sweeps.addresses import address, normalized, spoken
 from prlib.sweeps.observables import OBSERVABLES, Observation
 from prlib.threads import one_blas_thread
 
@@ -67,6 +67,7 @@ class Addressed:
     """Runs whose settings make their addresses."""
 
     @classmethod
+    @cache
     def defaults(cls) -> dict[str, Any]:
         """Return the settings that have a default, as columns show them."""
         return {f.name: shown(f.default) for f in fields(cls) if f.default is not MISSING}
@@ -109,10 +110,8 @@ class Task(Addressed):
     @cached_property
     def run_ids(self) -> tuple[str, ...]:
         """The address of each run, one a start."""
-        shared, defaults = self.settings, self.defaults()
-        return tuple(
-            address(self.KIND, shared | {"start": start.name}, defaults) for start in self.starts
-        )
+        shared = spoken(self.settings, self.defaults())
+        return tuple(address(self.KIND, shared | {"start": start.name}) for start in self.starts)
 
     @property
     def title(self) -> str:

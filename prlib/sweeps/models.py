@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from prlib.identifiers import normalized
 from prlib.parameters import ParameterError, check
-from prlib.sweeps.addresses import address
+from prlib.sweeps.addresses import address, spoken
 from prlib.sweeps.descents import Addressed, listed, replica_seed
 from prlib.sweeps.experiments import EXPERIMENTS, Experiment
 from prlib.threads import one_blas_thread
@@ -42,7 +42,7 @@ class ModelTask(Addressed):
     def _run(self, seed: int, part: str) -> str:
         experiment = self.experiment
         settings = {"experiment": experiment.id, "n": self.n, "seed": seed, experiment.part: part}
-        return address(self.KIND, settings | {"dtype": self.dtype}, {"dtype": "float32"})
+        return address(self.KIND, spoken(settings | {"dtype": self.dtype}, self.defaults()))
 
     @property
     def title(self) -> str:

@@ -18,7 +18,7 @@ from prlib.measures.dynamical.mean_field import cost
 from prlib.measures.dynamical.solver import workers
 from prlib.parameters import ParameterError, check
 from prlib.schemes import GradientFlow, Scheme, as_scheme
-from prlib.sweeps.addresses import address
+from prlib.sweeps.addresses import address, spoken
 from prlib.sweeps.descents import (
     FLOW,
     Addressed,
@@ -82,7 +82,7 @@ class TheoryTask(Addressed):
     @cached_property
     def run_ids(self) -> tuple[str, ...]:
         """The address of the run."""
-        return (address(self.KIND, self.settings, self.defaults()),)
+        return (address(self.KIND, spoken(self.settings, self.defaults())),)
 
     @property
     def title(self) -> str:

@@ -54,6 +54,11 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+SHIFTS = """window.shift = 0;
+new PerformanceObserver(list => list.getEntries().forEach(one => (window.shift += one.value)))
+    .observe({ type: "layout-shift", buffered: true });"""
+
+
 class Visit:
     """One page as a reader's browser meets it, and all it asked for or complained about."""
 
@@ -89,6 +94,7 @@ def _visiting(
         viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
     )
     try:
+        context.add_init_script(SHIFTS)
         seen = Visit(context.new_page())
         file = re.split("[?#]", path, maxsplit=1)[0]
         seen.page.goto((html / file).as_uri() + path.removeprefix(file))
@@ -106,10 +112,25 @@ def visit(browser: Browser, html: Path) -> Open:
     return partial(_visiting, browser, html)
 
 
+@contextmanager
+def _looking(browser: Browser, html: Path, path: str, width: int) -> Iterator[Visit]:
+    with _visiting(browser, html, path, width=width) as seen:
+        seen.page.wait_for_timeout(200)  # what moves after the last script is seen a frame later
+        seen.shift = seen.page.evaluate("window.shift")
+        yield seen
+
+
 @pytest.fixture(scope="session")
 def desk(browser: Browser, html: Path, path: str) -> Iterator[Visit]:
     """A page as it was loaded on a desk, once for all tests that change nothing of it."""
-    with _visiting(browser, html, path) as seen:
+    with _looking(browser, html, path, 1280) as seen:
+        yield seen
+
+
+@pytest.fixture(scope="session")
+def phone(browser: Browser, html: Path, path: str) -> Iterator[Visit]:
+    """The same on a phone."""
+    with _looking(browser, html, path, 390) as seen:
         yield seen
 
 

@@ -17,6 +17,9 @@ PAGE_LIMIT = 600_000
 SHARED_LIMIT = 1_250_000
 """Bytes of scripts, styles and fonts that all pages share, which a browser loads once."""
 
+STEADY = {"book/intro.html", "book/holds.html", "book/explorer.html", "404.html"}
+"""Pages in which nothing may move; in others formulas may, when they are typeset."""
+
 BEYOND = """() => {
     const clipped = e => {
         for (let a = e.parentElement; a && a !== document.body; a = a.parentElement)
@@ -48,9 +51,27 @@ def test_a_page_is_light(desk) -> None:
     assert sum(sizes.values()) - shared < PAGE_LIMIT, heaviest
 
 
-def test_a_page_fits_a_phone(visit, path: str) -> None:
-    with visit(path, width=390) as seen:
-        assert seen.page.evaluate(BEYOND) == []
+def test_a_page_fits_a_phone(phone) -> None:
+    assert phone.page.evaluate(BEYOND) == []
+
+
+def test_nothing_moves_while_a_page_loads(desk, phone, path: str) -> None:
+    if path in STEADY:
+        assert max(desk.shift, phone.shift) < 0.05
+
+
+def test_a_chapter_begins_with_its_picture(desk, phone, path: str) -> None:
+    if Path(path).stem not in CHAPTERS:
+        return
+    for seen, lowest in ((desk, 700), (phone, 900)):
+        box = seen.page.locator(".bd-article .prlib-figure").first.bounding_box()
+        assert box["y"] < lowest
+        bars = seen.page.locator(".bd-article details.hide summary").all_inner_texts()
+        assert bars[:2] == ["Parameters", "Code of this section"]
+        folded = seen.page.locator(".bd-article details.hide").evaluate_all(
+            "all => all.every(one => !one.open && one.querySelector('.cell_input'))"
+        )
+        assert folded
 
 
 def test_mathematics_is_typeset(desk) -> None:
@@ -124,20 +145,6 @@ def test_verdicts_are_seen_whole(visit, page: str, width: int) -> None:
         assert labels == (stacked if width < 700 else ["none"] * 3)
 
 
-@pytest.mark.parametrize(("width", "lowest"), [(1280, 700), (390, 900)])
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_begins_with_its_picture(visit, chapter: str, width: int, lowest: int) -> None:
-    with visit(f"notebooks/{chapter}.html", width=width) as seen:
-        box = seen.page.locator(".bd-article .prlib-figure").first.bounding_box()
-        assert box["y"] < lowest
-        bars = seen.page.locator(".bd-article details.hide summary").all_inner_texts()
-        assert bars[:2] == ["Parameters", "Code of this section"]
-        folded = seen.page.locator(".bd-article details.hide").evaluate_all(
-            "all => all.every(one => !one.open && one.querySelector('.cell_input'))"
-        )
-        assert folded
-
-
 def test_what_scrolls_sideways_shows_it(visit) -> None:
     with visit("notebooks/04-constrained-vs-random.html", width=390) as seen:
         # The shadow lies behind the rows of a table, so they let it through, and over a drawing.
@@ -183,28 +190,6 @@ def test_the_story_is_seen_at_once(visit, width: int) -> None:
             }"""
         )
         assert len(prose.split()) < 600
-
-
-SHIFTS = """window.shift = 0;
-new PerformanceObserver(list => list.getEntries().forEach(one => (window.shift += one.value)))
-    .observe({ type: "layout-shift", buffered: true });"""
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize(
-    "page", ["book/intro.html", "book/holds.html", "book/explorer.html", "404.html"]
-)
-def test_nothing_moves_while_a_page_loads(browser, html: Path, page: str, width: int) -> None:
-    seen = browser.new_page(viewport={"width": width, "height": 900})
-    try:
-        seen.add_init_script(SHIFTS)
-        seen.goto((html / page).as_uri())
-        seen.wait_for_load_state("load")
-        seen.evaluate("() => window.MathJax?.startup?.promise?.then(() => null)")
-        seen.wait_for_timeout(500)
-        assert seen.evaluate("window.shift") < 0.05
-    finally:
-        seen.close()
 
 
 def test_the_story_is_a_still_for_those_who_want_one(visit) -> None:

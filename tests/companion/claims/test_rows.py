@@ -452,10 +452,11 @@ def obeying(growth, constants, *, replicas=400, alphas=None):
     """Runs that recover as the theory says with a constant for each size."""
     rng = np.random.default_rng(0)
     rows = [
-        (n, alpha, rng.random() < recovery_probability(n, growth.variance(alpha), constant))
+        (n, alpha, recovered)
         for n, constant in constants.items()
         for alpha in (growth.alphas if alphas is None else alphas)
-        for _ in range(replicas)
+        for recovered in rng.random(replicas)
+        < recovery_probability(n, growth.variance(alpha), constant)
     ]
     return pd.DataFrame(rows, columns=["n", "alpha", "recovered"]).assign(start="random")
 

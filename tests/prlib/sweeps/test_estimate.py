@@ -5,9 +5,11 @@ from math import comb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from prlib.parameters import ParameterError
-from prlib.sweeps import half_point, paired, rates
+from prlib.sweeps import half_point, logistic_halves, paired, rates
 
 
 def test_wilson_interval_covers_what_it_says():
@@ -42,6 +44,38 @@ def test_half_point_is_found_with_an_interval_that_holds_it():
     assert fit.low < 2.9 < fit.high
     assert fit.high - fit.low < 0.12
     assert abs(fit.slope - 5) < 1
+
+
+def test_many_fits_at_once_are_those_of_a_general_optimiser():
+    rng = np.random.default_rng(2)
+    alpha, runs = np.array([2.0, 2.25, 2.75, 3.0, 3.5]), np.array([40, 60, 20, 60, 40])
+    successes = rng.binomial(runs, expit(3 * (alpha - 2.8)), (20, 5))
+    places, slopes = logistic_halves(alpha, runs, successes)
+
+    for place, slope, counts in zip(places, slopes, successes, strict=True):
+
+        def loss(p, counts=counts):
+            logit = p[1] * (alpha - p[0])
+            return np.sum(runs * np.logaddexp(0, logit) - counts * logit)
+
+        best = minimize(
+            loss, [2.8, 3.0], method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-12}
+        )
+        assert place == pytest.approx(best.x[0], abs=1e-4)
+        assert slope == pytest.approx(best.x[1], rel=1e-3)
+
+
+def test_tables_without_a_half_point_say_so_among_others():
+    alpha, runs = [1.0, 2.0, 3.0], [10, 0, 10]
+    tables = [[0, 0, 10], [10, 0, 0], [0, 0, 4], [6, 0, 10]]
+    places, slopes = logistic_halves(alpha, runs, tables)
+    assert places[0] == 2.0
+    assert np.isinf(slopes[0])
+    assert np.isnan(places[1:]).all()
+    assert np.isnan(slopes[1:]).all()
+    # All but the runs of one alpha are apart: the place is there, whatever the slope.
+    (place,), _ = logistic_halves(alpha, 10, [[0, 5, 10]])
+    assert place == pytest.approx(2.0, abs=1e-6)
 
 
 def test_runs_that_do_not_bracket_one_half_give_no_place():
