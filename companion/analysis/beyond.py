@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from companion.analysis.finite_size import Growth
-from companion.analysis.half_points import resampled_halves
-from prlib.models.matrix_tensor import MatrixTensor, flow_of, matrix_transition, two_time
+from companion.analysis.half_points import half_point_shifts
+from prlib.models.matrix_tensor import Instance, MatrixTensor, matrix_transition
+from prlib.problem import random_on_sphere
 
 TENSOR = 2.0
 """Variance of the tensor's noise; that of the matrix is what varies."""
@@ -17,18 +15,34 @@ TENSOR = 2.0
 FOUND = 0.5
 """Overlap from which a signal counts as found: noise keeps it below one, and chance far below."""
 
+STEP, TIME, HELD = 0.12, 60.0, 20.0
+"""Step of the descents, flow time of each, and for which a constrained one is held."""
 
-def found_signals(runs: pd.DataFrame) -> pd.DataFrame:
-    """Say which runs of the experiment `tensor` found the signal.
+
+def tensor_runs(strength: float, n: int, replica: int, seed: int) -> list[dict]:
+    r"""Descend over one instance of the matrix-tensor model, from a random start and held.
+
+    Parameters
+    ----------
+    strength : float
+        The signal's strength :math:`1/\Delta_2`, over that at the transition.
+    n, replica, seed : int
+        Dimension; which instance; seed of them all.
 
     Returns
     -------
-    pandas.DataFrame
-        A row a run and strength, as tables of descents have them: ``alpha``, the strength over that
-        at the transition; ``n, start, replica, abs_overlap, recovered``.
+    list of dict
+        A row a start: ``alpha``, the strength; ``n, start, replica, abs_overlap, recovered``.
     """
-    table = runs.assign(recovered=runs["abs_overlap"] >= FOUND)
-    return table.drop(columns="run").rename(columns={"strength": "alpha"})
+    model = MatrixTensor(matrix_transition(TENSOR) / strength, TENSOR)
+    rng = np.random.default_rng([seed, n, replica, round(1e6 * strength)])
+    instance, point = Instance.random(model, n, rng), random_on_sphere(n, rng)
+    steps, rows = np.full(round(TIME / STEP), STEP), []
+    for start, held in (("random", 0), ("constrained", round(HELD / STEP))):
+        overlap = abs(float(instance.descend(point, steps, held=held)[0][-1]))
+        about = {"alpha": strength, "n": n, "start": start, "replica": replica}
+        rows.append(about | {"abs_overlap": overlap, "recovered": overlap >= FOUND})
+    return rows
 
 
 def gaps(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -39,35 +53,15 @@ def gaps(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     table : pandas.DataFrame
         Runs of both, their alpha in units of the transition.
     seed : int
-        Seed of the bootstrap, which draws all runs of a replica together.
+        Seed of the bootstrap.
 
     Returns
     -------
     pandas.DataFrame
-        n, random, constrained, gap, error; NaN where runs do not bracket a half point.
+        n, random, constrained, gap, error (runs on the same instance are drawn together); NaN
+        where runs do not bracket a half point.
     """
-    halves = resampled_halves(table, ["start", "n"], seed)
-    rows = []
-    for n in sorted(table["n"].unique()):
-        places = [halves.best["random", n], halves.best["constrained", n]]
-        gap = halves.of(lambda x, n=n: x["constrained", n] - x["random", n])
-        rows.append((n, *places, *gap))
-    return pd.DataFrame(rows, columns=["n", "random", "constrained", "gap", "error"])
-
-
-def tensor_growth(strengths: Sequence[float], time: float) -> Growth:
-    """Return how far fluctuations grow in the matrix-tensor model, by its two-time equations.
-
-    Parameters
-    ----------
-    strengths : sequence of float
-        Of the signal, over that at the transition.
-    time : float
-        Flow time.
-    """
-    variances = []
-    for strength in strengths:
-        model = MatrixTensor(matrix_transition(TENSOR) / strength, TENSOR)
-        variances.append(two_time(model, flow_of(model, time)).variance.max())
-    alphas = np.array(strengths, dtype=float)
-    return Growth(time, alphas, np.log(variances), np.zeros(len(alphas)))
+    by_start = (table[table["start"] == start] for start in ("random", "constrained"))
+    found = half_point_shifts(*by_start, seed).rename_axis("n").reset_index()
+    names = {"half": "random", "changed": "constrained", "shift": "gap"}
+    return found.rename(columns=names)[["n", *names.values(), "error"]]
