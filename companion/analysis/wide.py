@@ -50,7 +50,7 @@ def halves_table(halves: Halves, starts: pd.Series) -> pd.DataFrame:
         The transition of the Hessian at a random start, by width.
     """
     rows = {}
-    for width, n in dict.fromkeys((name[0], name[2]) for name in halves.best.index):
+    for width, n in sorted({(name[0], name[2]) for name in halves.best.index}):
         told = {"transition of a start": f"{starts[int(width)]:.3f}"}
         for start in ("random", "constrained"):
             name = (width, start, n)

@@ -75,6 +75,7 @@ def _closes(halves: Halves) -> Finding:
 
 
 def _forgets(powers: pd.DataFrame) -> Finding:
+    powers = powers.reset_index(drop=True)
     lowest = powers.loc[powers.groupby(["when", "width"])["alpha"].idxmin()]
     ends, begins = (lowest[lowest["when"] == when].set_index("width") for when in ("end", "start"))
     return jointly(

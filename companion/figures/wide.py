@@ -25,6 +25,11 @@ from companion.figures.style import (
 from prlib.sweeps import rates
 
 
+def units(width: float) -> str:
+    """Name a width."""
+    return f"{width:g} unit" if width == 1 else f"{width:g} units"
+
+
 @book_figure("fig-wide", data=("students",))
 def wide_figure(table: pd.DataFrame, halves: Halves, starts: pd.Series) -> BookFigure:
     """Recovered fractions of wide students, and where half of them recover, by width.
@@ -48,7 +53,7 @@ def wide_figure(table: pd.DataFrame, halves: Halves, starts: pd.Series) -> BookF
                 open_ = start == "constrained"
                 style = {"color": colour, "marker": look(start)["marker"]}
                 style["markerfacecolor"] = "white" if open_ else colour
-                label = f"{width:g} unit{'s' * (width > 1)}, {look(start)['label']}"
+                label = f"{units(width)}, {look(start)['label']}"
                 points(left, rows["alpha"], rows, label=label, **style)
                 line = {"linewidth": 0.8, "linestyle": "--" if open_ else "-"}
                 left.plot(rows["alpha"], rows["mean"], color=colour, **line)
@@ -121,7 +126,7 @@ def states_figure(table: pd.DataFrame, starts: pd.Series) -> BookFigure:
                     axis.plot(x, found["mean"], color=colour, linestyle=line, linewidth=0.8)
             axis.axvline(1, linestyle=":", color=THEORY, linewidth=1)
             axis.set(xlabel="measurements,\nover the transition of a start", ylim=(0, None))
-            heading(axis, f"{width:g} unit{'s' * (width > 1)}")
+            heading(axis, units(width))
         axes[0].set_ylabel("squared overlap with the signal")
         legend_below(figure, axes[0], 2)
     counts = table.groupby(["width", "n", "alpha"])["replica"].nunique()
@@ -184,7 +189,7 @@ def jump_figure(
             for axis in (upper, lower):
                 axis.axvline(1, linestyle=":", color=THEORY, linewidth=1)
             lower.set(xlabel="measurements, over the transition", ylim=(-0.02, 1.02))
-            heading(upper, f"{width:g} unit{'s' * (width > 1)}")
+            heading(upper, units(width))
         axes[0].set_ylabel("squared overlap\nof the best")
         axes[len(widths)].set_ylabel("share of draws in which\nthe best is the lowest")
         legend_below(figure, axes[0])

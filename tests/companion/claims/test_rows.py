@@ -651,7 +651,8 @@ def alignments(start, late, *, other=0.02, early=0.1):
     """Networks whose lowest eigenvectors overlap so much at the start, and later."""
     rng = np.random.default_rng(0)
     rows = [
-        {"labels": labels, "t": t, "replica": replica, "chance": 0.02, "early": kept}
+        {"labels": labels, "t": t, "replica": replica, "chance": 0.02}
+        | {"early": kept * np.exp(0.1 * rng.standard_normal())}
         | {name: value * np.exp(0.1 * rng.standard_normal()) for name in ("toward", "displaced")}
         | {"other_displaced": other}
         for replica in range(20)
