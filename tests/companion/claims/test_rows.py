@@ -647,6 +647,18 @@ def places(**halves):
     return Halves(pd.Series(best), pd.DataFrame(draws))
 
 
+def apart_by(small, large):
+    """Half points of the control whose starts lie so far apart at its smallest N and largest."""
+    halves = {("random", n): 1.0 for n in (20, 160)}
+    return halves | {("constrained", 20): 1 + small, ("constrained", 160): 1 + large}
+
+
+def copied(best):
+    rng = np.random.default_rng(0)
+    draws = {name: half + 0.01 * rng.standard_normal(40) for name, half in best.items()}
+    return Halves(pd.Series(best), pd.DataFrame(draws))
+
+
 def alignments(start, late, *, other=0.02, early=0.1):
     """Networks whose lowest eigenvectors overlap so much at the start, and later."""
     rng = np.random.default_rng(0)
@@ -683,6 +695,8 @@ def _(row):
         states = table.set_index("width")
         good = states.assign(alpha=[4.0, 4.0, 3.0])
         return either({"starts": starts}, states=(good, states.assign(alpha=[8.0, 2.0, 1.5])))
+    if row == "tensor-closes":
+        return either({}, control=(copied(apart_by(0.3, 0.05)), copied(apart_by(0.05, 0.3))))
     if row == "jump-soft":
         return either({}, soft=((0.33, 0.02, 100), (0.8, 0.02, 100)))
     draws = pd.DataFrame({"width": [1, 2], "n": 100, "draws": 200, "error": 0.03})
