@@ -214,8 +214,9 @@ def explained_table(students: pd.DataFrame) -> pd.DataFrame:
     table = lost.assign(explained=lost["energy"] < EXPLAINED).pivot_table(
         index="width", columns="alpha", values="explained"
     )
-    table = table.set_axis([f"{alpha:g}" for alpha in table], axis=1)
-    return table.round(2).fillna("").set_axis(table.index.astype(int)).rename_axis("units")
+    shown = table.map(lambda share: "" if np.isnan(share) else f"{share:.2f}")
+    shown = shown.set_axis([f"{alpha:g}" for alpha in table], axis=1)
+    return shown.set_axis(table.index.astype(int)).rename_axis("units")
 
 
 def starting_table(starting: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def test_half_points_and_their_distances_are_found_width_by_width():
     shown = halves_table(halves, STARTS)
     assert shown.index.tolist() == [(1, 64), (1, 128), (2, 64), (2, 128)]
     assert shown.loc[(2, 64), "transition of a start"] == "1.200"
-    assert explained_table(table).loc[1].tolist().count(0.0) == 5
+    assert explained_table(table).loc[1].tolist().count("0.00") == 5
 
 
 def held(powers):
