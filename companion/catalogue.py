@@ -35,7 +35,7 @@ class Published:
     id : str
         Stable name, which starts with ``fig-``; also its anchor on the page.
     title : str
-        A few words.
+        What it finds, in a sentence without its full stop.
     notebook, topic : str
         The notebook that makes it, and that notebook's title.
     caption, alt : str
@@ -91,7 +91,7 @@ def figures(folder: Path = FOLDER) -> tuple[Published, ...]:
     return tuple(
         Published(
             record["id"],
-            title_of(record["caption"]),
+            record.get("title") or title_of(record["caption"]),
             notebook.name,
             notebook.title,
             record["caption"],

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
+    ALPHA,
     COLOURS,
     OPAQUE,
     THEORY,
     counted,
     heading,
     legend_below,
+    of,
     panels,
     points,
     size_colours,
@@ -27,7 +29,7 @@ from prlib.losses import Loss, takes_loss
 from prlib.measures import initial
 from prlib.spectra.bulk import density, left_edge
 from prlib.spectra.outlier import outlier
-from prlib.transitions import alpha_init
+from prlib.transitions import InitialTransition, alpha_init
 
 
 @book_figure("fig-bbp-spectra", data=("simulated starts", "theory of infinite size"))
@@ -45,16 +47,29 @@ def start_spectra_figure(
     n = len(spectra[0][1])
     return BookFigure(
         name,
-        rf"The Hessian of a random start, before its shift by \(\mu\), for {loss} at "
-        rf"\(\alpha\) = {alphas} (\(\alpha_\mathrm{{BBP}}\) at initialisation is "
-        rf"{alpha_init(loss).alpha:.3f}). Bars: eigenvalues of one Hessian with N = {n}, its left "
-        "part. Line: density at infinite size. Triangle: the lowest eigenvalue of that Hessian. "
-        "Dashed: the predicted outlier, where theory has one.",
-        f"Three histograms of Hessian eigenvalues at alpha = {alphas}, each following the "
+        title=_apart(loss, spectra),
+        caption=f"Hessians of a random start before their shift by \\(\\mu\\), {of(loss)}. Bars: "
+        f"eigenvalues of one Hessian, N = {n}, its left part; line: density at infinite size. "
+        "Triangle: its lowest eigenvalue; dashed: the outlier of theory, where there is one.",
+        alt=f"Three histograms of Hessian eigenvalues at alpha = {alphas}, each following the "
         "theoretical density; above the transition the lowest eigenvalue stands apart on the "
         "left, at the predicted place.",
-        figure,
+        figure=figure,
     )
+
+
+def _apart(loss: Loss, spectra: Sequence[tuple[float, NDArray]]) -> str:
+    """Say how far the lowest eigenvalue stands from the bulk, at the last alpha with an outlier."""
+    for alpha, eigenvalues in reversed(spectra):
+        measure = initial(loss, alpha)
+        edge = left_edge(measure)
+        if (found := outlier(measure, edge)) is not None:
+            gap = edge.position + measure.mu - eigenvalues[0]
+            return (
+                rf"At {ALPHA} = {alpha:.3g} the lowest eigenvalue lies {gap:.2f} below the edge of "
+                f"the bulk, and theory's outlier {edge.position - found.position:.2f}"
+            )
+    return rf"Up to {ALPHA} = {spectra[-1][0]:.3g} theory has no outlier"
 
 
 def _spectrum_panel(axis: Axes, loss: Loss, alpha: float, eigenvalues: NDArray) -> None:
@@ -158,35 +173,51 @@ def start_transition_figure(loss: Loss, rows: pd.DataFrame, name: str) -> BookFi
         right.set(ylabel="squared overlap with the signal", ylim=(-0.02, 1))
         legend_below(figure, right, 5)
         left.legend(handles=left.get_lines()[:2], loc="upper left", **OPAQUE)
-    rise, seen = _overlap_at(transition.edge_kind, curve.overlap2[curve.alpha > transition.alpha])
+    above = curve.overlap2[curve.alpha > transition.alpha]
     return BookFigure(
         name,
-        rf"The transition at a random start for {loss}. (a) Lowest eigenvalue of the Hessian "
-        rf"before its shift by \(\mu\), over the theoretical {transition.edge_kind} edge and "
-        "outlier. (b) Squared overlap of its eigenvector with the signal. "
-        f"Lines: infinite size{rise}. "
-        f"Points: means over Hessians ({counted(rows)}) with 95 % intervals. "
-        "Dotted curves: edge and overlap predicted from the labels and fields of the largest "
-        "states themselves, averaged. "
-        rf"Vertical: \(\alpha_\mathrm{{BBP}}\) = {transition.alpha:.3f}.",
-        f"Lowest eigenvalue and squared overlap against alpha. {seen}",
-        figure,
+        title=_rise(transition, above, rows),
+        caption=f"(a) Lowest eigenvalue of the Hessian of a random start before its shift by "
+        rf"\(\mu\), {of(loss)}; (b) squared overlap of its eigenvector with the signal. Points: "
+        f"means with 95 % intervals ({counted(rows)}), sizes side by side; lines: infinite size, "
+        f"with a {transition.edge_kind} edge, from the dotted upright on with an outlier. Dotted "
+        "curves: theory for the labels and fields of the largest states.",
+        alt="Lowest eigenvalue and squared overlap against alpha. "
+        f"{_seen(transition.edge_kind, above)}",
+        figure=figure,
     )
 
 
-def _overlap_at(edge: str, above: NDArray) -> tuple[str, str]:
-    """Return what the squared overlap does at the transition: for the caption, and for the blind.
+def _rise(transition: InitialTransition, above: NDArray, rows: pd.DataFrame) -> str:
+    """Say what the squared overlap does at the transition and beyond.
 
     `above` holds that of infinite size at the alphas above the transition, if there are any.
     """
+    start = rf"From {ALPHA} = {transition.alpha:.2f} on"
+    largest = rows[rows["n"] == rows["n"].max()].groupby("alpha")["overlap2"].mean()
+    if not len(above):
+        return rf"Below {ALPHA} = {transition.alpha:.2f} the lowest eigenvector sees no signal"
+    if transition.edge_kind == "soft":
+        return (
+            f"{start} the lowest eigenvector sees the signal: its squared overlap reaches "
+            rf"{largest.iloc[-1]:.2f} at {ALPHA} = {largest.index[-1]:.3g}"
+        )
+    below = largest[largest.index < transition.alpha]
+    blurred = f"; at N = {rows['n'].max()} it is {below.iloc[-1]:.2f} just below"
+    jump = rf"At {ALPHA} = {transition.alpha:.2f} the squared overlap jumps at infinite size"
+    return f"{jump} to {above[0]:.2f}{blurred if len(below) else ''}"
+
+
+def _seen(edge: str, above: NDArray) -> str:
+    """Say for the blind what the squared overlap does at the transition."""
     if edge == "soft" or not len(above):
-        return "", (
+        return (
             "Simulated points follow the theory lines away from the transition; near it the "
             "overlap rises smoothly, the more steeply the larger N is."
         )
-    jump = f"jumps from 0 to {above[0]:.2f} at the transition"
-    return f"; the overlap {jump}", (
-        f"The overlap of infinite size {jump}. Above it the simulated points lie close to the "
+    return (
+        f"The overlap of infinite size jumps from 0 to {above[0]:.2f} at the transition. Above it "
+        "the simulated points lie close to the "
         "lines of theory. Below it their overlap falls off smoothly with falling alpha, along "
         "the dotted curve and hardly depending on N, and their lowest eigenvalue lies above the "
         "edge of infinite size and below the dotted one."

@@ -7,7 +7,7 @@ import html
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from importlib import import_module
 from importlib.metadata import version
@@ -49,11 +49,14 @@ class BookFigure:
     id : str
         Stable name, also its anchor on the page; it starts with ``fig-``.
     caption : str
-        What is seen, on what data, with sample sizes. LaTeX between ``\(`` and ``\)``.
+        What is drawn and how, on what data, in two or three sentences. LaTeX between ``\(`` and
+        ``\)``.
     alt : str
-        The same for a reader who cannot see it: what is drawn and what it shows.
+        The same for a reader who cannot see it, with the numbers: what is drawn, what it shows.
     figure : matplotlib.figure.Figure
         The figure.
+    title : str
+        What is found, a sentence without its full stop, of numbers that the data give.
     sources : tuple of mapping
         The tables of results that it draws; see `prlib.sweeps.sources`.
     """
@@ -62,6 +65,7 @@ class BookFigure:
     caption: str
     alt: str
     figure: Figure
+    title: str = field(default="", kw_only=True)
     sources: tuple[Mapping[str, str], ...] = ()
 
     def svg(self) -> bytes:
@@ -115,19 +119,22 @@ class BookFigure:
     def _html(self) -> str:
         # Percent-encoded where it must be, and no more: a quarter lighter than base64.
         source = html.escape(quote(self.svg(), safe=" !'()*+,-./:;<=>?@[]_`{|}~\n"), quote=False)
-        width = round(self.figure.get_figwidth() * 100)
+        # Both, so that its place is kept while it loads.
+        width, height = (round(100 * inches) for inches in self.figure.get_size_inches())
         # One panel is narrower than the page, and small enough for a phone as it is.
         kind = "prlib-figure narrow" if self.figure.get_figwidth() < PAGE else "prlib-figure"
+        title = f"<strong>{html.escape(self.title)}.</strong> " if self.title else ""
         return (
             f'<figure class="{kind}" id="{self.id}">'
-            f'<img src="data:image/svg+xml,{source}" width="{width}" '
+            f'<img src="data:image/svg+xml,{source}" width="{width}" height="{height}" '
             f'alt="{html.escape(self.alt, quote=True)}">'
-            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+            f"<figcaption>{title}{html.escape(self.caption)}</figcaption></figure>"
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         record = {
             "id": self.id,
+            "title": self.title,
             "caption": self.caption,
             "alt": self.alt,
             "sources": list(self.sources),
@@ -148,7 +155,7 @@ def nothing_drawn(name: str, why: str) -> BookFigure:
     with panels(height=1.0) as (figure, axes):
         says_nothing(axes, why)
     told = f"Nothing is drawn: {why}."
-    return BookFigure(name, told, told, figure)
+    return BookFigure(name, told, told, figure, title="Nothing is drawn")
 
 
 def sourced(draw: Callable[..., BookFigure]) -> Callable[..., BookFigure]:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from companion.analysis.finite_size import Growth, predicted_halves, recovery_probability
 from companion.analysis.intervals import mean_interval, weighted_mean
@@ -15,7 +13,8 @@ from companion.analysis.scaling import FORMS, Scaling
 from companion.figures.export import BookFigure, book_figure, nothing_drawn
 from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
-    COLOURS,
+    ALPHA,
+    PALETTE,
     THEORY,
     heading,
     legend_below,
@@ -26,6 +25,7 @@ from companion.figures.style import (
     sequence,
     size_colours,
 )
+from companion.figures.theory import DASHES, name_lines
 from companion.thresholds import dynamical_threshold
 from prlib.losses import Loss, takes_loss
 from prlib.transitions import alpha_init
@@ -35,9 +35,6 @@ MOST_LINES = 8
 
 GREY = "0.4"
 """Colour of the fitted forms."""
-
-DASHES = ((0, (5, 2)), (0, (1, 1.3)), (0, (7, 2, 1, 2)), (0, (7, 2, 1, 2, 1, 2)))
-"""Line styles of the fitted forms."""
 
 
 @book_figure(
@@ -69,22 +66,38 @@ def fluctuations_figure(
                 found = mean_interval(rows, "time", "square")
                 points(axis, found.index, found, color=colour, markersize=3)
         axis.axhline(n, color="0.6", linewidth=0.8, linestyle="--")
-        axis.annotate(f"|m| = 1 at N = {n}", (2e-3, n), va="bottom", fontsize=8, color="0.4")
+        axis.annotate(f"|m| = 1 at N = {n}", (2e-3, n), va="bottom", color="0.4")
         last = theory["t"].max()
         axis.set(xscale="log", yscale="log", xlabel="time t", ylabel="N Var m")
         axis.set(xlim=(1e-3, last), ylim=(0.8, None))
         legend_below(figure, axis, columns=5)
     return BookFigure(
         name,
-        r"How the fluctuations of the overlap grow along gradient flow from a random start, "
-        f"{of(loss)}. Lines: V(t) = N Var m of the theory of infinite size, with 95 % bands of its "
-        f"sampling error (on the logarithm). Points: N times the mean square overlap of "
+        title=_grown(theory, alphas),
+        caption=r"Growth of the fluctuations of the overlap along gradient flow from a random "
+        f"start, {of(loss)}. Lines: V(t) = N Var m of the theory of infinite size, with 95 % bands "
+        "of its sampling error (on the logarithm). Points: N times the mean square overlap of "
         f"{observed.groupby('alpha')['replica'].nunique().min()} descents at N = {n} for each "
-        f"\\(\\alpha\\), with 95 % intervals. Dashed: where the overlap is one.",
-        "V against time on logarithmic axes, theory as lines and simulation as points. "
+        f"\\(\\alpha\\), with 95 % intervals; dashed: where the overlap is one.",
+        alt="V against time on logarithmic axes, theory as lines and simulation as points. "
         f"{ends_in_words(figure)}",
-        figure,
+        figure=figure,
     )
+
+
+def _grown(theory: pd.DataFrame, alphas: list[float]) -> str:
+    """Say by how much V has grown at the least and the largest alpha when the theory ends."""
+    ends = [theory[theory["alpha"] == alpha].sort_values("t").iloc[-1] for alpha in alphas]
+    told = " and ".join(
+        rf"{_rounded(row['variance'])} times at {ALPHA} = {row['alpha']:g} (t = {row['t']:.2g})"
+        for row in (ends[0], ends[-1])
+    )
+    return f"The variance of the overlap grows {told}"
+
+
+def _rounded(value: float) -> str:
+    """Write a large number with two digits and no exponent."""
+    return f"{float(f'{value:.2g}'):,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 @book_figure("fig-predicted-recovery", data=("theory/growth", "theory/border", "recovery"))
@@ -114,16 +127,25 @@ def predicted_recovery_figure(
             axis.legend(loc="lower right")
             heading(axis, title)
         axes[0].set_ylabel(f"recovered by t = {growth.time:g}")
+    unseen = compared[~compared["n"].isin(seen)].dropna(subset=["predicted"])
+    miss = (unseen["mean"] - unseen["predicted"]).abs()
     return BookFigure(
         "fig-predicted-recovery",
-        f"Fraction of random starts that recover the signal by t = {growth.time:g}, {of(loss)}. "
-        "Points: simulation, with 95 % Wilson intervals "
-        f"({compared['runs'].min()} to {compared['runs'].max()} runs each). Lines: theory, "
-        rf"\(\mathrm{{erfc}}(c\sqrt{{N/2V}})\) with V of infinite size and c = {constant[0]:.2f}, "
-        "estimated from the sizes of panel (a) alone.",
-        "Two panels of recovered fraction against alpha. In the first the lines are fitted to the "
-        "points by one constant, in the second they are predictions for larger sizes.",
-        figure,
+        title=f"One constant from N up to {max(seen)} predicts "
+        + (
+            f"larger sizes to {miss.mean():.2f} in the recovered fraction on average"
+            if len(miss)
+            else "the lines of every size"
+        ),
+        caption=f"Fraction of random starts that recover the signal by t = {growth.time:g}, "
+        f"{of(loss)}. Points: simulation, with 95 % Wilson intervals ({compared['runs'].min()} to "
+        rf"{compared['runs'].max()} runs each). Lines: theory, \(\mathrm{{erfc}}(c\sqrt{{N/2V}})\) "
+        f"with V of infinite size and c = {constant[0]:.2f}, estimated from the sizes of panel (a) "
+        "alone.",
+        alt="Two panels of recovered fraction against alpha. In the first the lines are fitted to "
+        "the points by one constant, in the second they are predictions for larger sizes. "
+        f"{ends_in_words(figure)}",
+        figure=figure,
     )
 
 
@@ -149,16 +171,20 @@ def basin_figure(
         axis.set(xlabel=r"$\alpha$", ylim=(0, 1.2))
         axis.set_ylabel("constant c")
         legend_below(figure, axis, columns=4)
+    both = (found["constant"], known["constant"])
+    ends = [f"{x.min():.2f} to {x.max():.2f}" for x in both if len(x)]
     return BookFigure(
         "fig-basin",
-        "How large an overlap must have become, had it gone on growing as small ones do, for its "
-        f"descent to recover by t = {time:g}, {of(loss)}. Line: theory of infinite size, "
+        title=f"Theory gives a constant of {ends[0]}"
+        + (f", simulations ask for {ends[1]}" if len(ends) > 1 else ""),
+        caption="How large an overlap must have become, had it gone on growing as small ones do, "
+        f"for its descent to recover by t = {time:g}, {of(loss)}. Line: theory of infinite size, "
         r"\(c = m_* A\), with a 95 % band: \(m_*\) is the overlap of the start that recovers just "
         "in time, A what small overlaps grow by. Points: the constant that the recovered fractions "
         r"of each size ask for, at the \(\alpha\) of its half point, with 95 % intervals.",
-        "A nearly level line of theory against alpha, with the constants of the simulations. "
+        alt="A nearly level line of theory against alpha, with the constants of the simulations. "
         f"{ends_in_words(figure)}",
-        figure,
+        figure=figure,
     )
 
 
@@ -176,12 +202,13 @@ def predicted_half_points_figure(
         return nothing_drawn("fig-predicted-half-points", _no_constant(growths[-1]))
     sizes = np.geomspace(50, 1e7, 60)
     with panels(height=3.8, width=5.6) as (figure, (axis,)):
-        colours = [COLOURS[i] for i in (1, 0, 2)]
+        colours, reached = [PALETTE["sky"], PALETTE["blue"], PALETTE["brown"]], None
         for growth, constant, found, colour in zip(
             growths, constants, simulated, colours, strict=False
         ):
             line = predicted_halves(growth, constant, sizes)
-            label = f"theory, t = {growth.time:g}"
+            label, known = f"theory, t = {growth.time:g}", line.dropna(subset=["half"])
+            reached = known.iloc[-1] if len(known) else reached
             axis.plot(line["n"], line["half"], color=colour, label=label)
             axis.fill_between(
                 line["n"], line["low"], line["high"], color=colour, alpha=0.2, linewidth=0
@@ -206,25 +233,25 @@ def predicted_half_points_figure(
             (late.alpha, r"$\alpha_\mathrm{BBP}^\mathrm{TS}$", 0.01, "left"),
         ):
             where = axis.get_yaxis_transform()
-            beside = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 8}
+            beside = {"xytext": (0, 3), "textcoords": "offset points"}
             axis.annotate(name, (x, place), xycoords=where, ha=side, va="bottom", **beside)
         axis.set(xscale="log", xlabel="N", xlim=(sizes[0], sizes[-1]))
         axis.set_ylabel(r"$\alpha$ at which half have recovered")
         lowest = np.nanmin([found["half"].min() for found in simulated])
         axis.set_ylim(lowest - 0.4, 1.1 * late.alpha)
-        _name_forms(axis, fits, sizes)
+        forms = [(FORMS[fit.form][0], sizes, fit.half_point(sizes), GREY) for fit in fits]
+        name_lines(axis, forms)
     return BookFigure(
         "fig-predicted-half-points",
-        rf"The \(\alpha\) at which half the random starts have recovered the signal by a time t, "
-        f"against the dimension, {of(loss)}. Coloured lines: theory without simulation but for one "
-        "constant, with 95 % bands; they end where the theory was not run. Points: simulation with "
-        "95 % bootstrap intervals. Grey: forms fitted to the runs of the longest time, each with "
-        "its formula at the end. "
-        r"Horizontal: \(\alpha_\mathrm{BBP}\) at the start (dotted) and at threshold states "
-        f"(dashed, {late}).",
-        "Half points against N: lines of theory, points of simulation, and the fitted forms. "
+        title=_goes_on(growths[-1].time, simulated[-1], reached),
+        caption=rf"The \(\alpha\) at which half the random starts have recovered the signal by a "
+        f"time t, {of(loss)}. Coloured lines: theory without simulation but for one constant, with "
+        "95 % bands; they end where the theory was not run. Points: simulation with 95 % bootstrap "
+        "intervals; grey: forms fitted to the runs of the longest time. Level: the transitions at "
+        "the start (dotted) and at threshold states (dashed).",
+        alt="Half points against N: lines of theory, points of simulation, and the fitted forms. "
         f"{ends_in_words(figure)}",
-        figure,
+        figure=figure,
     )
 
 
@@ -234,6 +261,17 @@ def _no_constant(growth: Growth) -> str:
         f"by t = {growth.time:g} half of the runs recover at no alpha from {least:g} to {most:g}, "
         "where the theory was run"
     )
+
+
+def _goes_on(time: float, simulated: pd.DataFrame, reached: pd.Series | None) -> str:
+    """Say where simulated half points end, and where theory's do."""
+    told = []
+    if len(simulated):
+        n, half = simulated.iloc[-1][["n", "half"]]
+        told.append(rf"simulated descents at {ALPHA} = {half:.2f} at N = {n:.0f}")
+    if reached is not None:
+        told.append(f"theory goes on to {reached['half']:.2f} at N = {_rounded(reached['n'])}")
+    return f"By t = {time:g} half recover: {', '.join(told) or 'at no size'}"
 
 
 @book_figure("fig-escape", data=("theory/border", "escape", "recovery"))
@@ -254,33 +292,22 @@ def escape_figure(loss: Loss, escapes: pd.DataFrame) -> BookFigure:
         legend_below(figure, axis)
     return BookFigure(
         "fig-escape",
-        "How long random starts take to recover the signal where the outlier is never lost, "
-        f"against the dimension, {of(loss)}. Points: medians of "
-        f"{escapes['runs'].min()} to {escapes['runs'].max()} descents, with 95 % intervals. Lines: "
-        "the time at which V of theory has grown in proportion to N, plus one delay for each "
-        r"\(\alpha\).",
-        "Median time against the logarithm of N. For each alpha the points rise along the line of "
-        "theory, nearly straight, the steeper the smaller alpha.",
-        figure,
+        title=_slower(escapes),
+        caption="How long random starts take to recover the signal where the outlier is never "
+        f"lost, {of(loss)}. Points: medians of {escapes['runs'].min()} to {escapes['runs'].max()} "
+        "descents, with 95 % intervals. Lines: the time at which V of theory has grown in "
+        r"proportion to N, plus one delay for each \(\alpha\).",
+        alt="Median time against the logarithm of N. For each alpha the points rise along the line "
+        f"of theory, nearly straight, the steeper the smaller alpha. {ends_in_words(figure)}",
+        figure=figure,
     )
 
 
-def _name_forms(axis: Axes, fits: Sequence[Scaling], sizes: NDArray) -> None:
-    """Write each form's formula where its line leaves the panel: at the top, or on the right."""
-    bottom, top = axis.get_ylim()
-    places: list[tuple[float, str]] = []
-    for fit in fits:
-        line, name = fit.half_point(sizes), FORMS[fit.form][0]
-        if (above := np.flatnonzero(line > top)).size:
-            place = (sizes[above[0]], top)
-            shift = {"textcoords": "offset points", "xytext": (-16, -2)}
-            axis.annotate(name, place, ha="right", va="top", fontsize=8, color=GREY, **shift)
-        else:
-            places.append((float(line[-1]), name))
-    # One above the other, even where the lines end closer than that.
-    lowest = bottom
-    for place, name in sorted(places):
-        lowest = max(lowest, place)
-        where = axis.get_yaxis_transform()
-        axis.annotate(name, (1.01, lowest), xycoords=where, va="center", fontsize=8, color=GREY)
-        lowest += 0.055 * (top - bottom)
+def _slower(escapes: pd.DataFrame) -> str:
+    """Say how the median time goes from the smallest to the largest size, at the least alpha."""
+    alpha = escapes.index.unique("alpha").min()
+    rows = escapes.loc[alpha].sort_index()
+    return (
+        rf"At {ALPHA} = {alpha:g} the median time to recover goes from {rows['time'].iloc[0]:.2g} "
+        f"at N = {rows.index[0]} to {rows['time'].iloc[-1]:.2g} at N = {rows.index[-1]}"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from companion.analysis.runs import fates, overlap_when_halved
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
+    ALPHA,
     COLOURS,
     heading,
     legend_below,
@@ -52,17 +53,22 @@ def edge_over_time_figure(
     alphas = sorted(rows["alpha"].unique())
     columns = min(ABREAST, len(alphas))
     blocks = -(-len(alphas) // columns)
+    ends = rows[["edge", "lowest"]]
+    bottom, top = 2 * min(ends.min().min(), -1), max(3 * ends.max().max(), 1)
     with panels(2 * blocks, columns, height=2.2, sharex=True, sharey="row") as (figure, axes):
         for number, alpha in enumerate(alphas):
             place = 2 * columns * (number // columns) + number % columns
             upper, lower = axes[place], axes[place + columns]
             at_alpha = rows[rows["alpha"] == alpha]
             for style, found in _fates(at_alpha):
-                # The wider one below, since the two lie on each other.
-                _band(upper, found, "edge", COLOURS[0], style, "edge of the bulk", 2.4)
-                _band(upper, found, "lowest", COLOURS[3], style, "lowest eigenvalue", 1.1)
+                # The bulk as a ground, on whose rim or below it the line lies.
+                edge = found.groupby("time")["edge"].median()
+                ground = {"color": COLOURS[0], "alpha": 0.2, "linewidth": 0, "label": "bulk"}
+                upper.fill_between(edge.index, edge, top, **ground)
+                _band(upper, found, "lowest", COLOURS[3], style, "lowest eigenvalue")
                 _band(lower, found, "gap", COLOURS[2], style, "edge minus lowest eigenvalue")
             upper.set_yscale("symlog", linthresh=1)
+            upper.set_ylim(bottom, top)
             lower.set_yscale("symlog", linthresh=0.1)
             for axis in (upper, lower):
                 axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
@@ -77,16 +83,24 @@ def edge_over_time_figure(
         _common_legend(figure, axes)
     return BookFigure(
         name,
-        rf"Lowest eigenvalue of the Hessian and left edge of its bulk along the descent from a "
-        rf"random start, {_sample(loss, rows)}. The edge is that of each state's own law of labels "
-        "and fields. Upper panels: the two themselves, one upon the other. Lower panels: the edge "
-        "minus the lowest eigenvalue, which is positive where an eigenvalue stands apart from the "
-        "bulk, and below zero where, at finite N, the lowest one lies inside the edge. "
-        f"{_LINES}{_single(rows)} All axes are linear near zero and logarithmic beyond.",
-        "For each alpha, above, the lowest eigenvalue and the edge of the bulk against time, and "
-        f"below, the edge minus the lowest eigenvalue. {ends_in_words(figure)}",
-        figure,
+        title=f"An eigenvalue stands apart from the bulk at the start {_apart(rows, 0)}, and at "
+        f"the end {_apart(rows, -1)}",
+        caption=f"Descents from a random start, {_sample(loss, rows)}. Above: where the bulk lies "
+        "(shaded, from each state's own law of labels and fields) and the lowest eigenvalue; "
+        f"below: by how far the edge lies above it. {_LINES}{_single(rows)}",
+        alt="For each alpha, above, the lowest eigenvalue and the edge of the bulk against time, "
+        f"and below, the edge minus the lowest eigenvalue. {ends_in_words(figure)}",
+        figure=figure,
     )
+
+
+def _apart(rows: pd.DataFrame, moment: int) -> str:
+    """Say at which alphas three of four runs have an eigenvalue below the bulk, at one time."""
+    time = sorted(rows["time"].unique())[moment]
+    lowest = rows[rows["time"] == time].groupby("alpha")["gap"].quantile(QUARTILES[0])
+    apart = lowest.index[lowest > 0]
+    places = ", ".join(f"{alpha:.3g}" for alpha in apart)
+    return rf"at {ALPHA} = {places}" if len(apart) else "at none"
 
 
 @book_figure("fig-alignment-over-time", data=("observed",))
@@ -114,32 +128,32 @@ def alignment_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         axes[3].set_yscale("log")
         axes[3].set_ylim(bottom=1e-6)
         _common_legend(figure, axes)
-    ends = fates(rows)["recover"]
-    recovering = ", ".join(rf"{count} at \(\alpha\) = {alpha:.3g}" for alpha, count in ends.items())
-    halved = overlap_when_halved(rows)
-    caption, alt = (
-        ", ".join(f"{overlap:.2f} at {name} = {alpha:.3g}" for alpha, overlap in halved.items())
-        for name in (r"\(\alpha\)", "alpha")
-    )
+    ends, halved = fates(rows)["recover"], overlap_when_halved(rows)
+    recovering = ", ".join(f"{count} at alpha = {alpha:.3g}" for alpha, count in ends.items())
+    told = f"Of the instances {recovering} recover. "
+    if halved:
+        when = (f"{overlap:.2f} at alpha = {alpha:.3g}" for alpha, overlap in halved.items())
+        told += f"In runs that recover, the alignment has halved when |m| is {', '.join(when)}. "
     return BookFigure(
         "fig-alignment-over-time",
-        "What the descent from a random start sees of the signal: (a) squared overlap of the "
-        "lowest eigenvector with it, (b) distance of the lowest eigenvalue below the bulk, (c) "
-        f"overlap of the estimate, and (d) energy; {_sample(loss, rows)}. {_LINES} Of the "
-        f"instances {recovering} recover.{_single(rows)}"
-        + (
-            " When the median alignment of the runs that recover is first below half of its start, "
-            f"their median |m| is {caption}. Where this is small, the run loses the direction near "
-            "the equator. Where it is large, the run has all but arrived: around the signal no "
-            "direction is special."
-            if halved
-            else ""
-        ),
-        "Alignment of the lowest eigenvector with the signal, gap, overlap and energy against "
-        "time. "
-        + (f"In runs that recover, it has halved when |m| is {alt}. " if halved else "")
-        + ends_in_words(figure),
-        figure,
+        title=_lost(halved) or "No run that recovers loses half of its alignment",
+        caption="(a) Squared overlap of the lowest eigenvector with the signal, (b) distance of "
+        "the lowest eigenvalue below the bulk, (c) overlap of the estimate and (d) energy, along "
+        f"the descent from a random start; {_sample(loss, rows)}. {_LINES}{_single(rows)}",
+        alt="Alignment of the lowest eigenvector with the signal, gap, overlap and energy against "
+        f"time. {told}{ends_in_words(figure)}",
+        figure=figure,
+    )
+
+
+def _lost(halved: Mapping[float, float]) -> str:
+    """Say how far the runs that recover have come when they lose the direction."""
+    if not halved:
+        return ""
+    least, most = min(halved), max(halved)
+    first = rf"Runs that recover lose half of the alignment at |m| = {halved[least]:.2f} at {ALPHA}"
+    return f"{first} = {least:.3g}" + (
+        rf", and at {halved[most]:.2f} at {ALPHA} = {most:.3g}" if most > least else ""
     )
 
 
@@ -175,18 +189,24 @@ def labels_figure(loss: Loss, alpha: float, n: int, parts: pd.DataFrame) -> Book
         heading(left, "who makes the signal's direction stand apart")
         heading(right, "how stiff they are")
         legend_below(figure, left)
-    total = parts.groupby(["time", "law"])["share"].sum().groupby("time").mean()
-    told = ", ".join(f"{value:.2f} at t = {time:.2g}" for time, value in total.items())
+    laws = parts["law"].nunique()
+    both = parts, parts[parts["label"] < SMALL]
+    whole, small = (found.groupby("time")["share"].sum() / laws for found in both)
+    told = " and ".join(
+        f"{small[time]:.2f} of the condition's {whole[time]:.2f} at t = {time:.2g}"
+        for time in (times[0], times[-1])
+    )
     return BookFigure(
         "fig-small-labels",
-        rf"What measurements add to the condition of the transition, {of(loss)}, \(\alpha\) = "
-        f"{alpha:g}, along {parts['law'].nunique()} descents at N = {n} that are held without the "
-        "signal. (a) The part of it that measurements with a label |y| make, per unit of |y|: the "
-        f"areas under the points are {told}, and above one the signal's direction stands apart. "
-        "(b) Their mean curvature. With 95 % intervals over instances. Dotted: left of it a "
-        "measurement sees less of the signal than of a direction at random.",
-        f"Two panels against the label. {ends_in_words(figure)}",
-        figure,
+        title=rf"Labels below {SMALL:g} make {told}",
+        caption="What measurements add to the condition of the transition, above one where the "
+        rf"signal's direction stands apart, {of(loss)}, \(\alpha\) = {alpha:g}, along "
+        f"{laws} descents at N = {n} that are held without the signal. (a) Their "
+        "part by label, per unit of it, so that areas add up to the condition; (b) their mean "
+        "curvature. Dotted: left of it a measurement sees less of the signal than of a direction "
+        "at random; bars: 95 % intervals.",
+        alt=f"Two panels against the label. {ends_in_words(figure)}",
+        figure=figure,
     )
 
 
@@ -226,21 +246,21 @@ def directions_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
         _label_lowest(axes, 2)
         _common_legend(figure, axes)
     counted = ", ".join(
-        rf"{fail} and {recover} at \(\alpha\) = {alpha:.3g}"
+        f"{fail} fail and {recover} recover at alpha = {alpha:.3g}"
         for alpha, fail, recover in ends.itertuples()
     )
-    turned = _turned((alpha, found) for alpha, _, _, found in drawn)
     return BookFigure(
         "fig-alignment-directions",
-        "Squared overlap of the lowest eigenvector of the Hessian with (a) the signal, (b) what it "
-        "was at the start, (c) the displacement since then, and (d) the gradient, along the "
-        f"descent from a random start; {_sample(loss, rows)}. Lines: means over "
-        f"the runs that fail (solid) and those that recover (dashed), which are {counted}; means "
-        f"over fewer than {least} runs are not drawn. {turned}"
-        "Dotted in (c): 1/N, what a random direction has. The time axis is linear near zero.",
-        "Squared overlaps of the lowest eigenvector with the signal, the first direction, the "
-        f"displacement and the gradient, against time. {ends_in_words(figure)}",
-        figure,
+        title=_turned((alpha, found) for alpha, _, _, found in drawn),
+        caption="Squared overlap of the lowest eigenvector of the Hessian with (a) the signal, (b) "
+        "what it was at the start, (c) the displacement since then and (d) the gradient, along the "
+        f"descent from a random start; {_sample(loss, rows)}. Lines: means over the runs that fail "
+        f"(solid) and those that recover (dashed), if they are at least {least}. Dotted in (c): "
+        "1/N, what a random direction has; the time axis is linear near zero.",
+        alt="Squared overlaps of the lowest eigenvector with the signal, the first direction, the "
+        f"displacement and the gradient, against time. Of the runs, {counted}. "
+        f"{ends_in_words(figure)}",
+        figure=figure,
     )
 
 
@@ -251,16 +271,12 @@ def _turned(drawn: Iterable[tuple[float, pd.DataFrame]]) -> str:
         means = found.groupby("time")["start_overlap2"].mean()
         below = means.index[means < 0.5]
         by[alpha] = max(by.get(alpha, 0.0), below[0] if len(below) else np.inf)
-    alphas: dict[float, list[str]] = {}
-    for alpha, time in by.items():
-        if np.isfinite(time):
-            alphas.setdefault(time, []).append(f"{alpha:.3g}")
-    if not alphas:
-        return ""
-    places = " and ".join(
-        rf"by t = {time:g} at \(\alpha\) = {', '.join(found)}" for time, found in alphas.items()
-    )
-    return f"The overlap in (b) is below one half {places}. "
+    turned = {alpha: time for alpha, time in by.items() if np.isfinite(time)}
+    if not turned:
+        return "The lowest eigenvector keeps more than half of its first direction"
+    ends = dict.fromkeys((min(turned), max(turned)))
+    places = (rf"by t = {turned[alpha]:g} at {ALPHA} = {alpha:.3g}" for alpha in ends)
+    return f"The lowest eigenvector has left its first direction {' and '.join(places)}"
 
 
 @book_figure(
@@ -298,15 +314,30 @@ def prediction_figure(
             says_nothing(axes, f"at no alpha are there {LEAST} runs of both fates")
     return BookFigure(
         name,
-        "How early one can tell who recovers: probability that, of two runs of different fate, "
-        "the one that recovers has the larger alignment of its lowest eigenvector with the signal, "
-        "the larger overlap, or the lower lowest eigenvalue, at time t. "
-        f"{of(loss)}, N = {rows['n'].iloc[0]}, random starts. 95 % intervals (Hanley and McNeil); "
-        "one half is chance.",
-        f"The area under the curve against time, one panel an alpha. {ends_in_words(figure)}"
+        title=_tells(curve) or "Too few runs of both fates to tell them apart",
+        caption="Probability that, of two runs of different fate, the one that recovers has the "
+        "larger overlap, the larger alignment of its lowest eigenvector with the signal, or the "
+        f"lower lowest eigenvalue, at time t; one half is chance. {of(loss)}, "
+        f"N = {rows['n'].iloc[0]}, random starts, with 95 % intervals (Hanley and McNeil).",
+        alt=f"The area under the curve against time, one panel an alpha. {ends_in_words(figure)}"
         if alphas
         else f"Nothing is drawn: at no alpha are there {LEAST} runs of both fates.",
-        figure,
+        figure=figure,
+    )
+
+
+def _tells(curve: pd.DataFrame) -> str:
+    """Say how well the overlap and the alignment of the start tell who will recover."""
+    if curve.empty:
+        return ""
+    first = curve[curve["time"] == curve["time"].min()].groupby("predictor")["mean"]
+    ends = {
+        name: f"{areas.min():.2f}" + (f" to {areas.max():.2f}" if len(areas) > 1 else "")
+        for name, areas in first
+    }
+    return (
+        f"At the start the overlap |m| tells who recovers with an area of {ends['abs_overlap']}, "
+        f"the alignment with {ends['overlap2']}"
     )
 
 
@@ -325,7 +356,8 @@ def _common_legend(figure: Figure, axes: Sequence[Axes]) -> None:
     entries: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, Line2D([], [], color=handle.get_color()))
+            line = isinstance(handle, Line2D)
+            entries.setdefault(label, Line2D([], [], color=handle.get_color()) if line else handle)
     figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=len(entries))
 
 

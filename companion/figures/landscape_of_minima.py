@@ -19,6 +19,7 @@ from companion.analysis.minima import (
 )
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
+    ALPHA,
     COLOURS,
     THEORY,
     heading,
@@ -34,8 +35,6 @@ from prlib.measures import LabelMeasure
 from prlib.measures.threshold_states import solve_threshold_state
 from prlib.transitions import Thresholds, alpha_init
 from prlib.transitions.landscape import LandscapeMap, band, landscape
-
-ALPHA = r"\(\alpha\)"
 
 NEAR = 0.5
 """How far in alpha beyond the held descents the last panel reaches."""
@@ -120,22 +119,23 @@ def plane_figure(
     ]
     return BookFigure(
         "fig-minima-plane",
-        rf"Minima in the plane of \(\alpha\) and overlap, {of(loss)}. Colour: complexity of the "
-        "most numerous minima by Kac and Rice, labels held, at infinite size. Hatched: none is "
-        "left. Dashed: below and left of it the most numerous minima are stable toward the signal, "
-        rf"at zero overlap up to \(\alpha\) = {lines.alpha_minima:.3f}. Orange: overlap of the "
-        "lowest eigenvector of the Hessian at a random start, by theory, beyond the last minima "
-        rf"{_from(v1)}. Diamonds: mean overlap of the optimal spectral start at N = {sizes[0]}, "
-        f"beyond them {_from(best)}. Circles, side by side: median overlap, with quartiles, of "
-        "random starts that did not recover by the time at which the runs end "
-        f"({counts.min()} to {counts.max()} runs each; fewer than {LEAST} are not drawn).",
-        "A map of alpha against overlap. Complexity is largest at small alpha and small overlap "
-        "and vanishes at a line that falls from "
+        title=rf"The optimal start lies beyond the last minima {_from(best)}, the lowest "
+        f"eigenvector {_from(v1)}",
+        caption=rf"Minima in the plane of \(\alpha\) and overlap, {of(loss)}. Colour: complexity "
+        "of the most numerous minima by Kac and Rice, labels held, at infinite size; hatched: none "
+        "is left; dashed: below and left of it they are stable toward the signal. Orange: overlap "
+        "of the lowest eigenvector at a random start, by theory; diamonds: mean overlap of the "
+        f"optimal spectral start at N = {sizes[0]}; circles, side by side: median overlap, with "
+        f"quartiles, of random starts that did not recover ({counts.min()} to {counts.max()} runs "
+        "each).",
+        alt="A map of alpha against overlap. Complexity is largest at small alpha and small "
+        "overlap and vanishes at a line that falls from "
         f"{found['overlap_max'].iloc[0]:.2f} at alpha = {found['alpha'].iloc[0]:g} to "
         f"{found['overlap_max'].iloc[-1]:.2f} at alpha = {found['alpha'].iloc[-1]:g}. Overlaps of "
         f"stuck descents lie below it (medians {'; '.join(medians)}). The optimal start crosses it "
-        f"{_from(best, plain=True)}, the lowest eigenvector {_from(v1, plain=True)}.",
-        figure,
+        f"{_from(best, plain=True)}, the lowest eigenvector {_from(v1, plain=True)}. At zero "
+        f"overlap minima are stable up to alpha = {lines.alpha_minima:.3f}.",
+        figure=figure,
     )
 
 
@@ -218,19 +218,31 @@ def energies_figure(
     width = high - low
     return BookFigure(
         "fig-minima-energies",
-        rf"Energies of minima at zero overlap, {of(loss)}, (a) as they are and (b) measured from "
-        "the middle of the band; (c) the condition of the transition, which passes 1 (grey) where "
+        title=_among(means, found, gap),
+        caption=f"Energies of minima at zero overlap, {of(loss)}, (a) as they are and (b) from the "
+        "middle of the band; (c) the condition of the transition, which passes 1 (grey) where "
         "minima turn unstable toward the signal. Blue: minima exist, by Kac and Rice with labels "
-        "held, from the most numerous (solid) down to those whose complexity vanishes (dotted). "
-        "Dashed: threshold states by one step of replica symmetry breaking. Points: "
-        f"descents held at zero overlap, at time {held['time'].max():g}, means over {count} "
-        f"instances with N = {n}, with 95 % intervals. The most numerous minima turn unstable "
-        rf"toward the signal at \(\alpha\) = {lines.alpha_minima:.3f}, the lowest at "
+        "held, from the most numerous (solid) down to the lowest (dotted); dashed: threshold "
+        "states by one step of replica symmetry breaking (1RSB). Points: descents held at zero "
+        f"overlap to time {held['time'].max():g}, means over {count} instances with N = {n}, with "
+        "95 % intervals.",
+        alt=f"Energies rise with alpha. The band is {width.min():.3f} to {width.max():.3f} wide; "
+        f"the dashed line of 1RSB lies {gap.min():.3f} to {gap.max():.3f} below it at every alpha. "
+        f"{_places(means, found)} The condition rises with alpha, and 1RSB lies lowest: the most "
+        f"numerous minima turn unstable at {lines.alpha_minima:.3f}, the lowest at "
         f"{lines.alpha_minima_low:.3f}, 1RSB at {lines.alpha_threshold:.3f}.",
-        f"Energies rise with alpha. The band is {width.min():.3f} to {width.max():.3f} wide; the "
-        f"dashed line of 1RSB lies {gap.min():.3f} to {gap.max():.3f} below it at every alpha. "
-        f"{_places(means, found)} The condition rises with alpha, and 1RSB lies lowest.",
-        figure,
+        figure=figure,
+    )
+
+
+def _among(means: pd.DataFrame, found: pd.DataFrame, gap: pd.Series) -> str:
+    """Say how many mean energies of held descents lie among those of minima, and where 1RSB is."""
+    ends = (np.interp(means.index, found["alpha"], found[f"energy_{e}"]) for e in ("low", "high"))
+    low, high = ends
+    inside = int(((means["mean"] >= low) & (means["mean"] <= high)).sum())
+    return (
+        f"Held descents end among the energies of minima at {inside} of {len(means)} alphas, and "
+        f"1RSB lies {gap.min():.3f} to {gap.max():.3f} below them"
     )
 
 
@@ -303,14 +315,16 @@ def fields_figure(
         legend_below(figure, axes[0], 5)
     return BookFigure(
         "fig-minima-law",
-        rf"Fields that stationary states have at small, middle and large labels, {of(loss)}, "
-        rf"\(\alpha\) = {alpha:g}, zero overlap. Blue: minima at infinite size, from the most "
-        "numerous (solid) to those whose complexity vanishes (dotted). Dashed: 1RSB. Points: "
+        title="Fields of held descents are "
+        f"{_peaks(middle, simulated, RANGES[:: len(RANGES) - 1])}",
+        caption=rf"Density of fields at small, middle and large labels, {of(loss)}, \(\alpha\) = "
+        f"{alpha:g}, zero overlap. Blue: minima at infinite size, from the most numerous (solid) "
+        "to the lowest (dotted); dashed: 1RSB. Points: "
         f"{len(laws)} descents at N = {n} that are held at zero overlap to time {time:g}, with 95 "
-        "% intervals over them. Grey: fields that fit the label.",
-        "Three densities of the field, one a range of labels. Points follow the band of minima: "
-        f"{_peaks(middle, simulated)}.",
-        figure,
+        "% intervals over them; grey: fields that fit the label.",
+        alt="Three densities of the field, one a range of labels. Points follow the band of "
+        f"minima: {_peaks(middle, simulated)}.",
+        figure=figure,
     )
 
 
@@ -322,9 +336,11 @@ def _given(joint: NDArray, within: NDArray) -> NDArray:
     return FIELDS[1] * rows / labels[within].sum()
 
 
-def _peaks(middle: NDArray, simulated: Sequence[NDArray]) -> str:
+def _peaks(
+    middle: NDArray, simulated: Sequence[NDArray], ranges: Sequence[tuple[float, float]] = RANGES
+) -> str:
     told = []
-    for low, high in RANGES:
+    for low, high in ranges:
         mean = np.mean([_given(each, (middle > low) & (middle < high)) for each in simulated], 0)
-        told.append(f"largest at {middle[mean.argmax()]:.2f} for labels from {low:g} to {high:g}")
-    return ", ".join(told)
+        told.append(f"at {middle[mean.argmax()]:.2f} for labels from {low:g} to {high:g}")
+    return f"most frequent {', '.join(told)}"

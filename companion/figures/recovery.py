@@ -1,4 +1,4 @@
-"""Who recovers, from which start, at which size (notebooks 04, 05 and 06)."""
+"""Who recovers, from which start, at which size (notebooks 04 and 05)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from scipy.special import expit
 
 from companion.analysis.half_points import REACH, near_half
 from companion.analysis.intervals import mean_interval
-from companion.analysis.scaling import FORMS, LEAST_SIZES, Scaling
 from companion.figures.export import BookFigure, book_figure, nothing_drawn
 from companion.figures.style import (
-    OPAQUE,
+    ALPHA,
     THEORY,
     heading,
     legend_below,
+    legend_under,
     look,
     mark_late,
     of,
@@ -63,15 +63,15 @@ def overlap_over_time_figure(loss: Loss, rows: pd.DataFrame) -> BookFigure:
     alpha, n = rows["alpha"].iloc[0], rows["n"].iloc[0]
     return BookFigure(
         "fig-constrained-overlap",
-        rf"Overlap with the signal along the descent: \(\alpha\) = {alpha:g}, N = {n}, {of(loss)}, "
-        f"{rows['replica'].nunique()} instances. Both panels show the same instances and random "
-        f"points, until t = {rows['time'].max():g}, when the runs were stopped. Coloured: runs "
-        "that recover the signal by then; grey: runs that do not. The constrained descent is held "
-        f"at overlap zero until t = {HOLD:g}. Lines join the times of observation."
+        title=rf"At {ALPHA} = {alpha:g}, {_ending(rows, starts)} recover",
+        caption=f"Overlap with the signal along the descent from the same instances and random "
+        rf"points, N = {n}, {of(loss)}. Coloured: runs that recover the signal by t = "
+        f"{rows['time'].max():g}, when all were stopped; grey: runs that do not. Constrained "
+        f"descents are held at overlap zero until t = {HOLD:g}.",
+        alt="Overlap against time, a panel a start. Constrained runs stay at zero until they are "
+        f"set free. Before the runs were stopped, {_ending(rows, starts)} reach one."
         f"{_still_rising(rows, starts)}",
-        "Overlap against time, a panel a start. Constrained runs stay at zero until they are set "
-        f"free. Before the runs were stopped, {_ending(rows, starts)} reach one.",
-        figure,
+        figure=figure,
     )
 
 
@@ -134,16 +134,35 @@ def recovery_figure(
         legend_below(figure, axes[0])
     return BookFigure(
         name,
-        f"Fraction of {' and '.join(starts)} starts that recover the signal at {of(loss)} "
-        f"(|m| > 0.99 before t = {_limits(table)}), {_runs(counted)}, the same instances in each "
-        "panel. Points: simulation, with 95 % Wilson intervals; curves: "
-        f"{_fits(table)}. "
-        r"Vertical lines: \(\alpha_\mathrm{BBP}\) at the start (dotted, "
-        f"{alpha_init(loss).alpha:.3f}) "
-        rf"and at threshold states (dashed, {dynamical_threshold(loss)}), both at infinite size.",
-        f"Recovered fractions against alpha, one curve a size. {_halves(table, starts)}",
-        figure,
+        title=_cost(table, starts),
+        caption=f"Fraction of starts that recover the signal (|m| > 0.99 before t = "
+        f"{_limits(table)}), {of(loss)}, {_runs(counted)}, the same instances in each panel. "
+        f"Points: simulation, with 95 % Wilson intervals; curves: {_fits(table)}. Upright: the "
+        "transitions at the start (dotted) and at threshold states (dashed), at infinite size.",
+        alt=f"Recovered fractions against alpha, one curve a size. {_halves(table, starts)}",
+        figure=figure,
     )
+
+
+def _cost(table: pd.DataFrame, starts: Sequence[str]) -> str:
+    """Say at which alpha each start recovers at the largest size where all of them pass one half.
+
+    Of a random and a constrained start: what it costs to withhold the early direction.
+    """
+    places = {
+        n: {start: _place(rows[rows["start"] == start]) for start in starts}
+        for n, rows in table.groupby("n")
+    }
+    whole = {n: at for n, at in places.items() if np.isfinite([*at.values()]).all()}
+    if not whole:
+        return "Not every start recovers half of its runs"
+    n, at = max(whole.items())
+    if [*starts] == ["random", "constrained"]:
+        cost = at["constrained"] - at["random"]
+        word = "costs" if cost >= 0 else "saves"
+        return rf"Withholding the early direction {word} {abs(cost):.2f} in {ALPHA} at N = {n}"
+    told = ", ".join(f"{place:.2f} from {in_caption(start)}" for start, place in at.items())
+    return rf"At N = {n} half recover at {ALPHA} = {told}"
 
 
 def _limits(table: pd.DataFrame) -> str:
@@ -213,7 +232,7 @@ def _runs(counted: pd.DataFrame) -> str:
     return f"{many} run{'s' if most > 1 else ''} a point"
 
 
-def _in_caption(start: str) -> str:
+def in_caption(start: str) -> str:
     """Return what a start is called, with its mathematics as a caption writes it."""
     return as_start(start).phrase.replace("v1", r"\(v_1\)")
 
@@ -244,14 +263,25 @@ def paired_difference_figure(
         legend_below(figure, axis)
     return BookFigure(
         name,
-        f"Recovered fraction from {_in_caption(one)} less that from {_in_caption(other)}, on the "
-        f"same instances, {of(loss)}, {differences['pairs'].min()} to {differences['pairs'].max()} "
-        "pairs a point, with 95 % intervals of paired differences (Agresti and Min). Vertical "
-        "lines: the transitions at the start (dotted) and at threshold states (dashed), at "
-        "infinite size. Points of one alpha are drawn side by side; thin lines join those of an N.",
-        f"The fraction recovered from {as_start(one).phrase} less that from "
+        title=_gain(differences, one, other),
+        caption="Difference of the recovered fractions on the same instances, "
+        f"{of(loss)}, {differences['pairs'].min()} to {differences['pairs'].max()} pairs a point, "
+        "with 95 % intervals of paired differences (Agresti and Min). Points of one alpha are "
+        "drawn side by side, and thin lines join those of an N. Upright: the transitions at the "
+        "start (dotted) and at threshold states (dashed), at infinite size.",
+        alt=f"The fraction recovered from {as_start(one).phrase} less that from "
         f"{as_start(other).phrase}, against alpha. It is largest {_largest(differences)}.",
-        figure,
+        figure=figure,
+    )
+
+
+def _gain(differences: pd.DataFrame, one: str, other: str) -> str:
+    """Say by how much more often one start recovers than the other, where that is most."""
+    best = differences.loc[differences["mean"].idxmax()]
+    first = in_caption(one)
+    return (
+        f"{first[0].upper()}{first[1:]} recover up to {best['mean']:.2f} more of the instances "
+        rf"than {in_caption(other)}, at {ALPHA} = {best['alpha']:g}, N = {best['n']:.0f}"
     )
 
 
@@ -271,14 +301,14 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
     spectral = spectral.assign(square=spectral["abs_start_overlap"] ** 2)
     sizes = sorted(spectral["n"].unique())
     chosen = _spread(sorted(spectral["alpha"].unique()), 4)
-    with panels(1, 2, height=3.0) as (figure, (left, right)):
+    with panels(1, 2, height=3.4) as (figure, (left, right)):
         grid = np.linspace(spectral["alpha"].min(), spectral["alpha"].max(), 160)
         left.plot(grid, start_overlaps(loss, grid), color=THEORY)
         for n, colour in zip(sizes, size_colours(sizes), strict=True):
             means = mean_interval(spectral[spectral["n"] == n], "alpha", "square")
             points(left, means.index, means, color=colour, label=f"N = {n}")
         left.set(xlabel=r"$\alpha$", ylabel="squared overlap of $v_1$", ylim=(0, None))
-        left.legend(**OPAQUE)
+        legend_under(left)
         heading(left, "against alpha")
         for alpha, colour in zip(chosen, sequence(len(chosen)), strict=True):
             means = mean_interval(spectral[spectral["alpha"] == alpha], "n", "square")
@@ -290,19 +320,33 @@ def start_overlap_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
         right.set(xscale="log", yscale="log", xlabel="N", ylabel="squared overlap of $v_1$")
         right.minorticks_off()
         right.set_xticks(sizes, [str(n) for n in sizes])
-        right.legend(**OPAQUE)
+        legend_under(right)
         heading(right, "against N")
     counts = spectral.groupby(["n", "alpha"]).size()
     return BookFigure(
         "fig-spectral-overlap",
-        "Squared overlap with the signal of the lowest eigenvector of the Hessian at a random "
-        f"point, {of(loss)}. Points: means over {counts.min()} to {counts.max()} instances, with "
-        "95 % intervals. Lines: infinite size, zero below the transition at "
-        rf"\(\alpha\) = {alpha_init(loss).alpha:.3f}. Dotted: what a random direction has.",
-        "Squared overlaps of the lowest eigenvector with the signal, left against alpha and right "
-        f"against N, with the line of infinite size. {_overlaps_at_ends(spectral)}",
-        figure,
+        title=_fades(loss, spectral),
+        caption="Squared overlap with the signal of the lowest eigenvector of the Hessian at a "
+        f"random point, {of(loss)}. Points: means over {counts.min()} to {counts.max()} instances, "
+        "with 95 % intervals; lines: infinite size, zero below the transition. Dotted: what a "
+        "random direction has.",
+        alt="Squared overlaps of the lowest eigenvector with the signal, left against alpha and "
+        f"right against N, with the line of infinite size. {_overlaps_at_ends(spectral)}",
+        figure=figure,
     )
+
+
+def _fades(loss: Loss, spectral: pd.DataFrame) -> str:
+    """Say what the squared overlap is at the smallest and largest size below the transition."""
+    below = spectral[spectral["alpha"] < alpha_init(loss).alpha]
+    rows = below if len(below) else spectral
+    largest = rows[rows["n"] == rows["n"].max()]
+    alpha = largest["alpha"].max()
+    means = rows[rows["alpha"] == alpha].groupby("n")["square"].mean()
+    where = "below the transition" if len(below) else "above the transition"
+    sizes = dict.fromkeys((means.index[0], means.index[-1]))
+    ends = " and ".join(f"{means[n]:.2f} at N = {n}" for n in sizes)
+    return rf"At {ALPHA} = {alpha:g}, {where}, the squared overlap of \(v_1\) is {ends}"
 
 
 def _overlaps_at_ends(spectral: pd.DataFrame) -> str:
@@ -331,83 +375,46 @@ def starts_figure(loss: Loss, table: pd.DataFrame, sizes: Sequence[int]) -> Book
     with panels(1, len(sizes), height=3.2, sharey=True, sharex=True) as (figure, axes):
         for axis, n in zip(axes, sizes, strict=True):
             axis.axvline(alpha_init(loss).alpha, color=THEORY, linestyle=":", linewidth=1)
+            lacking = 0
             for start in starts:
                 found = counted[(counted["n"] == n) & (counted["start"] == start)]
                 if found.empty:
+                    lacking += 1
                     continue
                 points(axis, found["alpha"], found, **look(start))
                 at = table[(table["n"] == n) & (table["start"] == start)]
                 _fitted(axis, at, look(start)["color"])
             axis.set(xlabel=r"$\alpha$", ylim=(-0.02, 1.02))
-            heading(axis, f"N = {n}")
+            shown = f", {len(starts) - lacking} of {len(starts)} starts" if lacking else ""
+            heading(axis, f"N = {n}{shown}")
         axes[0].set_ylabel("recovered fraction")
         legend_below(figure, axes[0])
     return BookFigure(
         "fig-spectral-recovery",
-        rf"Fraction of descents that recover the signal from each start, {of(loss)}, "
+        title=_savings(table, starts),
+        caption=f"Fraction of descents that recover the signal from each start, {of(loss)}, "
         f"{_runs(counted)}, on the same instances. Points: simulation, with 95 % Wilson "
-        rf"intervals; curves: {_fits(table)}. Dotted: \(\alpha_\mathrm{{BBP}}\) at the start, "
-        f"{alpha_init(loss).alpha:.3f}.{_lacking(table, starts)}",
-        f"Recovered fractions against alpha for several starts. {_halves(table, starts)}",
-        figure,
+        f"intervals; curves: {_fits(table)}. Dotted: the transition at the start."
+        f"{_lacking(table, starts)}",
+        alt=f"Recovered fractions against alpha for several starts. {_halves(table, starts)}",
+        figure=figure,
     )
 
 
-@book_figure("fig-half-points", data=("recovery",))
-@takes_loss
-def half_points_figure(
-    loss: Loss,
-    half_points: pd.DataFrame,
-    fits: dict[str, Sequence[Scaling]],
-    predicted: pd.DataFrame,
-) -> BookFigure:
-    """Half points against the dimension, with the forms that were fitted to them."""
-    styles = ("-", "--", ":", "-.")
-    starts = list(fits)
-    if half_points.empty:
-        return nothing_drawn("fig-half-points", "at no size do half the runs recover")
-    with panels(1, len(starts), height=3.4, sharey=False) as (figure, axes):
-        for axis, start in zip(axes, starts, strict=True):
-            found = half_points[half_points["start"] == start].rename(columns={"half": "mean"})
-            heading(axis, look(start)["label"])
-            if not fits[start]:
-                few = f"half points at\n{len(found)} sizes, and\na fit needs {LEAST_SIZES}"
-                says_nothing([axis], few)
-                continue
-            grid = np.geomspace(found["n"].min(), predicted["n"].max() * 2, 200)
-            for fit, style in zip(fits[start], styles, strict=True):
-                axis.plot(grid, fit.half_point(grid), style, color=THEORY, label=FORMS[fit.form][0])
-            points(axis, found["n"], found, **look(start) | {"label": None})
-            mine = predicted[predicted["start"] == start]
-            # One beside the other, in the line style of their forms.
-            for i, (style, (_, row)) in enumerate(zip(styles, mine.iterrows(), strict=True)):
-                place = row["n"] * 1.35 ** (i - 1.5)
-                axis.plot([place] * 2, [row["low"], row["high"]], style, color="0.45", linewidth=2)
-            axis.set(xscale="log", xlabel="N")
-            axis.minorticks_off()
-            axis.set_xticks([100, 1000, 10000], ["100", "1000", "10000"])
-        axes[0].set_ylabel(r"$\alpha$ at which half the runs recover")
-        legend_below(figure, axes[0])
-    counts = half_points["runs"]
-    return BookFigure(
-        "fig-half-points",
-        r"The \(\alpha\) at which half the descents recover the signal, against the dimension, "
-        f"{of(loss)}. Points: logistic fits to {counts.min()} to {counts.max()} runs a size, with "
-        "95 % bootstrap intervals. Lines: four forms, each fitted to the runs of all sizes. Grey "
-        f"bars, side by side: their predictions for N = {predicted['n'].iloc[0]}, 95 % bootstrap "
-        "intervals. "
-        rf"For scale: \(\alpha_\mathrm{{BBP}}\) is {alpha_init(loss).alpha:.3f} at the start and "
-        f"{dynamical_threshold(loss)} at threshold states.",
-        f"Half points against N, and the four forms fitted to them. {_ends_of(half_points)}",
-        figure,
-    )
+SAVING = {"spectral": r"Starting along \(v_1\)", "deflated": "without its part along the signal it"}
+"""Starts that are held against a random one, in words."""
 
 
-def _ends_of(half_points: pd.DataFrame) -> str:
-    """Say where the half points of each start lie at its smallest and its largest size."""
-    told = [
-        f"{as_start(start).phrase}: {rows['half'].iloc[0]:.2f} at N = {rows['n'].iloc[0]}, "
-        f"{rows['half'].iloc[-1]:.2f} at N = {rows['n'].iloc[-1]}"
-        for start, rows in half_points.groupby("start", sort=False)
-    ]
-    return f"{'; '.join(told)}."
+def _savings(table: pd.DataFrame, starts: Sequence[str]) -> str:
+    """Say what starting along v1, and along what is left of it without the signal, saves."""
+    told = []
+    for start, words in SAVING.items():
+        sizes = table.loc[table["start"] == start, "n"] if start in starts else ()
+        for n in sorted({*sizes}, reverse=True):
+            at = table[table["n"] == n]
+            saved = _place(at[at["start"] == "random"]) - _place(at[at["start"] == start])
+            if np.isfinite(saved):
+                word = "saves" if saved >= 0 else "costs"
+                told.append(rf"{words} {word} {abs(saved):.2f} in {ALPHA} at N = {n}")
+                break
+    return "; ".join(told) or "No start passes one half beside a random one"

@@ -55,7 +55,7 @@ RC = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
-    "legend.fontsize": 8,
+    "legend.fontsize": 9,
     "legend.frameon": False,
     "lines.linewidth": 1.5,
     "lines.markersize": 4,
@@ -64,10 +64,13 @@ RC = {
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
     "svg.hashsalt": "prlib",
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
 }
 
+
+ALPHA = r"\(\alpha\)"
+"""What titles and captions call the measurements per dimension."""
 
 FEW = 4
 """Colours up to which the steps of the usual sequence are wide enough to tell lines apart."""
@@ -169,9 +172,23 @@ OPAQUE = {"frameon": True, "framealpha": 1.0, "edgecolor": "none"}
 
 
 def legend_below(figure: Figure, axis: Axes, columns: int | None = None) -> None:
-    """Put one panel's legend below all of them, so many entries a line (by default all)."""
+    """Put one panel's legend below all of them, so many entries a line, or all that fit."""
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns or len(labels))
+    most = columns or len(labels)
+    fit = (n for n in range(most, 0, -1) if _breadth(labels, n) <= figure.get_figwidth())
+    figure.legend(handles, labels, loc="outside lower center", ncols=next(fit, 1))
+
+
+def _breadth(labels: Sequence[str], columns: int) -> float:
+    """Return about how wide a legend is, in inches: its columns, each as wide as it must be."""
+    rows = -(-len(labels) // columns)
+    parts = [labels[first : first + rows] for first in range(0, len(labels), rows)]
+    return sum(0.6 + 0.075 * max(len(label.replace("$", "")) for label in part) for part in parts)
+
+
+def legend_under(axis: Axes, columns: int = 2) -> None:
+    """Put a panel's legend below it, where it hides no point."""
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns)
 
 
 def look(start: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ from companion.analysis.threshold import (
 )
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
+    ALPHA,
     COLOURS,
     THEORY,
     heading,
@@ -41,7 +42,7 @@ from companion.thresholds import dynamical_threshold, plus_minus
 from prlib.losses import Loss, takes_loss
 from prlib.measures import LabelMeasure
 from prlib.measures.threshold_states import ThresholdState, solve_threshold_state
-from prlib.spectra.bulk import Edge, density
+from prlib.spectra.bulk import Edge, density, left_edge
 from prlib.spectra.outlier import Outlier, outlier
 from prlib.transitions.landscape import landscape
 
@@ -73,17 +74,26 @@ def law_figure(loss: Loss, alpha: float, law: LabelMeasure, n: int, time: float)
             heading(axis, name)
         axes[0].set_ylabel("field |ŷ|")
         figure.colorbar(image, ax=axes, label="density")
+    shares = {name: _overshoot(picture) for name, picture in pictures.items()}
+    minima_share, state_share, held = shares.values()
     return BookFigure(
         "fig-threshold-law",
-        rf"Joint density of labels and fields at threshold states, {loss}, "
-        rf"\(\alpha\) = {alpha:g}. (a) The most numerous minima, by Kac and Rice. (b) One step of "
-        f"replica symmetry breaking. (c) The {len(law.y)} pairs of one descent at zero overlap, at "
-        f"time {time:g}. Same bins and colours; below 0.001 the colour stays. The line: fields "
-        "that fit their labels.",
-        "Three maps of density against label and field, alike: the weight is spread over fields on "
-        "both sides of the diagonal, up to an upper limit that rises with the label.",
-        figure,
+        title=f"Fields overshoot {held:.0%} of the labels of a held descent, {minima_share:.0%} in "
+        f"minima and {state_share:.0%} by 1RSB",
+        caption=rf"Joint density of labels and fields at threshold states, {of(loss)}, \(\alpha\) "
+        f"= {alpha:g}: the most numerous minima (Kac and Rice), one step of replica symmetry "
+        f"breaking (1RSB), and the {len(law.y)} pairs of one descent held at zero overlap to time "
+        f"{time:g}. Same bins and colours; below 0.001 the colour stays. The line: fields that fit "
+        "their labels.",
+        alt="Three maps of density against label and field, alike: the weight is spread over "
+        "fields on both sides of the diagonal, up to an upper limit that rises with the label.",
+        figure=figure,
     )
+
+
+def _overshoot(picture: NDArray) -> float:
+    """Return the share of the weight of a map, label by field, whose field exceeds its label."""
+    return float((np.triu(picture, 1).sum() + np.trace(picture) / 2) / picture.sum())
 
 
 @book_figure("fig-threshold-spectrum", data=("constrained descents", "theory of infinite size"))
@@ -119,19 +129,21 @@ def threshold_spectrum_figure(
             axis.set(xlim=(edges[0], edges[-1]), xlabel="eigenvalue of H", ylabel="density")
             axis.set_ylim(bottom=0)
             heading(axis, name)
-        axes[0].legend()
+        legend_below(figure, axes[0])
+    edge = left_edge(law).position
     return BookFigure(
         "fig-threshold-spectrum",
-        rf"Spectrum of the Hessian at the end of one descent at zero overlap, {loss}, "
-        rf"\(\alpha\) = {alpha:g}, time {time:g}: all eigenvalues of one Hessian at N = "
-        f"{len(eigenvalues)}, with the direction of the signal. 1RSB: density of threshold "
-        "states by one step of replica symmetry breaking, whose edge is at 0. Its own law: from "
-        "the labels and fields of that state. Dashed: the outlier of threshold states, if there is "
-        "one. The highest 15 % of eigenvalues are cut off.",
-        "Histogram of eigenvalues under two densities. The state's own law fits the histogram; "
+        title=f"The bulk of a held descent begins at {edge:.2f}, and its lowest eigenvalue lies at "
+        f"{eigenvalues[0]:.2f}",
+        caption=rf"All eigenvalues of the Hessian at the end of one descent at zero overlap, "
+        rf"{of(loss)}, \(\alpha\) = {alpha:g}, N = {len(eigenvalues)}, time {time:g}, but for the "
+        "highest 15 %. Blue: density from the labels and fields of that state; black: threshold "
+        "states by one step of replica symmetry breaking (1RSB), whose edge is at 0; dashed: "
+        "their outlier, if there is one.",
+        alt="Histogram of eigenvalues under two densities. The state's own law fits the histogram; "
         "the density of threshold states starts at zero, to the right of the simulated edge. "
         "A single eigenvalue lies well below the bulk.",
-        figure,
+        figure=figure,
     )
 
 
@@ -160,18 +172,20 @@ def dynamics_figure(holds: pd.DataFrame, found: pd.DataFrame) -> BookFigure:
         f"{row.alpha_minima_low:.3f}, {row.alpha_threshold:.3f}"
         for row in found.itertuples()
     )
+    inside = found["alpha"].between(found["alpha_minima"], found["alpha_minima_low"])
     return BookFigure(
         "fig-threshold-dynamics",
-        r"The \(\alpha\) above which the states of descents held at zero overlap have an outlier "
-        "toward the signal, against the time for which they were held, with 95 % intervals "
-        f"({_instances(holds)}). Diamond: limit of late times, from t = {SETTLED:g} on, by "
-        r"\(\alpha_\infty + c\,t^{-p}\) with p between "
-        f"{POWERS[0]:g} and {POWERS[1]:g}, which its error includes. Band: between the most "
-        "numerous (solid) and the lowest minima (dotted), by Kac and Rice. Dashed: one step of "
-        f"replica symmetry breaking. Limit, band and 1RSB are, at {told}.",
-        "Crossings rise with time and level off inside the band of minima; the line of 1RSB lies "
-        "above the band. Early crossings at large a lie below the picture.",
-        figure,
+        title=f"Late held descents turn unstable within the band of minima at {inside.sum()} of "
+        f"{len(found)} losses",
+        caption=r"The \(\alpha\) above which states of descents held at zero overlap have an "
+        "outlier toward the signal, against the time for which they were held, with 95 % intervals "
+        f"({_instances(holds)}). Diamond: limit of late times, from t = {SETTLED:g} on, by a power "
+        f"of time between {POWERS[0]:g} and {POWERS[1]:g}. Band: from the most numerous (solid) to "
+        "the lowest minima (dotted), by Kac and Rice; dashed: one step of replica symmetry "
+        "breaking (1RSB).",
+        alt="Crossings rise with time and level off; the line of 1RSB lies above the band of "
+        f"minima. Limit, band and 1RSB are, at {told}.",
+        figure=figure,
     )
 
 
@@ -219,7 +233,7 @@ def _instances(rows: pd.DataFrame) -> str:
 def band_figure(holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
     """Condition of the transition and energy at the end of held descents, over the minima."""
     end = last_observed(holds)
-    names = list(dict.fromkeys(band["a"]))
+    names, within, ends = list(dict.fromkeys(band["a"])), 0, 0
     with panels(2, len(names), height=2.5) as (figure, axes):
         for place, a in enumerate(names):
             theory = band[band["a"] == a].sort_values("alpha")
@@ -242,6 +256,10 @@ def band_figure(holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
                     shift = step * (k - (at["n"].nunique() - 1) / 2)
                     colour = size_colours([n])[0]
                     points(axis, means.index + shift, shown, color=colour, label=f"N = {n}")
+                    if column == "energy":
+                        half = np.interp(means.index, theory["alpha"], (high - low) / 2)
+                        within += int((shown["mean"].abs() <= half).sum())
+                        ends += len(means)
             axes[place].axhline(1, color="0.6", linewidth=1)
             axes[place + len(names)].set_xlabel(r"$\alpha$ = M/N")
             heading(axes[place], f"a = {a:g}")
@@ -250,14 +268,15 @@ def band_figure(holds: pd.DataFrame, band: pd.DataFrame) -> BookFigure:
         legend_below(figure, _fullest(axes), 5)
     return BookFigure(
         "fig-threshold-band",
-        "Held descents among the minima at zero overlap. Above: the condition of the transition, "
-        "which passes 1 (grey) where states turn unstable toward the signal. Below: the energy per "
-        "dimension, measured from the middle of the band. Band: minima exist, from the most "
-        "numerous (solid) to the lowest (dotted), by Kac and Rice. Dashed: 1RSB. Points: ends of "
-        f"descents at time {holds['time'].max():g}, with 95 % intervals ({_instances(holds)}).",
-        "In every panel the points lie inside the band of minima, and the dashed line of 1RSB lies "
-        "below it.",
-        figure,
+        title=f"Held descents end among the energies of minima at {within} of {ends} points",
+        caption="Above: the condition of the transition at the end of descents held at zero "
+        "overlap, which passes 1 (grey) where states turn unstable toward the signal; below: their "
+        "energy per dimension, from the middle of the band. Band: minima exist, from the most "
+        "numerous (solid) to the lowest (dotted), by Kac and Rice; dashed: 1RSB. Points: means at "
+        f"time {holds['time'].max():g}, with 95 % intervals ({_instances(holds)}).",
+        alt=f"In every panel the dashed line of 1RSB lies below the band of minima; {within} of "
+        f"{ends} mean energies lie inside it.",
+        figure=figure,
     )
 
 
@@ -270,7 +289,7 @@ def _band(axis: Axes, x: pd.Series, low: pd.Series, high: pd.Series) -> None:
 @book_figure("fig-threshold-edge", data=("long-hold",))
 def edge_figure(holds: pd.DataFrame) -> BookFigure:
     """How the edge of held descents rises to zero, in time and in size."""
-    late, told = holds["time"].max(), []
+    late, told, exponent = holds["time"].max(), [], ""
     with panels(1, 2, height=2.9) as (figure, (left, right)):
         for (a, rows), marker in zip(holds.groupby("a"), "osD^v", strict=False):
             for n, at_n in rows[rows["time"] > 0].groupby("n"):
@@ -283,6 +302,7 @@ def edge_figure(holds: pd.DataFrame) -> BookFigure:
             fits = edge_exponents(rows)
             if not fits.empty:
                 told.append(f"{plus_minus(*fits.loc['all'])} at a = {a:g}")
+                exponent = exponent or f" like one over time to the power {told[0]}"
             edge, error, count = edge_limit(rows)
             if np.isfinite(error):
                 points(
@@ -291,6 +311,7 @@ def edge_figure(holds: pd.DataFrame) -> BookFigure:
                     _spread(edge, error, count),
                     marker=marker,
                     color=COLOURS[3],
+                    markerfacecolor="white",
                 )
         first = holds.loc[holds["time"] > 0, "time"].min()
         guide = np.array([first, late])
@@ -303,15 +324,16 @@ def edge_figure(holds: pd.DataFrame) -> BookFigure:
         legend_below(figure, left, 4)
     return BookFigure(
         "fig-threshold-edge",
-        "Left edge of the bulk of held descents, by theory from the labels and fields of each, "
-        f"mean over alpha with 95 % intervals ({_instances(holds)}). (a) Against time; dotted: a "
-        rf"power to compare with. The fitted exponents until t = {EARLY:g} are "
-        f"{', '.join(told) or 'not known'}. (b) At the last time against "
-        r"\(N^{-2/3}\), with what it extrapolates to (orange): a finite descent ends in a "
-        "minimum, whose lowest eigenvalue lies above the edge by as much.",
-        "Minus the edge falls along one line in time for all losses, and turns flat sooner at the "
-        "smaller size; extrapolated in size the last edges come to zero.",
-        figure,
+        title=f"The edge of held descents rises toward zero{exponent}",
+        caption="Left edge of the bulk of held descents, by theory from the labels and fields of "
+        f"each, mean over alpha with 95 % intervals ({_instances(holds)}). (a) Against time; "
+        r"dotted: a power to compare with. (b) At the last time against \(N^{-2/3}\), with what it "
+        "extrapolates to (open): a finite descent ends in a minimum, whose lowest eigenvalue lies "
+        "above the edge by as much.",
+        alt="Minus the edge falls along one line in time for all losses, and turns flat sooner at "
+        "the smaller size; extrapolated in size the last edges come to zero. The fitted exponents "
+        f"until t = {EARLY:g} are {', '.join(told) or 'not known'}.",
+        figure=figure,
     )
 
 
@@ -371,16 +393,20 @@ def threshold_transition_figure(loss: Loss, holds: pd.DataFrame, band: pd.DataFr
         left.set_ylabel("lowest eigenvalue of H")
         right.set(ylabel="squared overlap with the signal", ylim=(-0.02, 1))
         legend_below(figure, right, 3)
+    ends = end[end["n"] == end["n"].value_counts().idxmax()].groupby("alpha")["overlap2"].mean()
     return BookFigure(
         "fig-threshold-transition",
-        rf"The transition at threshold states, {of(loss)}. (a) Lowest eigenvalue of the Hessian; "
-        "(b) squared overlap of its eigenvector with the signal. Lines, at infinite size: minima "
-        "by Kac and Rice, and one step of replica symmetry breaking. Points: ends of held descents "
-        rf"at time {end['time'].max():g}, with 95 % intervals ({_instances(holds)}). Vertical, "
-        rf"with its standard error: the dynamical threshold, \(\alpha\) = {late}.",
-        "Lowest eigenvalue and squared overlap against alpha. The simulated overlap rises near the "
-        "dynamical threshold, left of where the line of 1RSB does; below it, it fades as N grows.",
-        figure,
+        title=rf"From {ALPHA} = {ends.index[0]:.3g} to {ends.index[-1]:.3g} the squared overlap of "
+        f"held descents goes from {ends.iloc[0]:.2f} to {ends.iloc[-1]:.2f}",
+        caption=f"(a) Lowest eigenvalue of the Hessian at threshold states, {of(loss)}; (b) "
+        "squared overlap of its eigenvector with the signal. Lines, at infinite size: minima by "
+        "Kac and Rice, and one step of replica symmetry breaking (1RSB). Points: ends of held "
+        f"descents at time {end['time'].max():g}, with 95 % intervals ({_instances(holds)}); "
+        "upright, with its standard error: the dynamical threshold.",
+        alt="Lowest eigenvalue and squared overlap against alpha. The simulated overlap rises near "
+        f"the dynamical threshold, alpha = {late}, left of where the line of 1RSB does; below it, "
+        "it fades as N grows.",
+        figure=figure,
     )
 
 

@@ -11,6 +11,7 @@ from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
+    ALPHA,
     COLOURS,
     THEORY,
     counted,
@@ -63,16 +64,33 @@ def hessian_evolution_figure(
         legend_below(figure, axes[0])
     return BookFigure(
         "fig-hessian-evolution",
-        "The lowest eigenvalue of the Hessian along gradient flow from a random start, and the "
-        f"squared overlap of its eigenvector with the signal, {of(loss)}. Lines: exact theory at "
-        "infinite size, where the estimate keeps overlap zero. Upper panels: the left edge of the "
-        f"bulk (solid) and the outlier below it (dashed): {_outliers(theory, alphas, end)}. "
-        "Points: means of simulated descents with 95 % intervals "
-        f"({counted(simulated)} for each \\(\\alpha\\)).",
-        "One column an alpha: above, the lowest eigenvalue against time, below, the squared "
-        f"overlap of its eigenvector; theory and simulation. {ends_in_words(figure)}",
-        figure,
+        title=_fate_of_the_outlier(theory, alphas, end),
+        caption="The lowest eigenvalue of the Hessian along gradient flow from a random start, and "
+        f"the squared overlap of its eigenvector with the signal, {of(loss)}. Lines: exact theory "
+        "at infinite size, where the estimate keeps overlap zero: the left edge of the bulk "
+        "(solid) and the outlier below it (dashed). Points: means of simulated descents with 95 % "
+        f"intervals ({counted(simulated)} for each \\(\\alpha\\)).",
+        alt="One column an alpha: above, the lowest eigenvalue against time, below, the squared "
+        "overlap of its eigenvector; theory and simulation. The outlier lies below the edge "
+        f"{_outliers(theory, alphas, end)}. {ends_in_words(figure)}",
+        figure=figure,
     )
+
+
+def _fate_of_the_outlier(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
+    """Say of each alpha until when theory has an outlier."""
+    told = []
+    for alpha in alphas:
+        run = theory[(theory["alpha"] == alpha) & (theory["t"] <= end)]
+        seen = run.loc[run["outlier"].notna(), "t"]
+        if seen.empty:
+            fate = "never there"
+        elif seen.max() < run["t"].max():
+            fate = f"lost at t = {seen.max():.2g}"
+        else:
+            fate = "never lost"
+        told.append(rf"{fate} at {ALPHA} = {alpha:g}")
+    return f"The outlier is {', '.join(told)}"
 
 
 def _outliers(theory: pd.DataFrame, alphas: list[float], end: float) -> str:
@@ -140,18 +158,18 @@ def t_bbp_figure(loss: Loss, theory: pd.DataFrame, name: str = "fig-t-bbp") -> B
         legend_below(figure, axis)
     return BookFigure(
         name,
-        "Where the Hessian has a direction that points to the signal, along gradient flow from a "
-        f"random start at infinite size, {of(loss)}. Colour: squared overlap of the outlier's "
-        "eigenvector with the signal. Hatched: no outlier. Solid line: the border, where the "
-        f"overlap vanishes, interpolated between the {len(alphas)} alphas that were computed. "
-        "Triangles: times at which the outlier appears and is lost, with 95 % intervals of the "
-        "sampling error. Vertical lines: "
-        rf"\(\alpha_\mathrm{{BBP}}\) at the start ({early:.3f}) and at threshold states "
-        f"({late}, from held descents).",
-        "A map of alpha against the logarithm of time. The region with an informative direction "
-        "lies to the right, the hatched region without one to the left. The line between them lies "
-        f"{_line_in_words(last, grid)}.",
-        figure,
+        title=rf"The region that sees the signal begins at {ALPHA} = {last[0]:.2f} at the start "
+        f"and at {last[-1]:.2f} at t = {end:g}",
+        caption="Where the Hessian has a direction that points to the signal, along gradient flow "
+        f"from a random start at infinite size, {of(loss)}. Colour: squared overlap of the "
+        "outlier's eigenvector with the signal; hatched: no outlier; solid: the border, "
+        f"interpolated between the {len(alphas)} alphas that were computed. Triangles: times at "
+        "which the outlier appears and is lost, with 95 % intervals of the sampling error; "
+        "upright: the transitions at the start and at threshold states.",
+        alt="A map of alpha against the logarithm of time. The region with an informative "
+        "direction lies to the right, the hatched region without one to the left. The line between "
+        f"them lies {_line_in_words(last, grid)}. The transitions are {early:.3f} and {late}.",
+        figure=figure,
     )
 
 
@@ -194,15 +212,27 @@ def condition_figure(
     runs = " and ".join(f"{count} at N = {n}" for n, count in counts.items())
     return BookFigure(
         "fig-condition",
-        f"Is there a direction that points to the signal? Above one there is, {of(loss)}. Lines: "
-        "theory at infinite size, with 95 % bands of its sampling error. Points: descents in which "
-        f"the signal is forbidden ({runs} for each \\(\\alpha\\)), by each state's own law of "
-        "labels and fields, extrapolated in 1/N, with 95 % intervals.",
-        "The condition of the transition against the logarithm of time. Each curve rises a little "
-        "above its start and then falls through one, the later the larger alpha, with points on "
-        "it.",
-        figure,
+        title="Descents without the signal keep within "
+        f"{_largest_miss(theory, conditions):.3f} of the condition of theory",
+        caption=f"Condition of the transition, {of(loss)}: above one there is a direction that "
+        "points to the signal. Lines: theory at infinite size, with 95 % bands of its sampling "
+        f"error. Points: descents without the signal ({runs} for each \\(\\alpha\\)), "
+        "by each state's own law of labels and fields, extrapolated in 1/N, with 95 % intervals.",
+        alt="The condition of the transition against the logarithm of time. Each curve rises a "
+        "little above its start and then falls through one, the later the larger alpha, with "
+        "points on it.",
+        figure=figure,
     )
+
+
+def _largest_miss(theory: pd.DataFrame, conditions: pd.DataFrame) -> float:
+    """Return the largest distance of a mean condition from the line of its alpha."""
+    misses = []
+    for alpha, rows in conditions.groupby(level="alpha"):
+        run = theory[theory["alpha"] == alpha]
+        line = np.interp(rows.index.get_level_values("time"), run["t"], run["bbp"])
+        misses.append(np.abs(rows["mean"] - line).max())
+    return float(max(misses))
 
 
 @book_figure("fig-ageing", data=("theory/growth", "alignment", "observed descents"))
@@ -244,12 +274,27 @@ def ageing_figure(
     size, count = constrained["n"].iloc[0], constrained["replica"].nunique()
     return BookFigure(
         "fig-ageing",
-        rf"Descent that slows down: \(\alpha\) = {alpha:g}, {of(loss)}. (a) Correlation of the "
+        title=_remembers(run, waiting),
+        caption=rf"Gradient flow at \(\alpha\) = {alpha:g}, {of(loss)}. (a) Correlation of the "
         f"states at two times: theory (lines) and {replicas} simulated descents at N = {n} (points "
         "with 95 % intervals). (b, c) Energy and left edge against time: theory at infinite size "
         f"(lines), {count} descents at N = {size} that are held at overlap zero (points), and "
-        "threshold states (dashed).",
-        "Correlation, energy and left edge of the bulk against time, theory and simulation, with "
-        f"the values of threshold states. {ends_in_words(figure)}",
-        figure,
+        "threshold states by 1RSB (dashed).",
+        alt="Correlation, energy and left edge of the bulk against time, theory and simulation, "
+        f"with the values of threshold states. {ends_in_words(figure)}",
+        figure=figure,
+    )
+
+
+def _remembers(run: MeanField, waiting: list[float]) -> str:
+    """Say how much of the states at the first and last waiting time is left after one lapse."""
+    indices = [int(np.argmin(np.abs(run.times - start))) for start in (waiting[0], waiting[-1])]
+    lapse = run.times[-1] - run.times[indices[-1]]
+    left = [
+        np.interp(run.times[i] + lapse, run.times[i:], run.correlation.value[i:, i])
+        for i in indices
+    ]
+    return (
+        f"After a time {lapse:.2g} the correlation is {left[0]:.2f} with the state at t = "
+        f"{run.times[indices[0]]:.2g} and {left[1]:.2f} with that at {run.times[indices[1]]:.2g}"
     )

@@ -36,6 +36,14 @@ NEEDS = {
 TASKS = {"01": 1, "09": 2, "02": 3, "06": 4, "04": 5}
 """The stage's task that asks what a chapter answers."""
 
+MOVING = {
+    "fig-bbp-transition": "?part=stage#a=0.01&alpha=3.4&time=0",
+    "fig-alignment-over-time": "#a=0.01&alpha=3.4&time=0&start=random&n=64&seed=1",
+    "fig-spectral-recovery": "#a=0.01&alpha=2.8&time=0&start=spectral&n=64&seed=1",
+    "fig-t-bbp": "?part=stage#a=0.01&alpha=3.4&time=0.5",
+}
+"""Figures in whose place the stage can be opened, and in which state."""
+
 PARAMETERS = "Parameters"
 """What the folded cell of a chapter's parameters is called."""
 

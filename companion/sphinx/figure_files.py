@@ -19,13 +19,17 @@ from sphinx.config import Config
 from companion.catalogue import Published, bibtex, figures
 from companion.figures.export import COLUMN_PDF
 from companion.reexecution import notebooks
-from companion.sphinx.chapters import number
+from companion.sphinx.chapters import MOVING, number
+from companion.sphinx.dark import in_the_dark
 
 FOLDER = "figures"
 """Folder of the files in the built book."""
 
 LABELS = {COLUMN_PDF: "PDF, 86 mm"}
 """What the links to files are called, if not by their kind."""
+
+DARK = ".dark.svg"
+"""How the file ends that a dark page shows."""
 
 THUMBNAIL = 480
 """Width of a picture of the gallery, in pixels."""
@@ -69,10 +73,12 @@ def dress(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tre
         figure = known.get(found["id"])
         if figure is None:
             return found[0]
-        picture = link(f"{FOLDER}/{figure.id}.svg")
+        light, dark = (link(f"{FOLDER}/{figure.id}{end}") for end in (".svg", DARK))
         return (
             f'<figure class="{found["class"]}" id="{figure.id}">'
-            f'<img src="{picture}" {found["rest"]}><figcaption><strong>Figure '
+            f'<img class="by-day" src="{light}" {found["rest"]}>'
+            f'<img class="by-night dark-light" src="{dark}" loading="lazy" {found["rest"]}>'
+            f"<figcaption><strong>Figure "
             f"{numbers()[figure.id]}.</strong> {found['caption']}</figcaption>"
             f"{tools(figure, link)}</figure>"
         )
@@ -82,11 +88,12 @@ def dress(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tre
 
 def tools(figure: Published, link: Any) -> str:
     """Return what stands under a figure: its files, its citation, and where it comes from."""
-    name = html.escape(plain(figure.title))
+    name = f"Figure {numbers()[figure.id]}"
     again = html.escape(f".venv/bin/prlib rerun {figure.notebook} {example(figure.notebook)}")
     return (
-        f'<div class="prlib-tools"><span class="prlib-files">{files(figure, link)}'
-        f'<a href="#{figure.id}" aria-label="Permanent link to figure: {name}">Link</a></span>'
+        f'<div class="prlib-tools">{moving(figure, link)}'
+        f'<span class="prlib-files">{files(figure, link)}'
+        f'<a href="#{figure.id}" aria-label="Permanent link to {name}">Link</a></span>'
         f"<details><summary>Cite</summary><pre>{html.escape(bibtex(figure))}</pre>"
         '<button type="button" class="prlib-copy" hidden>Copy</button></details>'
         f"<details><summary>Data and source</summary><p>Made by <code>{figure.notebook}</code> "
@@ -94,12 +101,20 @@ def tools(figure: Published, link: Any) -> str:
     )
 
 
+def moving(figure: Published, link: Any) -> str:
+    """Return the button that puts the stage in a figure's place, where it has one."""
+    if figure.id not in MOVING:
+        return ""
+    address = html.escape(link("book/explorer.html") + MOVING[figure.id])
+    return f'<button type="button" class="prlib-move" data-stage="{address}">Move it</button>'
+
+
 def files(figure: Published, link: Any) -> str:
     """Return links to the files of a figure."""
-    name = html.escape(plain(figure.title))
+    name = f"Figure {numbers()[figure.id]}"
     return "".join(
         f'<a href="{link(f"{FOLDER}/{figure.id}.{kind}")}" download '
-        f'aria-label="{label} of figure: {name}">{label}</a>'
+        f'aria-label="{label} of {name}">{label}</a>'
         for kind in figure.formats
         for label in [LABELS.get(kind, kind.upper())]
     )
@@ -127,7 +142,7 @@ def source(figure: Published, link: Any) -> str:
 
 def plain(title: str) -> str:
     """Write the mathematics of a title in letters: most pages typeset none."""
-    for tex, letters in ((r"\mathrm", ""), (r"\alpha", "α"), (r"\mu", "μ")):
+    for tex, letters in ((r"\mathrm", ""), (r"\alpha", "α"), (r"\mu", "μ"), ("_1", "₁")):
         title = title.replace(tex, letters)
     return re.sub(r"\\[()]|[{}]", "", title)
 
@@ -173,6 +188,7 @@ def write(app: Sphinx, exception: Exception | None) -> None:
     for figure in published():
         for kind in figure.formats:
             (out / f"{figure.id}.{kind}").write_bytes(figure.file(kind))
+        (out / f"{figure.id}{DARK}").write_bytes(in_the_dark(figure.file("svg")))
         picture = Image.open(io.BytesIO(figure.file("png"))).convert("RGB")
         picture.thumbnail((THUMBNAIL, THUMBNAIL))
         picture.quantize(64).save(out / f"{figure.id}.thumbnail.png", optimize=True)

@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from companion.catalogue import bibtex, figures
+from companion.sphinx.chapters import MOVING
 from companion.sphinx.figure_files import LABELS
 
 FOUND = figures()
@@ -67,11 +68,29 @@ def test_under_each_figure_are_its_files_its_citation_and_the_way_to_remake_it(d
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_figure_lies_on_the_pages_own_ground(visit, scheme: str) -> None:
     with visit("notebooks/01-bbp-at-initialisation.html", scheme=scheme) as seen:
-        picture = seen.page.locator(".prlib-figure > img").first.screenshot()
+        picture = seen.page.locator(".prlib-figure > img:visible").first.screenshot()
         pixel = Image.open(io.BytesIO(picture)).convert("RGB").getpixel((12, 12))
         ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
     asked = [int(part) for part in re.findall(r"\d+", ground)]
     assert max(abs(one - two) for one, two in zip(pixel, asked, strict=True)) <= 3
+
+
+def test_the_stage_takes_the_place_of_a_figure(visit) -> None:
+    for name, state in MOVING.items():
+        notebook = next(figure.notebook for figure in FOUND if figure.id == name)
+        with visit(f"notebooks/{notebook}.html") as seen:
+            figure = seen.page.locator(f"#{name}")
+            figure.locator(".prlib-move").click()
+            stage = figure.frame_locator("iframe")
+            stage.locator("#prlib-stage[data-ready]").wait_for(timeout=20_000)
+            alpha = re.search(r"alpha=([\d.]+)", state)[1]
+            expect(stage.locator("[data-say=alpha]")).to_have_text(alpha)
+            expect(stage.locator(".prlib-refused")).to_have_text("")
+            expect(stage.locator("article h1")).to_be_hidden()
+            expect(stage.locator("#prlib-live")).to_be_visible(visible="part=stage" not in state)
+            figure.locator(".prlib-move").click()
+            expect(figure.locator("img").first).to_be_visible()
+            assert seen.complaints == []
 
 
 def test_the_citation_can_be_copied(visit) -> None:

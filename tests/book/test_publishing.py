@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import etree
 from lxml import html as parser
+from playwright.sync_api import expect
 from pypdf import PdfReader
 from yaml import safe_load
 
@@ -51,13 +52,21 @@ def test_a_shared_page_has_a_card(html: Path, root: Path) -> None:
     assert (html / card["og:image"].split("/hessian-companion/")[1]).is_file()
 
 
-def test_a_term_explains_itself_under_the_pointer(visit) -> None:
-    with visit("book/problem.html") as seen:
-        terms = seen.page.locator("a.reference:has(.std-term)")
-        titles = [term.get_attribute("title") for term in terms.all()]
-    assert titles
-    assert all(titles)
-    assert not any(mark in title for title in titles for mark in "`{}$")
+def test_a_link_shows_what_it_leads_to(visit) -> None:
+    shown = {
+        "book/problem.html": (":has(.std-term)", "[href^='#eq']", "[href*='references.html#']"),
+        "book/why.html": ("[href*='#fig-']",),
+    }
+    for page, links in shown.items():
+        with visit(page) as seen:
+            card = seen.page.locator("#prlib-preview")
+            for link in links:
+                seen.page.locator(f"article a.reference{link}").first.hover()
+                expect(card).to_be_visible()
+                assert len(card.text_content().strip()) > 10
+                seen.page.keyboard.press("Escape")
+                expect(card).to_be_hidden()
+            assert [one for one in seen.complaints if "MathJax" in one] == []
 
 
 def test_the_archive_says_what_the_citation_says(root: Path) -> None:

@@ -82,4 +82,11 @@ document.addEventListener("DOMContentLoaded", () => {
   load();
   Panels.fractions(place("fractions"), live.counted());
   stage.dataset.ready = "true";
+
+  // In place of a chapter's figure: as high as it is, and in the page's colours.
+  if (self === top) return;
+  const article = document.querySelector("article");
+  new ResizeObserver(() => parent.postMessage({ height: article.scrollHeight + 16 }, "*")).observe(article);
+  addEventListener("message", ({ data }) => (document.documentElement.dataset.theme = data.theme ?? "light"));
+  parent.postMessage({ ready: true }, "*");
 });

@@ -39,6 +39,27 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
+// A figure that has a moving counterpart: the stage takes its place, and gives it back.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const button of document.querySelectorAll("button.prlib-move")) {
+    const figure = button.closest("figure");
+    button.addEventListener("click", () => {
+      const there = figure.querySelector("iframe");
+      figure.classList.toggle("moving", !there);
+      button.textContent = there ? "Move it" : "Show the figure";
+      if (there) return there.remove();
+      const frame = document.createElement("iframe");
+      Object.assign(frame, { title: "The stage", src: button.dataset.stage });
+      addEventListener("message", ({ source, data }) => {
+        if (source !== frame.contentWindow) return;
+        if (data.height) frame.style.height = `${data.height}px`;
+        if (data.ready) source.postMessage({ theme: document.documentElement.dataset.theme }, "*");
+      });
+      figure.prepend(frame);
+    });
+  }
+});
+
 // On paper every page is light.
 {
   const page = document.documentElement.dataset;

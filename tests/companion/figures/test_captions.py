@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from companion.figures.bbp_at_initialisation import start_transition_figure
-from companion.figures.export import title_of
 from companion.figures.hessian_over_time import (
     alignment_over_time_figure,
     directions_figure,
@@ -82,16 +81,19 @@ def test_only_a_hard_edge_has_a_jump(a, jumps):
         }
     )
     figure = start_transition_figure(NormalizedIntensity(a), rows, "fig-x")
-    for words in (figure.caption, figure.alt):
-        assert ("jumps from 0 to 0.51" in words) == jumps
+    assert ("jumps from 0 to 0.51" in figure.alt) == jumps
+    assert (
+        "jumps at infinite size to 0.51; at N = 50 it is 0.05 just below" in figure.title
+    ) == jumps
+    assert ("its squared overlap reaches 0.85" in figure.title) != jumps
     assert ("smoothly, the more steeply" in figure.alt) != jumps
 
 
 def test_alignment_is_said_to_fall_where_it_falls(runs):
     figure = alignment_over_time_figure(LOSS, runs)
-    assert r"0.02 at \(\alpha\) = 3, 0.90 at \(\alpha\) = 6" in figure.caption
+    assert r"|m| = 0.02 at \(\alpha\) = 3, and at 0.90 at \(\alpha\) = 6" in figure.title
     assert "0.02 at alpha = 3, 0.90 at alpha = 6" in figure.alt
-    assert r"5 at \(\alpha\) = 3, 6 at \(\alpha\) = 6 recover" in figure.caption
+    assert "5 at alpha = 3, 6 at alpha = 6 recover" in figure.alt
     assert "Thin: a single run." in figure.caption
 
 
@@ -104,17 +106,17 @@ def test_the_gap_is_drawn_below_the_eigenvalues(runs):
 
 def test_means_of_few_runs_are_left_out_and_their_numbers_said(runs):
     figure = directions_figure(0.01, runs)
-    assert r"1 and 5 at \(\alpha\) = 3, 0 and 6 at \(\alpha\) = 6" in figure.caption
-    assert "fewer than 5 runs are not drawn" in figure.caption
+    assert "1 fail and 5 recover at alpha = 3, 0 fail and 6 recover at alpha = 6" in figure.alt
+    assert "if they are at least 5" in figure.caption
     table = plotted(figure.figure)
     lines = table[(table["panel"] == "a") & (table["kind"] == "line")]
     assert len(lines.groupby("artist")) == 2
-    assert r"by t = 0.01 at \(\alpha\) = 3 and by t = 0.1 at \(\alpha\) = 6" in figure.caption
+    assert r"by t = 0.01 at \(\alpha\) = 3 and by t = 0.1 at \(\alpha\) = 6" in figure.title
 
 
 def test_directions_of_few_runs_are_drawn_if_there_are_no_more(runs):
     figure = directions_figure(0.01, runs[runs["replica"] < 2])
-    assert "fewer than 2 runs" in figure.caption
+    assert "if they are at least 2" in figure.caption
 
 
 @pytest.mark.parametrize(
@@ -134,19 +136,23 @@ def test_figures_of_other_starts_have_other_titles():
     table = starts((2.0, 2.5, 3.0, 3.5, 4.0))
     pairs = ("random", "constrained"), ("spectral", "random")
     figures = [paired_difference_figure(0.01, table, *pair, "fig-x") for pair in pairs]
-    assert [title_of(figure.caption) for figure in figures] == [
-        "Recovered fraction from random starts less that from constrained starts",
-        r"Recovered fraction from starts along \(v_1\) of the Hessian less that from random starts",
-    ]
+    for figure, first, second in zip(
+        figures,
+        ("Random starts", r"Starts along \(v_1\) of the Hessian"),
+        ("constrained", "random"),
+        strict=True,
+    ):
+        assert figure.title.startswith(f"{first} recover up to 0.")
+        assert f" more of the instances than {second} starts, at " in figure.title
     assert figures[0].alt != figures[1].alt
 
 
 def test_a_caption_tells_until_when_runs_are_shown(runs):
     failing = runs.assign(recovered=runs["alpha"] == 6, start="constrained")
     rows = pd.concat([runs[runs["alpha"] == 3], failing[failing["alpha"] == 3]])
-    caption = overlap_over_time_figure(0.01, rows).caption
-    assert "until t = 1, when the runs were stopped" in caption
+    figure = overlap_over_time_figure(0.01, rows)
+    assert "recover the signal by t = 1, when all were stopped" in figure.caption
     assert (
         "From t = 0.1 to 1 the overlap still grew in 1 of the 1 grey runs in (a) and 6 of the 6 "
-        "grey runs in (b)" in caption
+        "grey runs in (b)" in figure.alt
     )

@@ -31,6 +31,7 @@ from companion.figures.finite_size_theory import (
     predicted_half_points_figure,
     predicted_recovery_figure,
 )
+from companion.figures.half_points import half_points_figure
 from companion.figures.hessian_over_time import (
     alignment_over_time_figure,
     directions_figure,
@@ -46,7 +47,6 @@ from companion.figures.other_dynamics import (
     schemes_figure,
 )
 from companion.figures.recovery import (
-    half_points_figure,
     overlap_over_time_figure,
     paired_difference_figure,
     recovery_figure,
@@ -527,12 +527,25 @@ def test_every_figure_is_drawn_from_small_tables(name):
     figure = DRAWN[name](name)
     assert figure.id == name
     assert len(figure.caption) > 100
+    if figure.title:
+        assert_told(figure)
     assert len(figure.alt) > 40
     table = pd.read_csv(io.StringIO(figure.csv()))
     # The map of a colour bar has one axis alone.
     drawn = table[table["kind"].isin(["line", "point", "edges", "band"])]
     for axis in ("x_axis", "y_axis"):
         assert drawn[axis].str.contains(r"\w.* \[(?:1|M/N|flow time)\]$").all()
+
+
+def assert_told(figure):
+    """A title is a finding in one sentence, and what follows it is short and holds no more."""
+    title = re.sub(r"\\\(.*?\\\)", "x", figure.title)
+    assert re.search(r"\d", title)
+    assert not re.search(r"\bnan\b|\.$|\$|  ", title)
+    assert 20 < len(title) < 150
+    sentences = re.split(r"(?<=[.)])\s+(?=[A-Z])", figure.caption)
+    assert len(sentences) <= 5
+    assert not re.search(r"\bnan\b|\$|  ", figure.caption)
 
 
 def test_the_figures_of_the_notebooks_are_those_that_are_registered():

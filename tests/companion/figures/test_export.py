@@ -14,7 +14,7 @@ from prlib.losses import NormalizedIntensity
 def make(caption="A caption", alt="A line"):
     with panels(height=2) as (figure, (axis,)):
         axis.plot([0, 1], [0, 1])
-    return BookFigure("fig-test", caption, alt, figure)
+    return BookFigure("fig-test", caption, alt, figure, title="Half is 0.5 < 1")
 
 
 def test_the_same_figure_gives_the_same_bytes():
@@ -24,6 +24,7 @@ def test_the_same_figure_gives_the_same_bytes():
 def test_words_are_escaped():
     markup = make(caption="a < b <script>", alt='say "x" & <y>')._repr_mimebundle_()["text/html"]
     assert "<script>" not in markup
+    assert "<figcaption><strong>Half is 0.5 &lt; 1.</strong> a &lt; b" in markup
 
     class Alts(HTMLParser):
         found = ()
