@@ -8,7 +8,14 @@ from matplotlib.axes import Axes
 from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.plotted import ends_in_words
-from companion.figures.style import PALETTE, THEORY, heading, legend_below, panels
+from companion.figures.style import (
+    PALETTE,
+    THEORY,
+    heading,
+    legend_below,
+    panels,
+    time_axis,
+)
 
 LOOKS = {
     "true": ("true labels", "blue", "o"),
@@ -28,9 +35,12 @@ def trained_figure(teacher: pd.DataFrame, digits: pd.DataFrame) -> BookFigure:
         as `companion.analysis.trained` gives them.
     """
     with panels(1, 3, height=3.0) as (figure, axes):
-        _panel(axes[0], teacher, "toward", "teacher", "squared overlap with the teacher")
-        _panel(axes[1], digits, "displaced", "digits", "part of the displacement")
-        _panel(axes[2], digits, "early", "digits", "overlap with those at the start")
+        same = {"true": "toward", "shuffled": "toward"}
+        _panel(axes[0], teacher, "teacher", "squared overlap with the teacher", **same)
+        way = {"true": "displaced", "shuffled": "other_displaced"}
+        _panel(axes[1], digits, "the way", "part of the displacement", **way)
+        same = {"true": "early", "shuffled": "early"}
+        _panel(axes[2], digits, "turning", "overlap with those at the start", **same)
         legend_below(figure, axes[0])
     counts = [table["replica"].nunique() for table in (teacher, digits)]
     return BookFigure(
@@ -41,24 +51,25 @@ def trained_figure(teacher: pd.DataFrame, digits: pd.DataFrame) -> BookFigure:
         "which a unit turns toward it. (b) Rectified units on digits: part of the displacement "
         f"of the whole training that the {int(digits['eigenvectors'].iloc[0])} "
         "lowest eigenvectors span. (c) What they keep of those at the start. Grey: the "
-        "same network, start and rows, with shuffled labels: in (b) the part of the displacement "
-        "on true labels that its eigenvectors span. "
+        "same network, start and rows, with shuffled labels; in (b) the part of the displacement "
+        "on shuffled labels that the eigenvectors on true ones span. "
         f"Dotted: chance. Means over {counts[0]} and {counts[1]} draws, with 95 % intervals.",
         f"Three panels against time. {ends_in_words(figure)}",
         figure,
     )
 
 
-def _panel(axis: Axes, table: pd.DataFrame, column: str, name: str, label: str) -> None:
-    first = table.loc[table["t"] > 0, "t"].min()
+def _panel(axis: Axes, table: pd.DataFrame, name: str, label: str, **columns: str) -> None:
     for kind, (words, colour, marker) in LOOKS.items():
-        found = mean_interval(table[table["labels"] == kind], "t", column)
+        # What the eigenvectors on true labels span of either displacement.
+        whose = "true" if name == "the way" else kind
+        found = mean_interval(table[table["labels"] == whose], "t", columns[kind])
         style = {"color": PALETTE[colour], "marker": marker, "label": words}
         axis.plot(found.index, found["mean"], linewidth=1, **style)
         axis.fill_between(
             found.index, found["low"], found["high"], color=PALETTE[colour], alpha=0.2
         )
     axis.axhline(table["chance"].iloc[0], linestyle=":", color=THEORY, linewidth=1)
-    axis.set_xscale("symlog", linthresh=first, linscale=0.4)
     axis.set(xlabel="time of training t", ylabel=label, ylim=(0, None))
+    time_axis(axis, table[["t"]].rename(columns={"t": "time"}), every=2)
     heading(axis, name)

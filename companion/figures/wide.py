@@ -43,7 +43,7 @@ def wide_figure(table: pd.DataFrame, halves: Halves, starts: pd.Series) -> BookF
     starts : pandas.Series
         The transition of the Hessian at a random start, by width.
     """
-    widths, n = sorted(table["width"].unique()), int(table["n"].max())
+    widths, n = sorted(table["width"].unique()), int(table["n"].min())
     found = rates(table[table["n"] == n], by=["width", "start", "alpha"])
     found = found.rename(columns={"rate": "mean"})
     with panels(1, 2, height=3.1) as (figure, (left, right)):
