@@ -38,9 +38,9 @@ def trained_figure(teacher: pd.DataFrame, digits: pd.DataFrame) -> BookFigure:
         same = {"true": "toward", "shuffled": "toward"}
         _panel(axes[0], teacher, "teacher", "squared overlap with the teacher", **same)
         way = {"true": "displaced", "shuffled": "other_displaced"}
-        _panel(axes[1], digits, "the way", "part of the displacement", **way)
+        _panel(axes[1], digits, "digits, the way", "part of the displacement", **way)
         same = {"true": "early", "shuffled": "early"}
-        _panel(axes[2], digits, "turning", "overlap with those at the start", **same)
+        _panel(axes[2], digits, "digits, turning", "overlap with those at the start", **same)
         legend_below(figure, axes[0])
     counts = [table["replica"].nunique() for table in (teacher, digits)]
     return BookFigure(
@@ -62,7 +62,7 @@ def trained_figure(teacher: pd.DataFrame, digits: pd.DataFrame) -> BookFigure:
 def _panel(axis: Axes, table: pd.DataFrame, name: str, label: str, **columns: str) -> None:
     for kind, (words, colour, marker) in LOOKS.items():
         # What the eigenvectors on true labels span of either displacement.
-        whose = "true" if name == "the way" else kind
+        whose = kind if columns["true"] == columns["shuffled"] else "true"
         found = mean_interval(table[table["labels"] == whose], "t", columns[kind])
         style = {"color": PALETTE[colour], "marker": marker, "label": words}
         axis.plot(found.index, found["mean"], linewidth=1, **style)
