@@ -131,7 +131,7 @@ class WideDescent(_Wide, Experiment, name="wide"):
 
     def seconds(self, n: int) -> float:
         """About how long one instance takes."""
-        return 1e-6 * n**2 * self.alpha * (2 + self.width) * self.time / 100
+        return 3e-9 * n**2 * self.alpha * (2 + self.width) * self.time
 
     def rows(self, n: int, seeds: Sequence[int], dtype: str) -> list[list[Row]]:
         """Run it: a row a start."""
@@ -419,7 +419,7 @@ class Teacher(_Trained, Experiment, name="teacher"):
 
     def seconds(self, n: int) -> float:
         """About how long one instance takes."""
-        return 2e-4 * n * self.width * self.alpha
+        return n * self.width * self.alpha * (1e-3 + 1e-6 * self.time)
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple:
         """Draw data, where to start, the directions toward the teacher, and data to test on."""
@@ -459,7 +459,7 @@ class Digits(_Trained, Experiment, name="digits"):
 
     def seconds(self, n: int) -> float:
         """About how long one instance takes."""
-        return 5e-4 * n * self.width
+        return 6e-4 * n * self.width * (1 + self.time / 1000)
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple:
         """Draw an order of the pictures and where to start."""

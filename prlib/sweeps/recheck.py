@@ -170,6 +170,9 @@ def _chosen(sweep: Sweep, rows: int, share: float) -> Iterator[tuple[AnyTask, st
     affordable = [key for key in settings if cost[key] <= share]
     cheap = [key for key in sorted(cost, key=cost.get) if cost[key] <= 3 * min(cost.values())]
     keys = affordable or cheap
+    if not affordable and isinstance(sweep.tasks[0], ModelTask):
+        # They have no shorter form: fewer of them.
+        rows = max(1, int(rows * share / min(cost.values())))
     for number in range(min(rows, sweep.runs)):
         key = keys[number * len(keys) // rows] if len(keys) >= rows else keys[number % len(keys)]
         runs = settings[key]
@@ -205,7 +208,7 @@ def _descent(task: Task, run: str, rows: Sequence[Row], *, affordable: bool) -> 
 
 
 def _model(task: ModelTask, run: str, rows: Sequence[Row], *, affordable: bool) -> Rechecked:
-    del affordable  # the cheapest are, and have no shorter form
+    del affordable
     one, other = (
         [row for row in both.rows() if row[task.experiment.part] == rows[0][task.experiment.part]]
         for both in (task, replace(task, dtype=_other(task)))
