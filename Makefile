@@ -5,8 +5,10 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 SOURCES   := _config.yml _toc.yml CITATION.cff $(shell find book notebooks prlib companion data benchmarks/results -mindepth 1 -not -path '*/.*' -not -path '*__pycache__*' -not -path "*/computed*" 2>/dev/null | tr ' ' '?')
 BOOK      := _build/html/index.html
 PORT      ?= 8000
-# Two tests at a time, those of one file one after the other.
+# Two tests at a time, those of one file one after the other; threads of linear algebra that are more
+# than cores would wait for each other.
 TWO       := -n 2 --dist loadfile
+ONE       := OPENBLAS_NUM_THREADS=1
 # Names and pages hold letters that an ASCII locale does not.
 export PYTHONUTF8 := 1
 unexport PYTHONIOENCODING
@@ -37,13 +39,13 @@ lint: .venv/.ready  ## style, formatting and the import contract
 	@echo 'lint: ruff and the import contract'; $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo
 
 unit: .venv/.ready  ## unit tests and doctests, without the slow ones
-	@echo 'test: unit tests and doctests'; $(BIN)/pytest -q --ignore=tests/book $(TWO)
+	@echo 'test: unit tests and doctests'; $(ONE) $(BIN)/pytest -q --ignore=tests/book $(TWO)
 
 slow: .venv/.ready  ## the slow tests
-	@echo 'test: slow tests'; $(BIN)/pytest -m 'slow and not alone' --ignore=tests/book $(TWO) && $(BIN)/pytest -m 'slow and alone' --ignore=tests/book && $(BIN)/pytest -m slow tests/book
+	@echo 'test: slow tests'; $(ONE) $(BIN)/pytest -m 'slow and not alone' --ignore=tests/book $(TWO) && $(BIN)/pytest -m 'slow and alone' --ignore=tests/book && $(BIN)/pytest -m slow tests/book
 
 nbval: .venv/.ready  ## run every notebook and compare its verdicts with the committed ones
-	@echo 'test: notebooks'; $(if $(NOTEBOOKS),$(BIN)/pytest -q -m '' --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -o filterwarnings=default $(TWO) $(NOTEBOOKS),echo 'no notebooks yet')
+	@echo 'test: notebooks'; $(if $(NOTEBOOKS),$(ONE) $(BIN)/pytest -q -m '' --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -o filterwarnings=default $(TWO) $(NOTEBOOKS),echo 'no notebooks yet')
 
 notebooks: .venv/.ready  ## execute every notebook in place at its default parameters, and time its first look
 	@for f in $(NOTEBOOKS:notebooks/%.ipynb=%); do $(BIN)/prlib rerun $$f -o notebooks/$$f.ipynb --overwrite || exit 1; done; $(BIN)/python tools/quick.py && $(BIN)/python tools/story.py

@@ -1,11 +1,13 @@
-"""Phase retrieval and the matrix-tensor model side by side, each in units of its own transition."""
+"""Problems side by side, each in units of its own transition."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from companion.analysis.half_points import half_point_shifts
+from companion.analysis.half_points import half_point_shifts, half_points, near_half
 from prlib.models.matrix_tensor import Instance, MatrixTensor, matrix_transition
 from prlib.problem import random_on_sphere
 
@@ -19,29 +21,32 @@ STEP, TIME, HELD = 0.12, 60.0, 20.0
 """Step of the descents, flow time of each, and for which a constrained one is held."""
 
 
-def tensor_runs(strength: float, n: int, replica: int, seed: int) -> list[dict]:
-    r"""Descend over one instance of the matrix-tensor model, from a random start and held.
+def tensor_runs(strength: float, n: int, replicas: int, seed: int) -> list[dict]:
+    r"""Descend over instances of the matrix-tensor model, from a random start and held.
 
     Parameters
     ----------
     strength : float
         The signal's strength :math:`1/\Delta_2`, over that at the transition.
-    n, replica, seed : int
-        Dimension; which instance; seed of them all.
+    n, replicas, seed : int
+        Dimension; how many instances; seed of them all.
 
     Returns
     -------
     list of dict
-        A row a start: ``alpha``, the strength; ``n, start, replica, abs_overlap, recovered``.
+        A row an instance and start: ``alpha``, the strength; ``n, start, replica, abs_overlap,
+        recovered``.
     """
     model = MatrixTensor(matrix_transition(TENSOR) / strength, TENSOR)
-    rng = np.random.default_rng([seed, n, replica, round(1e6 * strength)])
-    instance, point = Instance.random(model, n, rng), random_on_sphere(n, rng)
     steps, rows = np.full(round(TIME / STEP), STEP), []
-    for start, held in (("random", 0), ("constrained", round(HELD / STEP))):
-        overlap = abs(float(instance.descend(point, steps, held=held)[0][-1]))
-        about = {"alpha": strength, "n": n, "start": start, "replica": replica}
-        rows.append(about | {"abs_overlap": overlap, "recovered": overlap >= FOUND})
+    starts = (("random", 0), ("constrained", round(HELD / STEP)))
+    for replica in range(replicas):
+        rng = np.random.default_rng([seed, n, replica, round(1e6 * strength)])
+        instance, point = Instance.random(model, n, rng), random_on_sphere(n, rng)
+        for start, held in starts:
+            overlap = abs(float(instance.descend(point, steps, held=held)[0][-1]))
+            about = {"alpha": strength, "n": n, "start": start, "replica": replica}
+            rows.append(about | {"abs_overlap": overlap, "recovered": overlap >= FOUND})
     return rows
 
 
@@ -65,3 +70,50 @@ def gaps(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     found = half_point_shifts(*by_start, seed).rename_axis("n").reset_index()
     names = {"half": "random", "changed": "constrained", "shift": "gap"}
     return found.rename(columns=names)[["n", *names.values(), "error"]]
+
+
+def problem_halves(
+    name: str,
+    runs: pd.DataFrame,
+    start: float,
+    end: tuple[float, float],
+    starts: Sequence[str] = ("random", "constrained"),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Put a problem's half points at its smallest and largest size in units of its own transition.
+
+    Rows of several problems, one below the other, are what `companion.figures.beyond` draws: a
+    problem more is a call more.
+
+    Parameters
+    ----------
+    name : str
+        What the problem is called.
+    runs : pandas.DataFrame
+        ``start, n, alpha, replica, recovered``; alpha may be any measure of the signal's strength.
+    start : float
+        The transition of a random start, in that measure.
+    end : tuple of float
+        The dynamical threshold and its error; infinite where it is a number of 1RSB.
+    starts : sequence of str
+        Starts that are told.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a start and size: ``problem, start, n, half, low, high, error, end, end_error``, all
+        but the names and n over the transition of the start.
+    """
+    sizes = sorted({runs["n"].min(), runs["n"].max()})
+    near = near_half(runs[runs["n"].isin(sizes)])
+    found = half_points(near, starts, seed)[["start", "n", "half", "low", "high", "error"]]
+    numbers = ["half", "low", "high", "error"]
+    found[numbers] = found[numbers] / start
+    return found.assign(problem=name, end=end[0] / start, end_error=end[1] / start)
+
+
+def above(runs: pd.DataFrame, overlap: float = FOUND) -> pd.DataFrame:
+    """Count as recovered what reaches an overlap, where noise keeps it from one."""
+    return runs.assign(recovered=runs["abs_overlap"] >= overlap)

@@ -13,6 +13,8 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from scipy.stats import chi2
 
+from prlib.threads import one_blas_thread
+
 
 def _box_cox(n: NDArray, power: float) -> NDArray:
     log_n = np.log(n)
@@ -244,6 +246,8 @@ def _log_likelihood(cells: pd.DataFrame, probability: NDArray) -> float:
     return float(np.sum(k * np.log(p) + (n - k) * np.log1p(-p)))
 
 
+# Five unknowns: threads of linear algebra would only wait for each other.
+@one_blas_thread()
 def _fit(
     cells: pd.DataFrame, form: str, near: Scaling | None = None, power: float | None = None
 ) -> Scaling:

@@ -1,14 +1,26 @@
-"""Two problems in units of their own transitions (notebook 12)."""
+"""Problems in units of their own transitions, and descent beside the best (notebook 12)."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
-from companion.figures.style import THEORY, heading, legend_below, look, panels, points
+from companion.figures.style import (
+    LATE,
+    THEORY,
+    heading,
+    legend_below,
+    look,
+    panels,
+    points,
+)
 from prlib.sweeps import rates
+from prlib.transitions.state_evolution import baseline, message_passing_overlap
 
 
 @book_figure("fig-beyond", data=("recovery", "simulations of the notebook"))
@@ -63,3 +75,142 @@ def _panel(axis: Axes, table: pd.DataFrame, name: str, label: str) -> None:
     axis.axvline(1, linestyle=":", color=THEORY, linewidth=1)
     axis.set(xlabel=label, ylim=(-0.02, 1.02))
     heading(axis, f"{name}, N = {', '.join(map(str, sizes))}")
+
+
+@book_figure(
+    "fig-problems", data=("recovery", "recovery-a1", "noise", "simulations of the notebook")
+)
+def problems_figure(halves: pd.DataFrame) -> BookFigure:
+    """Half points of each problem in units of its own transition, beside its two transitions.
+
+    Parameters
+    ----------
+    halves : pandas.DataFrame
+        Rows of `companion.analysis.beyond.problem_halves`, of as many problems as there are.
+    """
+    problems = list(dict.fromkeys(halves["problem"]))
+    starts = list(dict.fromkeys(halves["start"]))
+    with panels(height=3.6, width=1.6 + 1.1 * len(problems)) as (figure, (axis,)):
+        axis.axhline(1, linestyle=":", color=THEORY, linewidth=1)
+        for place, problem in enumerate(problems):
+            rows = halves[halves["problem"] == problem]
+            end, error = rows[["end", "end_error"]].iloc[0]
+            ends = [place - 0.4, place + 0.4]
+            axis.fill_between(ends, 1, end, color="0.92", linewidth=0, zorder=-2)
+            known = error < math.inf
+            label = ("dynamical threshold" if known else "threshold by 1RSB") if end > 1 else None
+            axis.plot(
+                ends,
+                [end, end],
+                color=LATE,
+                linestyle="-" if known else "--",
+                linewidth=1.2,
+                label=label,
+            )
+            for shift, start in zip(np.linspace(-0.15, 0.15, len(starts)), starts, strict=True):
+                found = rows[rows["start"] == start].sort_values("n")
+                at = place + shift + np.linspace(-0.06, 0.06, len(found))
+                drawn = look(start)
+                axis.plot(at, found["half"], color=drawn["color"], linewidth=1)
+                for k, fill in enumerate(("white", drawn["color"])[-len(found) :]):
+                    one = found.iloc[[k]].rename(columns={"half": "mean"})
+                    words = drawn["label"] + (", small N" if fill == "white" else ", large N")
+                    points(
+                        axis,
+                        at[[k]],
+                        one,
+                        marker=drawn["marker"],
+                        color=drawn["color"],
+                        markerfacecolor=fill,
+                        label=words,
+                    )
+        axis.set_xticks(range(len(problems)), problems)
+        axis.set_xlim(-0.6, len(problems) - 0.4)
+        axis.set_yscale("log")
+        ticks = [t for t in (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6) if t <= 1.1 * halves["end"].max()]
+        axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
+        axis.minorticks_off()
+        axis.set(xlabel="problem", ylabel="signal, over the\ntransition of the start")
+        handles = dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2)
+    sizes = "; ".join(
+        f"{problem.replace(chr(10), ' ')}, N = {' and '.join(map(str, sorted(rows['n'].unique())))}"
+        for problem, rows in halves.groupby("problem", sort=False)
+    )
+    told = "; ".join(
+        f"{row.problem.replace(chr(10), ' ')}, {row.start}, N = {row.n}: {row.half:.2f}"
+        for row in halves.itertuples()
+    )
+    return BookFigure(
+        "fig-problems",
+        "Where half the descents succeed, problem by problem, in units of the transition of the "
+        "Hessian at a random start (dotted). Grey: the window, up to the threshold of the states "
+        "that trap descents (red; dashed where 1RSB alone gives it). Hollow: the smaller size, "
+        f"filled: the larger ({sizes}), with 95 % bootstrap intervals. With noise and in the "
+        "matrix-tensor model an overlap of one half counts as success.",
+        f"Half points by problem, over the transition of the start: {told}.",
+        figure,
+    )
+
+
+@book_figure("fig-best", data=("recovery", "simulations of the notebook"))
+def best_figure(best: pd.DataFrame, descents: pd.DataFrame) -> BookFigure:
+    """Message passing and descents from each start against alpha, with the limits of all of them.
+
+    Parameters
+    ----------
+    best : pandas.DataFrame
+        Rows of `companion.analysis.best.message_passing_runs`.
+    descents : pandas.DataFrame
+        Descents of one size, one of those of `best`.
+    """
+    limits = baseline()
+    marks = {
+        "weak recovery": (limits.weak_recovery, ":"),
+        "information": (limits.perfect_recovery, "--"),
+        "message passing jumps": (limits.jump, "-"),
+    }
+    (n,) = descents["n"].unique()
+    grid = np.linspace(0.4, 1.8, 141)
+    with panels(1, 2, height=3.4, width_ratios=(2, 3)) as (figure, (left, right)):
+        line = [math.sqrt(message_passing_overlap(alpha)) for alpha in grid]
+        left.plot(grid, line, color=THEORY, label="state evolution")
+        for axis in (left, right):
+            for name, (alpha, style) in marks.items():
+                axis.axvline(alpha, color="0.5", linestyle=style, linewidth=1, label=name)
+        sizes = sorted(best["n"].unique())
+        for size, colour in zip(sizes, ("0.6", "black"), strict=False):
+            rows = best[best["n"] == size]
+            drawn = {"color": colour, "marker": "P", "label": f"message passing, N = {size}"}
+            means = mean_interval(rows, "alpha", "abs_overlap").reset_index()
+            points(left, means["alpha"], means, **drawn)
+            counted = rates(rows, by=["alpha"]).rename(columns={"rate": "mean"})
+            points(right, counted["alpha"], counted, **drawn)
+            right.plot(counted["alpha"], counted["mean"], color=colour, linewidth=0.8)
+        for start in dict.fromkeys(descents["start"]):
+            rows = descents[descents["start"] == start]
+            counted = rates(rows, by=["alpha"]).rename(columns={"rate": "mean"})
+            drawn = look(start)
+            points(right, counted["alpha"], counted, **drawn)
+            right.plot(counted["alpha"], counted["mean"], color=drawn["color"], linewidth=0.8)
+        left.set(xlabel=r"$\alpha$", ylabel="overlap |m|", ylim=(0, 1.02), xlim=(0.4, 1.8))
+        right.set(xlabel=r"$\alpha$", ylabel="recovered fraction", ylim=(-0.02, 1.02))
+        heading(left, "message passing")
+        heading(right, f"beside descents, N = {n}")
+        legend_below(figure, right, 3)
+    runs = best.groupby(["n", "alpha"]).size()
+    told = ", ".join(f"{name} at {alpha:.3f}" for name, (alpha, _) in marks.items())
+    return BookFigure(
+        "fig-best",
+        "How far descent is from the best, without noise. Left: overlap that message passing "
+        f"reaches; line, at large N; points, means of {runs.min()} instances each, with "
+        "95 % Student intervals. Right: fraction of instances that it recovers (|m| from 0.99 on), "
+        f"beside descents from each start, {descents['loss'].iloc[0]}, with 95 % Wilson intervals. "
+        r"Vertical lines: weak recovery, below which every fast algorithm is blind (dotted, "
+        rf"\(\alpha\) = {limits.weak_recovery:g}); where labels determine the signal (dashed, "
+        f"{limits.perfect_recovery:g}); where message passing jumps to it (full, "
+        f"{limits.jump:.3f}).",
+        f"Left, overlaps of message passing; right, recovered fractions of it and of descents "
+        f"against alpha. Vertical lines: {told}.",
+        figure,
+    )

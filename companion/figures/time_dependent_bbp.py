@@ -88,7 +88,7 @@ def _fate_of_the_outlier(theory: pd.DataFrame, alphas: list[float], end: float) 
         elif seen.max() < run["t"].max():
             fate = f"lost at t = {seen.max():.2g}"
         else:
-            fate = "never lost"
+            fate = f"there as far as theory goes, to t = {seen.max():.2g},"
         told.append(rf"{fate} at {ALPHA} = {alpha:g}")
     return f"The outlier is {', '.join(told)}"
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from prlib.channels import NOISELESS, Channel
 from prlib.losses import Loss
 from prlib.measures.dynamical.flow import expected_times
 from prlib.measures.dynamical.mean_field import cost
@@ -35,7 +36,7 @@ SCHEMA = pa.schema(
     [
         *(("loss", pa.string()), ("alpha", pa.float64()), ("time", pa.float64())),
         *(("paths", pa.int64()), ("batches", pa.int64()), ("tolerance", pa.float64())),
-        *(("scheme", pa.string()), ("start_overlap", pa.float64())),
+        *(("scheme", pa.string()), ("start_overlap", pa.float64()), ("channel", pa.string())),
         *(("seed", pa.int64()), ("run", pa.string())),
         *(
             (field.name, pa.string() if field.name == "edge_kind" else pa.float64())
@@ -44,7 +45,7 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns: the settings (time is where the run ends, start_overlap the overlap that it begins
-with) and the address, then the fields of
+with, channel what is measured) and the address, then the fields of
 `prlib.transitions.time_dependent.DynamicState`; null means that there is none."""
 
 NEWER = {field.name for field in fields(DynamicState) if field.default is not MISSING}
@@ -73,6 +74,7 @@ class TheoryTask(Addressed):
     scheme: Scheme = FLOW
     start_overlap: float = 0.0
     formulas: str = ""
+    channel: Channel = NOISELESS
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -88,6 +90,7 @@ class TheoryTask(Addressed):
     def title(self) -> str:
         """The task in words."""
         start = f", overlap = {self.start_overlap:g}" if self.start_overlap else ""
+        start += f", {self.channel.id}" if self.channel != NOISELESS else ""
         return (
             f"{self.loss.id}, alpha = {self.alpha:g}{start}, time = {self.time:g}, "
             f"{self.paths} paths"
@@ -122,7 +125,7 @@ class TheoryTask(Addressed):
         until : float, optional
             Flow time after which nothing is needed: the steps are the same, and fewer.
         """
-        names = ("paths", "batches", "tolerance", "seed", "scheme")
+        names = ("paths", "batches", "tolerance", "seed", "scheme", "channel")
         options = {name: getattr(self, name) for name in names} | {"overlap": self.start_overlap}
         states = dynamics(self.loss, self.alpha, self.time if until is None else until, **options)
         shared = self.settings | {"run": self.run_ids[0]}
@@ -141,7 +144,7 @@ class TheoryGrid(Settings):
         Measurements per dimension.
     overlap : tuple of float
         Overlaps of the start with the signal.
-    time, paths, batches, tolerance, scheme
+    time, paths, batches, tolerance, scheme, channel
         See `prlib.dynamics`.
     seed : tuple of int
         Each alpha has seeds of its own, one made of each of these: runs that share their draws
@@ -159,6 +162,7 @@ class TheoryGrid(Settings):
     seed: tuple[int, ...] = (0,)
     scheme: Scheme = FLOW
     overlap: tuple[float, ...] = (0.0,)
+    channel: Channel = NOISELESS
     a: InitVar[Any] = ()
 
     kind: ClassVar[str] = "theory"
@@ -167,6 +171,7 @@ class TheoryGrid(Settings):
     def __post_init__(self, a: Any) -> None:
         """Check the values; `prlib.dynamics` checks what depends on the run."""
         put = {"loss": losses(self.loss, a), "scheme": as_scheme(self.scheme)}
+        put["channel"] = Channel.read(self.channel)
         for name in ("alpha", "overlap", "seed"):
             put[name] = listed(name, getattr(self, name), lambda one, name=name: check(name, one))
         for name in ("time", "paths"):
@@ -185,9 +190,9 @@ class TheoryGrid(Settings):
 
     def tasks(self, seed: int) -> Iterator[TheoryTask]:  # noqa: ARG002 - of descents; ours is a setting
         """Unfold the grid, in the order of loss, alpha, overlap and seed."""
-        names = ("time", "paths", "batches", "tolerance", "scheme")
+        names = ("time", "paths", "batches", "tolerance", "scheme", "channel")
         shared = {name: getattr(self, name) for name in names}
         for loss, alpha, overlap, one in product(self.loss, self.alpha, self.overlap, self.seed):
-            own = {"formulas": formulas_of(loss), "start_overlap": overlap}
+            own = {"formulas": formulas_of(loss, self.channel), "start_overlap": overlap}
             own["seed"] = replica_seed(one, int.from_bytes(struct.pack(">d", alpha)))
             yield TheoryTask(loss, alpha, **own, **shared)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.linalg import eigh
 from scipy.special import pbdv
 
 import prlib
 from prlib.channels import NOISELESS, Channel
+from prlib.descent import descend, instance
 from prlib.losses import NormalizedIntensity
 from prlib.measures import empirical, initial
 from prlib.measures.labels import label_nodes
@@ -16,7 +18,7 @@ from prlib.measures.threshold_states import solve_threshold_state
 from prlib.parameters import ParameterError
 from prlib.problem import Problem, random_on_sphere
 from prlib.spectra.bulk import left_edge
-from prlib.spectra.outlier import outlier
+from prlib.spectra.outlier import bbp, outlier
 from prlib.transitions import alpha_init, alpha_threshold
 
 ALL = [
@@ -141,8 +143,6 @@ def test_too_many_photons_are_refused_by_theory_alone():
 
 
 def test_noise_is_drawn_last_and_changes_nothing_else():
-    from prlib.descent import instance
-
     (plain, point), (noisy, same) = (
         instance(0.1, 3.0, 40, seed=1, channel=text) for text in ("noiseless", "additive(0.3)")
     )
@@ -219,7 +219,7 @@ def test_hessians_with_noise_meet_their_theory(text):
         w = random_on_sphere(n, rng)
         own = empirical(problem, w)
         found, depth = outlier(own), abs(left_edge(own).position + own.mu)
-        values, vectors = np.linalg.eigh(problem.dense_hessian(w))
+        values, vectors = eigh(problem.dense_hessian(w), subset_by_index=[0, 0])
         overlap2 = (vectors[:, 0] @ problem.signal) ** 2 / n
         rows.append([(values[0] - found.position) / depth, overlap2 - theory.overlap2])
     mean, error = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1) / np.sqrt(8)
@@ -263,3 +263,38 @@ def test_descents_with_noise_meet_the_theory_of_the_descent():
     # Of finite size: an overlap of V/N by chance, in relative terms, times a few.
     assert abs(mean[0] - theory.energy) < 4 * error[0] + 5 * theory.variance / n * theory.energy
     assert abs(mean[1] - theory.variance) < 4 * error[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loss", "alpha", "sigma", "times"),
+    [
+        ("normalized(a=1)", 1.362, 0.2, (0.02, 0.5)),
+        ("normalized(a=0.01)", 3.421, 0.2, (0.1, 1.5)),
+        ("amplitude(smoothing=0.3)", 4.234, 0.2, (0.05, 0.5)),
+    ],
+)
+def test_the_direction_is_lost_under_noise_when_theory_says(loss, alpha, sigma, times):
+    """The condition of the transition, before and after, extrapolated in 1/N from 750 and 1500."""
+    text = f"additive(sigma={sigma})"
+    options = {"paths": 65536, "batches": 16, "seed": 5}
+    states = prlib.dynamics(loss, alpha, times[-1], channel=text, **options)
+    grid = [state.t for state in states]
+    found = {}
+    for n, instances in ((750, 32), (1500, 16)):
+        rows = []
+        for seed in range(instances):
+            problem, w = instance(loss, alpha, n, seed, channel=text)
+            ends = {"success": None, "stationary": 0.0, "keep_states": True}
+            path = descend(problem, w, time=times[-1], times=times, **ends)
+            laws = [empirical(problem, state) for state in path.states[1:]]
+            rows.append([bbp(law, left_edge(law).chi) for law in laws])
+        found[n] = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1) / np.sqrt(instances)
+    for k, time in enumerate(times):
+        theory = np.interp(time, grid, [state.bbp for state in states])
+        error = np.interp(time, grid, [state.bbp_error for state in states])
+        limit = 2 * found[1500][0][k] - found[750][0][k]
+        joint = np.sqrt(4 * found[1500][1][k] ** 2 + found[750][1][k] ** 2 + error**2)
+        assert abs(limit - theory) < 4 * joint
+        assert (theory > 1) == (k == 0)
+        assert joint < 0.02

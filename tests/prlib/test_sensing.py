@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import eigh
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import t as student
 
@@ -22,6 +23,7 @@ ALL = [
     "orthogonal",
     "correlated(exponent=0.5)",
     "hadamard(ratio=16)",
+    "coded_diffraction",
 ]
 
 
@@ -41,10 +43,26 @@ def test_rows_have_mean_zero_and_norm_one_on_average(text):
     assert abs(X.mean()) * np.sqrt(200) < 4 / np.sqrt(X.size) * (1 + 10 * ("corr" in text))
 
 
-def test_orthogonal_rows_are_orthogonal():
-    X = Sensing.read("orthogonal").draw(50, 20, np.random.default_rng(0))
+@pytest.mark.parametrize("text", ["orthogonal", "coded_diffraction"])
+def test_orthogonal_rows_are_orthogonal(text):
+    X = Sensing.read(text).draw(50, 20, np.random.default_rng(0)) @ np.eye(20)
     for block in (X[:20], X[20:40], X[40:]):
         assert np.allclose(block @ block.T, np.eye(len(block)))
+
+
+def test_each_pattern_is_the_cosine_transform_behind_a_mask_of_its_own():
+    n, rng = 30, np.random.default_rng(1)
+    X = Sensing.read("coded_diffraction").draw(2 * n + 7, n, rng)
+    k, j = np.arange(n)[:, None], np.arange(n)
+    waves = np.sqrt(2 / n) * np.cos(np.pi * k * (2 * j + 1) / (2 * n))
+    waves[0] /= np.sqrt(2)
+    masks = np.array(X.signs, dtype=float)
+    expected = np.concatenate([waves * mask for mask in masks])[: 2 * n + 7]
+    assert {*masks.ravel()} == {-1.0, 1.0}
+    assert len(np.unique(masks, axis=0)) == 3
+    assert np.allclose(X @ np.eye(n), expected)
+    u = rng.standard_normal(2 * n + 7)
+    assert np.allclose(X.T @ u, expected.T @ u)
 
 
 def test_correlated_columns_have_the_spectrum_that_they_say():
@@ -67,7 +85,7 @@ def test_the_default_draws_what_it_always_did():
     [
         ("student(freedom=2)", "freedom = 2: must be above 2"),
         ("sparse(share=1.5)", "share = 1.5: must be a number above 0, at most 1"),
-        ("hadamar", "must be one of gaussian, correlated"),
+        ("hadamar", "must be one of gaussian, coded_diffraction"),
         ("hadamard", "must be given as hadamard\\(ratio=...\\)"),
         ("hadamard(ratio=0.5)", "ratio = 0.5: must be a finite number >= 1"),
     ],
@@ -110,7 +128,7 @@ def measured(text, n=800, draws=12, a=1.0, alpha=3.0):
         w = random_on_sphere(n, rng)
         law = empirical(problem, w)
         edge, theory = left_edge(law), outlier(law)
-        values, vectors = np.linalg.eigh(problem.dense_hessian(w))
+        values, vectors = eigh(problem.dense_hessian(w), subset_by_index=[0, 1])
         depth = abs(edge.position + law.mu)
         rows.append(
             [
@@ -164,7 +182,8 @@ def test_dependent_rows_and_columns_of_unlike_variance_move_the_edge(text, norma
 
 
 @pytest.mark.slow
-def test_blocks_of_orthogonal_rows_have_the_edge_of_a_free_sum(normal):
+@pytest.mark.parametrize("text", ["orthogonal", "coded_diffraction"])
+def test_blocks_of_orthogonal_rows_have_the_edge_of_a_free_sum(text, normal):
     law = initial(NormalizedIntensity(1.0), 3.0)
     f, least = law.curvature, float(law.curvature.min())
 
@@ -177,6 +196,6 @@ def test_blocks_of_orthogonal_rows_have_the_edge_of_a_free_sum(normal):
     edge = -minimize_scalar(lambda chi: -z(chi), bounds=(0.01, 0.999 * top), method="bounded").fun
     plain = left_edge(law).position + law.mu
     expected = (edge - plain) / abs(plain)
-    found = measured("orthogonal")[:, 1]
+    found = measured(text)[:, 1]
     error = np.sqrt((found.var(ddof=1) + normal[:, 1].var(ddof=1)) / len(found))
     assert abs(found.mean() - normal[:, 1].mean() - expected) < 4 * error

@@ -583,6 +583,27 @@ def _(row):
     }[row]
 
 
+def lived(wide, small, amplitude=0.7):
+    """Shares of their noiseless time for which losses keep the direction."""
+    losses = ["normalized(a=1)", "normalized(a=0.01)", "amplitude(smoothing=0.3)"]
+    rows = {"loss": losses, "share": [wide, small, amplitude]}
+    return pd.DataFrame(rows | {"sigma": 0.2, "share_error": 0.01, "batches": 16})
+
+
+def compared(**differences):
+    """Squared overlaps of sensings, less those of normal rows."""
+    known = {"rademacher": 0.0, "sparse": 0.0, "orthogonal": 0.2, "coded_diffraction": 0.2}
+    rows = pd.Series(known | differences, name="difference").rename_axis("sensing").reset_index()
+    low, high = rows["difference"] - 0.01, rows["difference"] + 0.01
+    return rows.assign(quantity="overlap2", low=low, high=high)
+
+
+def beside(half):
+    """Half points of descents, and of message passing."""
+    rows = {"start": ["message passing", "random", "optimal"], "half": [1.2, half + 1, half]}
+    return pd.DataFrame(rows | {"n": 64, "error": 0.01})
+
+
 @pairs("beyond")
 def _(row):
     def found(*gaps):
@@ -595,11 +616,24 @@ def _(row):
     models = [[kind(0.4, 2.0), kind(0.9, 2.0)] for kind in (MatrixTensor, Lost)]
     shared = {"start": 2.8, "end": 4.4, "models": models[0]}
     shared |= {"retrieval": found(0.3, 0.4), "tensor": found(0.3, 0.1)}
+    shared |= {"lives": lived(0.5, 0.2), "sensing": compared(), "halves": beside(2.0)}
+    shared |= {"rotations": compared(coded_diffraction=0.0)}
     return {
         "beyond-window": either(shared, end=(4.4, 2.8)),
         "beyond-no-window": either(shared, models=models),
         "beyond-used": either(shared, retrieval=(found(0.3, 0.4), found(0.3, -0.2))),
         "beyond-closes": either(shared, tensor=(found(0.3, 0.1), found(0.1, 0.3))),
+        "beyond-noise": either(shared, lives=(lived(0.5, 0.2), lived(0.3, 0.3))),
+        "beyond-noise-amplitude": either(
+            shared, lives=(lived(0.5, 0.2, amplitude=0.8), lived(0.5, 0.2, amplitude=0.4))
+        ),
+        "beyond-universal": either(shared, sensing=(compared(), compared(sparse=0.2))),
+        "beyond-orthogonal": either(shared, sensing=(compared(), compared(orthogonal=0.0))),
+        "beyond-diffraction": either(
+            shared,
+            rotations=(compared(coded_diffraction=0.0), compared(coded_diffraction=0.2)),
+        ),
+        "beyond-best-{n}": either(shared, halves=(beside(2.0), beside(1.1))),
     }[row]
 
 

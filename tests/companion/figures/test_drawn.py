@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from companion.analysis.beyond import problem_halves
 from companion.analysis.condition import condition_by_label
 from companion.analysis.finite_size import Growth, compared_rates
 from companion.analysis.half_points import half_points, near_half
@@ -22,7 +23,7 @@ from companion.analysis.threshold import by_loss
 from companion.analysis.wide import halves_by_width
 from companion.figures.a_million_dimensions import bias_figure, million_figure
 from companion.figures.bbp_at_initialisation import start_spectra_figure, start_transition_figure
-from companion.figures.beyond import beyond_figure
+from companion.figures.beyond import best_figure, beyond_figure, problems_figure
 from companion.figures.export import registered
 from companion.figures.finite_size_theory import (
     basin_figure,
@@ -41,6 +42,7 @@ from companion.figures.hessian_over_time import (
 )
 from companion.figures.landscape_of_minima import energies_figure, fields_figure, plane_figure
 from companion.figures.loss_functions import phase_diagram_figure, start_overlap_figure
+from companion.figures.noise import life_figure, reached_figure
 from companion.figures.other_dynamics import (
     direction_figure,
     recipe_figure,
@@ -68,6 +70,7 @@ from companion.figures.time_dependent_bbp import (
     t_bbp_figure,
 )
 from companion.figures.trained import trained_figure
+from companion.figures.universality import sensing_figure
 from companion.figures.wide import jump_figure, states_figure, wide_figure
 from companion.reexecution import FOLDER
 from companion.thresholds import measured_thresholds
@@ -453,6 +456,58 @@ def _(name):
 def _(name):
     table = recovering(["random", "constrained"])
     return beyond_figure(table, table.assign(alpha=table["alpha"] / 3), 1.5)
+
+
+@draws("fig-problems")
+def _(name):
+    runs = recovering(("random", "constrained"))
+    rows = [problem_halves(f"a = {end}", runs, 2.8, (end, error)) for end, error in ENDS]
+    return problems_figure(pd.concat(rows))
+
+
+ENDS = ((4.0, 0.1), (4.5, np.inf), (2.8, 0.0))
+
+
+@draws("fig-best")
+def _(name):
+    runs = recovering(("random", "spectral")).assign(loss=LOSS.id)
+    best = runs.assign(alpha=runs["alpha"] / 3, abs_overlap=runs["recovered"].astype(float))
+    return best_figure(best, runs[runs["n"] == 64])
+
+
+@draws("fig-noise-life")
+def _(name):
+    rows = [
+        {"loss": loss, "alpha": 3.0, "sigma": sigma, "share": 1 - sigma, "variance": 9 - sigma}
+        for loss in (LOSS.id, "amplitude(smoothing=0.3)")
+        for sigma in (0.0, 0.2)
+    ]
+    return life_figure(pd.DataFrame(rows).assign(share_error=0.01, variance_error=0.1), 1.2)
+
+
+@draws("fig-noise-overlap")
+def _(name):
+    rows = [
+        {"loss": LOSS.id, "alpha": alpha, "sigma": sigma, "mean": 0.2 * alpha}
+        for alpha in (2.0, 3.0)
+        for sigma in (0.1, 0.3)
+    ]
+    table = pd.DataFrame(rows).assign(best=0.9, count=50)
+    ends = {"low": table["mean"] - 0.1, "high": table["mean"] + 0.1}
+    return reached_figure(table.assign(**ends), 256, 200.0)
+
+
+@draws("fig-sensing")
+def _(name):
+    rows = [
+        {"sensing": sensing, "quantity": quantity, "alpha": alpha, "difference": difference}
+        for sensing, difference in (("rademacher", 0.0), ("orthogonal", 0.2))
+        for quantity, alpha in (("edge", 2.0), ("outlier", 4.0), ("overlap2", 4.0))
+    ]
+    found = pd.DataFrame(rows)
+    found = found.assign(low=found["difference"] - 0.05, high=found["difference"] + 0.05)
+    table = found.assign(n=512, replica=0)
+    return sensing_figure(LOSS, found, table, 0.06)
 
 
 def halves_of_ratios():

@@ -1,5 +1,7 @@
 """Runs of the dynamical theory are a kind of sweep: kept, read again and refused alike."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -9,7 +11,7 @@ from prlib.measures.dynamical import choose_flow, cost
 from prlib.measures.dynamical.solver import workers
 from prlib.parameters import ParameterError
 from prlib.sweeps import Sweep, SweepError, TheoryGrid, results
-from prlib.sweeps.store import Store
+from prlib.sweeps.store import Store, gather, read
 from prlib.sweeps.theory import SCHEMA, TheoryTask
 
 TABLE = {"a": 1.0, "alpha": [2.0, 3.0], "time": 0.02, "paths": 1024, "batches": 4, "seed": 3}
@@ -133,3 +135,30 @@ def test_the_estimate_of_a_run_follows_its_times(tolerance):
     expected = workers() * (cost(2**20, times, 4).seconds - cost(2**16, times, 4).seconds)
     assert 1 / 3 < more / expected < 3
     assert task(2**16, "descent(step=0.01)").seconds > workers() * cost(2**16, 100, 4).seconds
+
+
+NOISY = {"a": 1.0, "alpha": 3.0, "time": 0.02, "paths": 1024, "batches": 4}
+
+
+def test_a_channel_is_a_setting_and_none_is_no_setting(tmp_path):
+    def sweep(**more):
+        return Sweep.from_table(NOISY | more | {"name": "noisy"})
+
+    assert sweep(channel="noiseless").run_ids == sweep().run_ids
+    noisy = sweep(channel="additive(sigma=0.3)")
+    assert noisy.run_ids != sweep().run_ids
+    (row, *_), (task,) = noisy.tasks[0].rows(), noisy.tasks
+    plain = dynamics(1.0, 3.0, 0.02, paths=1024, batches=4, seed=task.seed)
+    assert row["channel"] == "additive(sigma=0.3)"
+    assert row["bbp"] < plain[0].bbp
+    path = tmp_path / "noisy.toml"
+    path.write_text(noisy.to_toml())
+    assert Sweep.load(path) == noisy
+
+
+def test_tables_without_a_channel_are_of_none(sweep, tmp_path):
+    """They were written before there was the column: their rows are found, and say noiseless."""
+    sweep.run(tmp_path, quiet=True)
+    kept = read(tmp_path / "small.parquet")
+    found = gather([replace(kept, table=kept.table.drop_columns(["channel"]))], sweep)
+    assert {*found.table["channel"].to_pylist()} == {"noiseless"}
