@@ -10,7 +10,7 @@ import pandas as pd
 from companion.analysis.half_points import Halves
 from companion.analysis.trained import excess, kept_share
 from companion.analysis.wide import CRITICAL, gap
-from companion.claims.claim import Row
+from companion.claims.claim import Refuted, Row
 from companion.claims.verdicts import Finding, agrees, coverage, exceeds, jointly, rises, too_few
 from prlib.sweeps import wilson
 
@@ -232,6 +232,11 @@ CLAIMS = (
         "among the lowest in more than half of the draws",
         _low,
         effect=0.3,
+        refuted=Refuted(
+            "2026-11-26",
+            "so it is with two and four units; with one, where the edge is soft, it is in about "
+            "half of them",
+        ),
     ),
     Row(
         "jump-own",

@@ -188,7 +188,7 @@ def jump_figure(
                 lower.plot(shares["ratio"], shares["mean"], color=colour, linewidth=0.8)
             for axis in (upper, lower):
                 axis.axvline(1, linestyle=":", color=THEORY, linewidth=1)
-            lower.set(xlabel="measurements, over the transition", ylim=(-0.02, 1.02))
+            lower.set(xlabel=r"$\alpha$ over the transition", ylim=(-0.02, 1.02))
             heading(upper, units(width))
         axes[0].set_ylabel("squared overlap\nof the best")
         axes[len(widths)].set_ylabel("share of draws in which\nthe best is the lowest")

@@ -735,7 +735,7 @@ def _(row):
         return either({}, soft=((0.33, 0.02, 100), (0.8, 0.02, 100)))
     draws = pd.DataFrame({"width": [1, 2], "n": 100, "draws": 200, "error": 0.03})
     if row == "jump-low":
-        return either({}, starting=(draws.assign(low=160), draws.assign(low=40)))
+        return either({}, starting=(draws.assign(low=40), draws.assign(low=160)))
     return either({}, told=(draws.assign(correlation=0.5), draws.assign(correlation=-0.2)))
 
 
