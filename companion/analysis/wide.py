@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.half_points import Halves, near_half, resampled_halves
-from companion.analysis.intervals import power_of_size
+from companion.analysis.intervals import mean_interval, power_of_size, weighted_fit
 from prlib.losses import NormalizedIntensity
 from prlib.models.wide import wide_start, wide_thresholds
 from prlib.spectra.outlier import outlier
@@ -87,8 +87,13 @@ def lasting_power(table: pd.DataFrame, when: str) -> pd.DataFrame:
     """
     rows = []
     for (width, alpha), found in table[table["when"] == when].groupby(["width", "alpha"]):
-        power, error, count = power_of_size(found, "overlap2")
-        rows.append((int(width), alpha, power, error, count))
+        means = mean_interval(found, "n", "overlap2")
+        design = np.column_stack([np.ones(len(means)), np.log(means.index)])
+        # Of means: the logarithm of a single overlap scatters over decades.
+        errors = (means["error"] / means["mean"]).to_numpy()
+        fit, covariance = weighted_fit(design, np.log(means["mean"].to_numpy()), errors)
+        count = int(means["count"].sum()) - 1
+        rows.append((int(width), alpha, -fit[1], np.sqrt(covariance[1, 1]), count))
     return pd.DataFrame(rows, columns=["width", "alpha", "power", "error", "count"])
 
 

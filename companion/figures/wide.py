@@ -127,7 +127,7 @@ def states_figure(table: pd.DataFrame, starts: pd.Series) -> BookFigure:
             axis.axvline(1, linestyle=":", color=THEORY, linewidth=1)
             axis.set(xlabel="measurements,\nover the transition of a start", ylim=(0, None))
             heading(axis, units(width))
-        axes[0].set_ylabel("squared overlap with the signal")
+        axes[0].set_ylabel("squared overlap\nwith the signal")
         legend_below(figure, axes[0], 2)
     counts = table.groupby(["width", "n", "alpha"])["replica"].nunique()
     return BookFigure(
