@@ -559,7 +559,8 @@ def _(_name):
 
 @draws("fig-trained")
 def _(_name):
-    times, columns = [0.0, 1.0, 10.0], ("toward", "displaced", "early")
+    times = [0.0, 1.0, 10.0]
+    columns = ("toward", "displaced", "other_displaced", "early")
     rows = [
         {"labels": labels, "t": t, "replica": r, "chance": 0.02, "eigenvectors": 4.0}
         | dict.fromkeys(columns, 0.1 + 0.01 * r)
