@@ -6,9 +6,11 @@ of workers, and a replica is the same instance wherever it is met.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from prlib.descent import Trajectory, descend, instance, starting_point
 from prlib.losses import Loss, takes_loss
 from prlib.measures import LabelMeasure, empirical
 from prlib.measures.dynamical.mean_field import BATCHES
+from prlib.parameters import LARGEST
 from prlib.problem import Problem
 from prlib.sensing import GAUSSIAN
 from prlib.spectra.bulk import left_edge
@@ -108,6 +111,33 @@ def descents(
     """Descend as `recovery` does at one size, over as many instances as are asked for."""
     grid = _grid(loss, alphas, n, starts, replicas=replicas, time=time, **settings)
     return results(Sweep(grid, seed, "recovery"), data=data_folder())
+
+
+@takes_loss
+def spec_runs(
+    loss: Loss, name: str, *, largest: float = math.inf, replicas: int = LARGEST
+) -> pd.DataFrame:
+    """Read or run what a spec of ``data/specs`` asks for, or less of it, or of another loss.
+
+    Parameters
+    ----------
+    name : str
+        The spec.
+    largest : float
+        Dimensions beyond it are left out, but for the least.
+    replicas : int
+        Most instances of each setting.
+    """
+    spec = Sweep.load(_DATA / "specs" / f"{name}.toml")
+    grids = [replace(grid, loss=loss) for grid in spec.grids]
+    if spec.kind != "theory":
+        most = max(largest, min(n for grid in grids for n in grid.n))
+        grids = [
+            replace(grid, replicas=min(grid.replicas, replicas), n=sizes)
+            for grid in grids
+            if (sizes := tuple(n for n in grid.n if n <= most))
+        ]
+    return results(replace(spec, grids=tuple(grids)), data=data_folder())
 
 
 @takes_loss

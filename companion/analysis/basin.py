@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erfc
 
 from companion.analysis.dynamics import at_times
 from companion.analysis.finite_size import Growth, constants
@@ -69,19 +70,46 @@ def basin(theory: pd.DataFrame, time: float, level: float = RECOVERED) -> pd.Dat
         seed by seed, and its standard error ``constant_error``; ``seeds`` that arrived in two
         runs. Where fewer than two did the alpha is left out.
     """
+    found = basins(theory, time, level).drop(columns="seed")
+    grouped = found.groupby("alpha")
+    means, errors = grouped.mean(), grouped["constant"].sem()
+    return means.assign(constant_error=errors, seeds=grouped.size()).query("seeds > 1")
+
+
+def basins(theory: pd.DataFrame, time: float, level: float = RECOVERED) -> pd.DataFrame:
+    """Find what `basin` takes the means of, a row an alpha and seed."""
     rows = []
-    for (alpha, _), runs in theory.groupby(["alpha", "seed"]):
+    for (alpha, seed), runs in theory.groupby(["alpha", "seed"]):
         arrivals = _arrivals(runs, level)
         if len(arrivals) < 2:
             continue
         start = runs["start_overlap"].min()
         grown, _ = at_times(runs[runs["start_overlap"] == start], "overlap", time)
         overlap = _overlap_at(arrivals, time)
-        rows.append((alpha, overlap, grown / start, overlap * grown / start))
-    found = pd.DataFrame(rows, columns=["alpha", "overlap", "growth", "constant"]).astype(float)
-    grouped = found.groupby("alpha")
-    means, errors = grouped.mean(), grouped["constant"].sem()
-    return means.assign(constant_error=errors, seeds=grouped.size()).query("seeds > 1")
+        rows.append((alpha, seed, overlap, grown / start, overlap * grown / start))
+    return pd.DataFrame(rows, columns=["alpha", "seed", "overlap", "growth", "constant"])
+
+
+def share_from(overlap: ArrayLike, n: int, spread: float) -> NDArray[np.float64]:
+    r"""Return the share of descents that recover in time, from the overlap that decides.
+
+    It is :math:`\mathrm{erfc}(m_* \sqrt{N A^2/2V})`: what small overlaps grow by is in the overlap.
+
+    Parameters
+    ----------
+    overlap : array_like
+        The overlap :math:`m_*` at the start.
+    n : int
+        Dimension.
+    spread : float
+        V/A².
+
+    Examples
+    --------
+    >>> share_from([0.0, 0.001], 100, 1.2).round(2).tolist()
+    [1.0, 0.99]
+    """
+    return erfc(np.asarray(overlap) * np.sqrt(n / (2 * spread)))
 
 
 def constants_compared(table: pd.DataFrame, growth: Growth, found: pd.DataFrame) -> pd.DataFrame:

@@ -247,3 +247,43 @@ def growth_checked(
 def batch_size(theory: pd.DataFrame) -> float:
     """Sample paths of a batch."""
     return float((theory["paths"] / theory["batches"]).iloc[0])
+
+
+def pooled(theory: pd.DataFrame) -> pd.DataFrame:
+    """Average V over runs that differ in their seeds alone, which share their times.
+
+    Returns
+    -------
+    pandas.DataFrame
+        alpha, t, variance, variance_error, and the source of the runs if they have one.
+    """
+    kept = {"source": ("source", "first")} if "source" in theory else {}
+    return theory.groupby(["alpha", "t"], as_index=False).agg(
+        variance=("variance", "mean"),
+        variance_error=("variance_error", lambda e: np.sqrt(np.square(e).sum()) / len(e)),
+        **kept,
+    )
+
+
+def by_paths(theory: pd.DataFrame, time: float) -> pd.DataFrame:
+    """Read V at a time for each number of paths and each local error of the steps.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By alpha, tolerance and paths of a batch: runs, value and error of V, averaged over them.
+    """
+    rows = {}
+    sized = theory.assign(size=theory["paths"] // theory["batches"])
+    for key, found in sized.groupby(["alpha", "tolerance", "size"]):
+        (value,), (error,) = at_times(pooled(found), "variance", np.array([time]))
+        rows[key] = (found["seed"].nunique(), value, error)
+    index = pd.MultiIndex.from_tuples(rows, names=["alpha", "tolerance", "paths"])
+    return pd.DataFrame(rows.values(), index, ["runs", "value", "error"])
+
+
+def most_paths(theory: pd.DataFrame, tolerance: float) -> pd.DataFrame:
+    """Keep, of the runs with some local error, those of each alpha with the largest batches."""
+    fine = theory[theory["tolerance"] == tolerance]
+    size = fine["paths"] / fine["batches"]
+    return fine[size == size.groupby(fine["alpha"]).transform("max")]

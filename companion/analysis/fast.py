@@ -18,13 +18,17 @@ A. Nica & R. Speicher, Amer. J. Math. 118, 799 (1996), for corners.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize_scalar
 
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.intervals import mean_interval, weighted_fit
+from companion.analysis.scaling import LEAST_SIZES
+from companion.analysis.signal_free import at_infinite_size
 from prlib.losses import Loss, takes_loss
 from prlib.measures import LabelMeasure, initial
 from prlib.sensing import Sensing
@@ -190,13 +194,64 @@ def fitted_bias(halves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"mean": fit[-2:], "error": errors[-2:]}, ["limit", "slope"])
 
 
-def least_ratio(slope: float, error: float, tried: list[float]) -> float:
-    """Return the least ratio whose bias is below a third of a statistical error.
+def chosen_ratio(compared: pd.DataFrame, used: pd.DataFrame) -> float:
+    """Return the least ratio tried whose bias is surely small beside the errors of other runs.
 
-    Examples
-    --------
-    >>> least_ratio(-0.2, 0.05, [4, 8, 16, 32])
-    16
+    Parameters
+    ----------
+    compared, used : pandas.DataFrame
+        Half points from `halves_by_ratio`: of the ratios tried, with Gaussian rows among them, and
+        of the runs that use one of them.
+
+    Returns
+    -------
+    float
+        The bias is that of the fitted slope with its standard error added: one that is not known
+        is not small. It must be below a third of the median error; infinite where none is.
     """
-    enough = [ratio for ratio in sorted(tried) if abs(slope) / ratio < error / 3]
-    return enough[0] if enough else math.inf
+    slope, error = fitted_bias(compared).loc["slope"]
+    most = used["error"].median() / 3
+    tried = compared.loc[np.isfinite(compared["ratio"]), "ratio"].unique()
+    return min((one for one in tried if (abs(slope) + error) / one < most), default=math.inf)
+
+
+def straight_on(halves: pd.DataFrame, sizes: ArrayLike) -> pd.DataFrame:
+    """Go on with the straight line in log N through half points, to other sizes.
+
+    Parameters
+    ----------
+    halves : pandas.DataFrame
+        Half points of one start, with their errors.
+    sizes : array_like
+        Dimensions.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n, half and its error, that of the line; NaN where fewer than three sizes make it.
+    """
+    halves = halves[halves["error"] > 0]
+    sizes = np.atleast_1d(sizes)
+    place = error = np.full(len(sizes), math.nan)
+    if halves["n"].nunique() >= LEAST_SIZES:
+        design, there = (np.vander(np.log(n), 2) for n in (halves["n"].to_numpy(float), sizes))
+        fit, covariance = weighted_fit(design, *halves[["half", "error"]].to_numpy().T)
+        place, error = there @ fit, np.sqrt(np.sum(there @ covariance * there, axis=1))
+    return pd.DataFrame({"n": sizes, "half": place, "error": error})
+
+
+def without_bias(found: Mapping[float, pd.DataFrame]) -> pd.DataFrame:
+    """Extrapolate means with fast rows to infinite L/N, on a straight line in N/L at each time.
+
+    Parameters
+    ----------
+    found : mapping
+        By ratio: from `companion.analysis.signal_free.conditions`, of one size.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `companion.analysis.signal_free.at_infinite_size`.
+    """
+    # What one is in 1/N the other is in N/L.
+    return at_infinite_size(pd.concat(rows.assign(n=ratio) for ratio, rows in found.items()))

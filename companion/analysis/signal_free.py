@@ -28,7 +28,7 @@ GROUPS = 20
 
 
 @takes_loss
-def conditions(loss: Loss, observed: pd.DataFrame) -> pd.DataFrame:
+def conditions(loss: Loss, observed: pd.DataFrame, column: str = "bbp") -> pd.DataFrame:
     r"""Mean condition of the transition at each time, with the start as a control variate.
 
     Parameters
@@ -37,6 +37,8 @@ def conditions(loss: Loss, observed: pd.DataFrame) -> pd.DataFrame:
         The loss.
     observed : pandas.DataFrame
         Observations of descents without the signal, with their start (time 0).
+    column : {"bbp", "edge"}
+        The condition, or the edge in its place.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def conditions(loss: Loss, observed: pd.DataFrame) -> pd.DataFrame:
         of an instance and beta the slope of a regression over the instances.
     """
     found = []
-    for (alpha, n), rest in controlled(loss, observed).items():
+    for (alpha, n), rest in controlled(loss, observed, column).items():
         for time, values in rest.items():
             count = _free(values)
             error = values.std() / np.sqrt(count) if count > 1 else np.nan
@@ -54,13 +56,16 @@ def conditions(loss: Loss, observed: pd.DataFrame) -> pd.DataFrame:
 
 
 @takes_loss
-def controlled(loss: Loss, observed: pd.DataFrame) -> dict[tuple[float, int], pd.DataFrame]:
+def controlled(
+    loss: Loss, observed: pd.DataFrame, column: str = "bbp"
+) -> dict[tuple[float, int], pd.DataFrame]:
     """Return what `conditions` takes the means of: by alpha and n, a row an instance, by time."""
     found = {}
     for (alpha, n), rows in observed.groupby(["alpha", "n"]):
         law = initial(loss, float(alpha))
-        table = rows.pivot_table(index="replica", columns="time", values="bbp")
-        control = table.pop(0.0) - bbp(law, left_edge(law).chi)
+        edge = left_edge(law)
+        table = rows.pivot_table(index="replica", columns="time", values=column)
+        control = table.pop(0.0) - (bbp(law, edge.chi) if column == "bbp" else edge.position)
         if len(table) > FEW:
             table = table.apply(lambda b, c=control: b - np.cov(b, c)[0, 1] / c.var() * c)
         found[alpha, n] = table

@@ -7,13 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from companion.analysis.fast import biases, fitted_bias, halves_by_ratio
-from companion.analysis.finite_size import Growth, predicted_halves, predicted_rate
+from companion.analysis.basin import share_from
+from companion.analysis.fast import biases, fitted_bias, halves_by_ratio, straight_on
+from companion.analysis.finite_size import (
+    Growth,
+    predicted_halves,
+    predicted_rate,
+    recovery_probability,
+)
 from companion.analysis.half_points import half_points, near_half
 from companion.analysis.intervals import weighted_mean
 from companion.claims.claim import Refuted, Row
+from companion.claims.finite_size_scaling import no_faster
 from companion.claims.finite_size_theory import halves_as_predicted
-from companion.claims.verdicts import Finding, agrees, rate_agrees, too_few
+from companion.claims.time_dependent_bbp import as_in_theory, seen_lost
+from companion.claims.typeset import rounded
+from companion.claims.verdicts import Finding, agrees, jointly, rate_agrees, rises, too_few
+from companion.thresholds import DynamicalThreshold
+from prlib.sweeps import wilson
 
 
 def _edge(factor: tuple[float, float]) -> Finding:
@@ -45,14 +56,45 @@ def _half(
 
 
 def _rate(
-    largest: pd.DataFrame, growth: Growth, constant: tuple[float, float]
+    single: pd.DataFrame, growth: Growth, constant: tuple[float, float]
 ) -> tuple[dict, Finding]:
-    n, alpha = int(largest["n"].iloc[0]), float(largest["alpha"].iloc[0])
+    n, alpha = int(single["n"].iloc[0]), float(single["alpha"].iloc[0])
     fields = {"n": n, "alpha": alpha, "t": growth.time}
     _, low, high = predicted_rate(growth, constant, n, alpha)
     if np.isnan([low, high]).any():
         return fields, too_few()
-    return fields, rate_agrees(int(largest["recovered"].sum()), len(largest), low, high)
+    return fields, rate_agrees(int(single["recovered"].sum()), len(single), low, high)
+
+
+def _held(held: pd.DataFrame) -> tuple[dict, Finding]:
+    fast = np.isfinite(held["ratio"])
+    found = held[fast & (held["error"] > 0)]
+    line = straight_on(held[~fast], found["n"].to_numpy(float))
+    fields = {"n": ", ".join(map(str, found["n"]))}
+    if found.empty or line["error"].isna().any():
+        return fields, too_few()
+    members = {
+        f"N = {run.n}": agrees(
+            run.half - on.half,
+            float(np.hypot(run.error, on.error)),
+            0.0,
+            np.inf,
+            "half point less that of the line",
+            tests=len(found),
+        )
+        for run, on in zip(found.itertuples(), line.itertuples(), strict=True)
+    }
+    return fields, jointly(members)
+
+
+def _below_threshold(held: pd.DataFrame, threshold: DynamicalThreshold) -> tuple[dict, Finding]:
+    found = held[held["error"] > 0].sort_values("n")
+    if found.empty or not threshold.measured:
+        return {"n": 0}, too_few()
+    last = found.iloc[-1]
+    error = float(np.hypot(last["error"], threshold.error))
+    quantity = "dynamical threshold less half point"
+    return {"n": int(last["n"])}, rises(threshold.alpha - last["half"], error, quantity=quantity)
 
 
 CLAIMS = (
@@ -92,9 +134,44 @@ CLAIMS = (
         effect=0.25,
         refuted=Refuted(
             "2026-11-26",
-            "more do, at the rate that is the number: so near the threshold sampled paths do not "
-            "tell the V of theory",
+            "more do, at the rate that is the number: so near the threshold V scatters from one "
+            "draw of sampled paths to the next by far more than the batches of a draw tell",
         ),
+    ),
+    Row(
+        "million-held",
+        "at N = {n} the half points of constrained starts lie on the straight line in log N "
+        "through those of Gaussian rows at smaller N",
+        _held,
+        effect=0.25,
+    ),
+    Row(
+        "million-threshold",
+        "at N = {n} the half point of constrained starts is still below the dynamical threshold",
+        _below_threshold,
+        effect=0.2,
+    ),
+    Row(
+        "million-no-faster",
+        "over all sizes, Gaussian rows at small ones and fast rows beyond, the half point of the "
+        "random start rises no faster than log N: as a power of N that is not above zero",
+        no_faster,
+        effect=0.2,
+    ),
+    Row(
+        "million-condition",
+        "at N = {n_observed}, with fast rows extrapolated in N/L, the condition of the transition "
+        "is that of theory in descents without the signal, at every alpha and time observed",
+        as_in_theory,
+        effect=0.02,
+    ),
+    Row(
+        "million-lost",
+        "at N = {n_observed} and alpha = {alpha_slow:g} the condition is above one at "
+        "t = {first:g} and below it at t = {last:g}: the informative direction is lost in finite "
+        "time",
+        seen_lost,
+        effect=0.03,
     ),
 )
 
@@ -145,3 +222,65 @@ def half_points_table(
     lines = predicted_halves(growth, constant, table.index.to_numpy(), seed)
     predicted = [f"{one.half:.2f} ({one.low:.2f} to {one.high:.2f})" for one in lines.itertuples()]
     return table.assign(predicted=predicted).rename_axis("N")
+
+
+def paths_table(moved: pd.DataFrame, constant: tuple[float, float], n: int) -> pd.DataFrame:
+    """Tabulate V by the paths of a batch and the steps, and the share that each expects at a size.
+
+    Parameters
+    ----------
+    moved : pandas.DataFrame
+        From `companion.analysis.dynamics.by_paths`.
+    constant : tuple of float
+        That of the prediction.
+    n : int
+        Dimension.
+    """
+    share = recovery_probability(n, moved["value"], constant[0])
+    pairs = zip(moved["value"], moved["error"], strict=True)
+    return pd.DataFrame(
+        {
+            "runs": moved["runs"].astype(int),
+            "V": [" ± ".join(rounded(value, error)) for value, error in pairs],
+            f"share at N = {n}": share.round(2),
+        },
+        moved.index.set_names(["alpha", "local error", "paths of a batch"]),
+    )
+
+
+def after_table(
+    growth: Growth,
+    constant: tuple[float, float],
+    found: pd.DataFrame,
+    spread: float,
+    single: pd.DataFrame,
+) -> pd.DataFrame:
+    """Tabulate the share expected at one size as predicted, and by the overlap that decides.
+
+    Parameters
+    ----------
+    growth, constant
+        Of the prediction.
+    found : pandas.DataFrame
+        From `companion.analysis.basin.basins`: a row each draw of the theory's paths.
+    spread : float
+        V/A².
+    single : pandas.DataFrame
+        The runs.
+    """
+    n, alpha = int(single["n"].iloc[0]), float(single["alpha"].iloc[0])
+    share, low, high = predicted_rate(growth, constant, n, alpha)
+    told = {"constant": f"{constant[0]:.2f}", "share": f"{share:.2f} ({low:.2f} to {high:.2f})"}
+    rows = {"as predicted": {"grown by": "", "overlap that decides": "", **told}}
+    for draw, row in enumerate(found.itertuples(), 1):
+        rows[f"draw {draw}"] = {
+            "grown by": f"{row.growth:.0f}",
+            "overlap that decides": f"{row.overlap:.4f}",
+            "constant": f"{row.constant:.2f}",
+            "share": f"{share_from(row.overlap, n, spread):.2f}",
+        }
+    observed = wilson(int(single["recovered"].sum()), len(single))
+    rows["runs"] = {
+        "share": f"{single['recovered'].mean():.2f} ({observed[0]:.2f} to {observed[1]:.2f})"
+    }
+    return pd.DataFrame(rows).T.fillna("")

@@ -41,7 +41,8 @@ def powers(near: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(found, "index", columns=["power", "low", "high", "middle"])
 
 
-def _no_faster(rising: pd.DataFrame) -> Finding:
+def no_faster(rising: pd.DataFrame) -> Finding:
+    """Ask that the half points of random starts rise as a power of N that is not above zero."""
     if "random" not in rising.index:
         return too_few()
     power, low, high = rising.loc["random", ["power", "low", "high"]]
@@ -68,7 +69,7 @@ CLAIMS = (
         "scaling-no-faster",
         "the half point of the random start rises no faster than log N: as a power of N that is "
         "not above zero",
-        _no_faster,
+        no_faster,
         effect=0.2,
     ),
     Row(

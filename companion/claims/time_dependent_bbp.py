@@ -29,6 +29,9 @@ from prlib.measures.threshold_states import solve_threshold_state
 from prlib.spectra.bulk import left_edge
 from prlib.transitions import alpha_init
 
+QUANTITIES = {"bbp": "condition of the transition", "left_edge": "left edge"}
+"""What `as_in_theory` compares, by the column of theory."""
+
 LEAST_ALPHAS = 3
 """Alphas below the transition that are enough to say that at none of them it comes later."""
 
@@ -44,7 +47,8 @@ def _start(loss: Loss, theory: pd.DataFrame) -> Finding:
     return within(scores.max(), 0.0, 1.0, "half intervals")
 
 
-def _condition(theory: pd.DataFrame, conditions: pd.DataFrame) -> Finding:
+def as_in_theory(theory: pd.DataFrame, conditions: pd.DataFrame, column: str = "bbp") -> Finding:
+    """Ask that means over descents are the column of theory, at every alpha and time jointly."""
     return jointly(
         {
             f"alpha = {alpha:g}, t = {t:g}": agrees(
@@ -52,10 +56,10 @@ def _condition(theory: pd.DataFrame, conditions: pd.DataFrame) -> Finding:
                 float(np.hypot(row["error"], row["theory_error"])),
                 row["theory"],
                 row["count"],
-                "condition of the transition",
+                QUANTITIES[column],
                 tests=len(conditions),
             )
-            for (alpha, t), row in _beside(theory, conditions).iterrows()
+            for (alpha, t), row in _beside(theory, conditions, column).iterrows()
         }
     )
 
@@ -87,16 +91,17 @@ def _gap(
     return {"soon": soon}, agrees(*told)
 
 
-def _beside(theory: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
+def _beside(theory: pd.DataFrame, conditions: pd.DataFrame, column: str = "bbp") -> pd.DataFrame:
     told = [
-        np.ravel(at_times(theory[theory["alpha"] == alpha], "bbp", [t]))
+        np.ravel(at_times(theory[theory["alpha"] == alpha], column, [t]))
         for alpha, t in conditions.index
     ]
     values, errors = np.reshape(told, (-1, 2)).T
     return conditions.assign(theory=values, theory_error=errors)
 
 
-def _seen_lost(conditions: pd.DataFrame, alpha_slow: float) -> tuple[dict, Finding]:
+def seen_lost(conditions: pd.DataFrame, alpha_slow: float) -> tuple[dict, Finding]:
+    """Ask that the condition is above one at the first time and below it at the last."""
     if alpha_slow not in conditions.index.get_level_values("alpha"):
         return {"first": 0.0, "last": 0.0}, too_few()
     runs = conditions.loc[alpha_slow]
@@ -153,7 +158,7 @@ CLAIMS = (
         "evolution-condition",
         "in descents without the signal the condition of the transition, extrapolated in N, is "
         "that of theory at every alpha and time observed",
-        _condition,
+        as_in_theory,
         effect=0.04,
     ),
     Row(
@@ -176,7 +181,7 @@ CLAIMS = (
         "the informative direction is lost in finite time: in descents at alpha = {alpha_slow:g}, "
         "extrapolated in N, the condition of the transition is above one at t = {first:g} and "
         "below it at t = {last:g}",
-        _seen_lost,
+        seen_lost,
         effect=0.03,
     ),
     Row(
@@ -207,9 +212,11 @@ between the transitions, and the ``gap`` there at a time ``soon`` (see
 `companion.analysis.signal_free`); ``checked`` (`companion.analysis.dynamics.repeated`)."""
 
 
-def condition_table(theory: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
-    """Print the condition of the transition in descents and in theory, by alpha and time."""
-    table = _beside(theory, conditions)
+def condition_table(
+    theory: pd.DataFrame, conditions: pd.DataFrame, column: str = "bbp"
+) -> pd.DataFrame:
+    """Print a column of theory, the condition of the transition, beside that of descents."""
+    table = _beside(theory, conditions, column)
     form = "{value} ± {error}"
     return pd.DataFrame(
         {

@@ -10,6 +10,7 @@ from companion.analysis.finite_size import Growth, predicted_halves
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
+    ALPHA,
     LATE,
     THEORY,
     heading,
@@ -28,7 +29,10 @@ from prlib.spectra.bulk import left_edge
 
 @book_figure(
     "fig-million",
-    data=("fast-scaling", "recovery", "recovery-more", "theory/growth", "theory/border"),
+    data=(
+        *("fast-scaling", "fast-scaling-held", "recovery", "recovery-more"),
+        *("theory/growth", "theory/border"),
+    ),
 )
 @takes_loss
 def million_figure(
@@ -42,7 +46,7 @@ def million_figure(
         From `companion.analysis.fast.halves_by_ratio`.
     """
     sizes = np.geomspace(50, 2e5, 80)
-    with panels(height=3.8, width=5.6) as (figure, (axis,)):
+    with panels(height=4.2) as (figure, (axis,)):
         line = predicted_halves(growth, constant, sizes)
         axis.plot(line["n"], line["half"], color=THEORY, label="random, theory")
         axis.fill_between(line["n"], line["low"], line["high"], color=THEORY, alpha=0.15, lw=0)
@@ -70,19 +74,31 @@ def million_figure(
     counted = ", ".join(f"{runs} runs at N = {n}" for n, runs in counts.items())
     return BookFigure(
         "fig-million",
-        rf"The \(\alpha\) at which half the descents have recovered the signal by t = "
-        f"{growth.time:g} against the dimension, {of(loss)}. Filled: Gaussian rows, which fit into "
-        f"memory. Open: rows of fast transforms, {counted} near the half points. With 95 % "
-        "bootstrap intervals. Line: theory, with one constant from Gaussian runs at small N, and "
-        "its 95 % band; it ends where the theory was not run. Dashed: the dynamical threshold, "
-        f"{late}.",
-        "Half points against N on a logarithmic axis, from tens to tens of thousands. "
+        title=_rise_in_words(halves),
+        caption=rf"The \(\alpha\) at which half the descents have recovered the signal by t = "
+        f"{growth.time:g} against the dimension, {of(loss)}; constrained starts are held first and "
+        "have longer. Filled: Gaussian rows, which fit into memory; open: rows of fast transforms, "
+        f"{counted} near the half points. With 95 % bootstrap intervals. Line: theory, with one "
+        "constant from Gaussian runs at small N, and its 95 % band; it ends where the theory was "
+        f"not run. Dashed: the dynamical threshold, {late}.",
+        alt="Half points against N on a logarithmic axis, from tens to tens of thousands. "
         f"{ends_in_words(figure)}",
-        figure,
+        figure=figure,
     )
 
 
-@book_figure("fig-fast-bias", data=("fast-bias", "recovery", "recovery-more"))
+def _rise_in_words(halves: pd.DataFrame) -> str:
+    found = halves[halves["start"] == "random"].dropna(subset="half").sort_values("n")
+    if found["n"].nunique() < 2:
+        return ""
+    first, last = found.iloc[0], found.iloc[-1]
+    return (
+        f"Half of the random starts recover at {ALPHA} = {first['half']:.2f} where N = "
+        f"{first['n']:.0f}, and at {last['half']:.2f} where N = {last['n']:.0f}"
+    )
+
+
+@book_figure("fig-fast-bias", data=("fast-bias", "fast-scaling-held", "recovery", "recovery-more"))
 @takes_loss
 def bias_figure(
     loss: Loss, alpha: float, n: int, shifts: pd.DataFrame, halves: pd.DataFrame
@@ -120,7 +136,7 @@ def bias_figure(
         right.axhline(0, color="0.8", linewidth=0.8)
         right.set(xlabel="N/L", ylabel=r"shift of the half point, in $\alpha$", xlim=(0, most))
         heading(right, "half points")
-        legend_below(figure, right)
+        legend_below(figure, right, columns=3)
     return BookFigure(
         "fig-fast-bias",
         "What rows of fast transforms change against N/L, the dimension over the length of the "

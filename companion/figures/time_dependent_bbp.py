@@ -178,10 +178,16 @@ def _line_in_words(alphas: NDArray, times: NDArray) -> str:
     return ", ".join(f"at alpha = {alphas[i]:.2f} at t = {times[i]:.2g}" for i in places)
 
 
-@book_figure("fig-condition", data=("theory/early", "signal-free"))
+@book_figure(
+    "fig-condition", "fig-condition-large", data=("theory/early", "signal-free", "fast-observed")
+)
 @takes_loss
 def condition_figure(
-    loss: Loss, theory: pd.DataFrame, conditions: pd.DataFrame, found: pd.DataFrame
+    loss: Loss,
+    theory: pd.DataFrame,
+    conditions: pd.DataFrame,
+    found: pd.DataFrame,
+    name: str = "fig-condition",
 ) -> BookFigure:
     """Condition of the transition against time: theory, and descents without the signal.
 
@@ -210,14 +216,15 @@ def condition_figure(
         legend_below(figure, axis)
     counts = found.groupby("n")["count"].max()
     runs = " and ".join(f"{count} at N = {n}" for n, count in counts.items())
+    extrapolated = ", extrapolated in 1/N" if len(counts) > 1 else ""
     return BookFigure(
-        "fig-condition",
+        name,
         title="Descents without the signal keep within "
         f"{_largest_miss(theory, conditions):.3f} of the condition of theory",
         caption=f"Condition of the transition, {of(loss)}: above one there is a direction that "
         "points to the signal. Lines: theory at infinite size, with 95 % bands of its sampling "
         f"error. Points: descents without the signal ({runs} for each \\(\\alpha\\)), "
-        "by each state's own law of labels and fields, extrapolated in 1/N, with 95 % intervals.",
+        f"by each state's own law of labels and fields{extrapolated}, with 95 % intervals.",
         alt="The condition of the transition against the logarithm of time. Each curve rises a "
         "little above its start and then falls through one, the later the larger alpha, with "
         "points on it.",

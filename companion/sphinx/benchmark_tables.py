@@ -7,6 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from prlib.sensing import Sensing
+from prlib.sweeps.store import read
+
 NUMBERS = {
     "alpha_init": r"$\alpha_\mathrm{BBP}^\mathrm{init}$",
     "threshold_state": "a threshold state (its energy)",
@@ -39,6 +45,7 @@ def tables(root: Path) -> dict[str, str]:
     theory, descent, fast = (runs[name][0] for name in ("theory", "descent", "transforms"))
     found = {**_theory(theory), **_dynamical(theory["dynamical"]), **_descent(descent)}
     found |= {"transforms": _transforms(fast), "transforms_on": fast["machine"]["processor"]}
+    found |= _on_paper(fast, read(root / "data" / "fast-scaling.parquet").table.to_pandas())
     found["processors"] = _processors(runs["descent"])
     found["machine"] = "; ".join(
         f"{what}: {m['processor']}, {m['cores']} cores, {m['system']}, Python {m['python']}, "
@@ -96,6 +103,59 @@ def _transforms(results: dict[str, Any]) -> str:
     ]
     header = ["N", "a step", "with a dense X", "times SciPy", "holds", "at most", "a dense X"]
     return _table(header, rows)
+
+
+CALIBRATED, CHECKED, ON_PAPER = 2**18, 2**20, 10**7
+"""Dimensions at which the cost is taken, at which it is held against a measured one, and at which
+nobody measured it."""
+
+
+def _on_paper(results: dict[str, Any], runs: pd.DataFrame) -> dict[str, str]:
+    """Tell the cost of a descent at any N from one measured step, and how far that is off.
+
+    A step costs what its additions do, and holds a fixed multiple of what X holds; the number of
+    steps is a power of N, fitted to random starts that ran to their last time.
+    """
+    sensing, alpha = Sensing.read(results["sensing"]), results["alpha"]
+    measured = {row["n"]: row for row in results["rows"]}
+
+    def additions(n: int) -> float:
+        return 2 * sensing.cost(round(alpha * n), n)
+
+    def held(n: int) -> int:
+        return sensing.nbytes(round(alpha * n), n, 4)
+
+    def predicted(n: int, at: int) -> tuple[float, float]:
+        known = measured[at]
+        seconds = known["fast_seconds"] * additions(n) / additions(at)
+        return seconds, known["peak_bytes"] * held(n) / held(at)
+
+    whole = runs[(runs["start"] == "random") & (runs["stopped_by"] == "time")]
+    steps = whole.groupby("n")["steps"].median()
+    power, factor = np.polyfit(np.log(steps.index), np.log(steps), 1)
+    rows = []
+    for n, at in ((CHECKED, CALIBRATED), (ON_PAPER, CHECKED)):
+        seconds, peak = predicted(n, at)
+        count = float(np.exp(factor) * n**power)
+        found = measured.get(n)
+        rows.append(
+            [
+                f"{n:,}",
+                f"{at:,}",
+                _seconds(seconds),
+                _seconds(found and found["fast_seconds"]),
+                f"{peak / 2**30:.2g} GiB",
+                f"{found['peak_bytes'] / 2**30:.2g} GiB" if found else "not run",
+                f"{count:,.0f}",
+                f"{count * seconds / 3600:.2g} h",
+            ]
+        )
+    header = [
+        *("N", "from", "a step", "measured", "memory", "measured"),
+        *(f"steps to t = {whole['time_limit'].max():g}", "a descent"),
+    ]
+    off = measured[CHECKED]["fast_seconds"] / predicted(CHECKED, CALIBRATED)[0]
+    return {"paper": _table(header, rows), "paper_off": f"{off:.2g}", "paper_power": f"{power:.2f}"}
 
 
 def _met(*, is_met: bool) -> str:

@@ -112,8 +112,7 @@ def instance(
     dtype = _precision(dtype)
     m = check_measurements(n, alpha)
     channel, sensing = Channel.read(channel), Sensing.read(sensing)
-    needed = sensing.nbytes(m, n, dtype.itemsize) + m * _BESIDE
-    check_memory(f"n = {n}, alpha = {alpha:g}", needed)
+    check_memory(f"n = {n}, alpha = {alpha:g}", nbytes(m, n, dtype.itemsize, sensing))
     of_problem, of_point = map(np.random.default_rng, _streams(seed, n, m)[:2])
     drawn = {"channel": channel, "sensing": sensing}
     problem = Problem.random(loss, n=n, alpha=alpha, rng=of_problem, dtype=dtype, **drawn)
@@ -127,6 +126,17 @@ def _streams(seed: int, n: int, m: int) -> list[np.random.SeedSequence]:
 
 _BESIDE = 24
 """Bytes of labels, fields and slopes beside a row of X, about: they count where n is small."""
+
+
+def nbytes(m: int, n: int, itemsize: int, sensing: Sensing) -> int:
+    """Return about how many bytes an instance takes.
+
+    Examples
+    --------
+    >>> nbytes(3 * 2**16, 2**16, 4, Sensing.read("hadamard")) < 2**25 < 2**35
+    True
+    """
+    return sensing.nbytes(m, n, itemsize) + m * _BESIDE
 
 
 def _precision(dtype: DTypeLike) -> np.dtype:

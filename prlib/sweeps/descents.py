@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from prlib.channels import NOISELESS, Channel
 from prlib.descent.formulas import digest_of_formulas
-from prlib.descent.instance import HOLD, Descent, descend_starts, instance
+from prlib.descent.instance import HOLD, Descent, descend_starts, instance, nbytes
 from prlib.descent.starts import Start, as_start
 from prlib.losses import Loss, as_loss
 from prlib.named import Named
@@ -100,6 +100,7 @@ class Task(Addressed):
     formulas: str = ""
     channel: Channel = NOISELESS
     sensing: Sensing = GAUSSIAN
+    eigenpairs: int = 1
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -131,6 +132,12 @@ class Task(Addressed):
         descent = (0.3 + 0.2 * len(self.starts)) * self.time / 100
         return 0.02 + (descent + 0.03 * len(self.starts) * len(self.observe)) * size
 
+    @property
+    def nbytes(self) -> float:
+        """About how many bytes it takes."""
+        m, itemsize = round(self.alpha * self.n), np.dtype(self.dtype).itemsize
+        return nbytes(m, self.n, itemsize, self.sensing)
+
     def warm_up(self) -> None:
         """Compile what it needs: in one process, before many would do it at the same time."""
         # A step of the scheme may be longer than a moment.
@@ -156,7 +163,8 @@ class Task(Addressed):
         """
         times = [time for time in self.observe if until is None or time <= until]
         if self.observe:
-            options = {"success": None, "stationary": 0.0, "eigenpairs": 1, "keep_states": True}
+            options = {"success": None, "stationary": 0.0, "keep_states": True}
+            options["eigenpairs"] = self.eigenpairs
             runs = self._descend(times[-1], times=times, **options)
             # It is not drawn by the descents: they run over an instance that they keep.
             problem, _ = instance(self.loss, self.alpha, self.n, self.seed, **self._drawn)
@@ -214,9 +222,10 @@ class Settings:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All of it, as a spec writes it, without an empty `observe`."""
+        """All of it, as a spec writes it, without what is of no use to most."""
         found = {f.name: shown(getattr(self, f.name)) for f in fields(self)}
-        return {name: value for name, value in found.items() if name != "observe" or value}
+        silent = {"observe": [], "eigenpairs": 1}
+        return {name: value for name, value in found.items() if value != silent.get(name)}
 
     def put(self, **values: Any) -> None:
         """Set what was checked, rounded as addresses see it."""
@@ -247,6 +256,9 @@ class Grid(Settings):
     observe : tuple of float
         Flow times, rising, at which to observe; a run then gives a row at time 0 and at each of
         them, and goes on to its last whether it recovers or not.
+    eigenpairs : int
+        Whether it observes the lowest eigenpair, 1, or leaves its columns empty, 0: at large N the
+        pair takes longer than the descent.
 
     Examples
     --------
@@ -270,6 +282,7 @@ class Grid(Settings):
     observe: tuple[float, ...] = ()
     channel: Channel = NOISELESS
     sensing: Sensing = GAUSSIAN
+    eigenpairs: int = 1
     a: InitVar[Any] = ()
 
     def __post_init__(self, a: Any) -> None:
@@ -293,6 +306,8 @@ class Grid(Settings):
         if self.dtype not in ("float32", "float64"):
             raise ParameterError(f"dtype = {self.dtype!r}: must be 'float32' or 'float64'")
         put["observe"] = _observed(self.observe, put["time"])
+        if self.eigenpairs not in (0, 1) or isinstance(self.eigenpairs, bool):
+            raise ParameterError(f"eigenpairs = {self.eigenpairs!r}: must be 0 or 1")
         self.put(**put)
         for n, alpha in product(self.n, self.alpha):
             check_measurements(n, alpha)
@@ -315,7 +330,7 @@ class Grid(Settings):
     def tasks(self, seed: int) -> Iterator[Task]:
         """Unfold the grid of a sweep with that seed, in the order of n, loss, alpha and replica."""
         names = ("time", "hold", "scheme", "success", "dtype", "observe", "channel", "sensing")
-        shared = {name: getattr(self, name) for name in names}
+        shared = {name: getattr(self, name) for name in (*names, "eigenpairs")}
         own = {loss: formulas_of(loss, self.channel, self.sensing) for loss in self.loss}
         for n, loss, alpha in product(self.n, self.loss, self.alpha):
             for replica in range(self.replicas):

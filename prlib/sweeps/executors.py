@@ -18,6 +18,7 @@ from typing import Any
 
 import joblib
 
+from prlib.memory import available_memory
 from prlib.parameters import ParameterError
 from prlib.system import available_cores
 
@@ -286,6 +287,17 @@ EXECUTORS: dict[str, Callable[..., AbstractContextManager[Workers]]] = {
 local cluster without one), or this process alone."""
 
 
-def workers_for(jobs: int | None, most: int) -> int:
-    """Return how many workers to start: all cores by default, and none without work."""
-    return max(1, min(jobs or available_cores(), most))
+def workers_for(jobs: int | None, most: int, each: float) -> int:
+    """Return how many workers to start: by default one a core, if memory holds all they do.
+
+    Parameters
+    ----------
+    jobs : int or None
+        As many as that instead.
+    most : int
+        As much work as there is.
+    each : float
+        Bytes of the largest piece of it.
+    """
+    held = available_memory() / max(each, 1)
+    return int(max(1, min(jobs or min(available_cores(), held), most)))

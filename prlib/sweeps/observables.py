@@ -84,7 +84,8 @@ def _recorded(name: str, column: str | None = None) -> Observable:
     """Take what the trajectory records; of the eigenpairs, the lowest."""
 
     def of(seen: Observation) -> Any:
-        return np.ravel(getattr(seen.path, column or name)[seen.index])[0]
+        found = np.ravel(getattr(seen.path, column or name)[seen.index])
+        return found[0] if len(found) else None
 
     return Observable(name, pa.float64(), of)
 

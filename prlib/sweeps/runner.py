@@ -104,7 +104,8 @@ def run(
     executor : str
         A name in `prlib.sweeps.executors.EXECUTORS`.
     jobs : int, optional
-        Worker processes; by default all cores, or one for runs of the theory, which use all cores.
+        Worker processes; by default all cores, or as many as memory holds, or one for runs of the
+        theory, which use all cores.
     scheduler : str, optional
         Address of a Dask scheduler.
     reuse : sequence of path, optional
@@ -139,7 +140,8 @@ def run(
         if chunks:
             if jobs is None and sweep.kind == "theory":
                 jobs = 1
-            options = {"name": executor, "jobs": workers_for(jobs, len(chunks))}
+            each = max(chunk.nbytes for chunk in chunks)
+            options = {"name": executor, "jobs": workers_for(jobs, len(chunks), each)}
             options["scheduler"] = scheduler
             kept += _computed(store, chunks, options, failed, quiet=quiet)
         if failed:

@@ -50,6 +50,11 @@ class Chunk:
         """About how long it takes on one core."""
         return sum(task.seconds for task in self.tasks)
 
+    @property
+    def nbytes(self) -> float:
+        """About how many bytes it takes: its tasks run one after the other."""
+        return max(task.nbytes for task in self.tasks)
+
 
 @dataclass(frozen=True)
 class Sweep:

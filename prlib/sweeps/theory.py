@@ -104,15 +104,22 @@ class TheoryTask(Addressed):
     @cached_property
     def seconds(self) -> float:
         """About how long it takes on one core, for progress."""
+        states = self._times / STAGES if isinstance(self.scheme, GradientFlow) else self._times
+        return workers() * cost(self.paths, self._times, self.batches).seconds + DESCRIBED * states
+
+    @property
+    def nbytes(self) -> float:
+        """About how many bytes it takes."""
+        return cost(self.paths, self._times, self.batches).memory
+
+    @cached_property
+    def _times(self) -> float:
         if isinstance(self.scheme, GradientFlow):
-            times = expected_times(self.loss, self.alpha, self.time, self.tolerance)
-            states = times / STAGES
-        elif math.isfinite(self.scheme.safety):
+            return expected_times(self.loss, self.alpha, self.time, self.tolerance)
+        if math.isfinite(self.scheme.safety):
             # Explicit steps, which adapt: about twice the times of the stabilised stages.
-            times = states = 2 * expected_times(self.loss, self.alpha, self.time, TOLERANCE)
-        else:
-            times = states = self.time / self.scheme.step
-        return workers() * cost(self.paths, times, self.batches).seconds + DESCRIBED * states
+            return 2 * expected_times(self.loss, self.alpha, self.time, TOLERANCE)
+        return self.time / self.scheme.step
 
     def warm_up(self) -> None:
         """Compile what it needs: nothing."""

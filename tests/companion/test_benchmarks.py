@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from companion.sphinx.benchmark_tables import _processors
+from companion.sphinx.benchmark_tables import CALIBRATED, CHECKED, ON_PAPER, _on_paper, _processors
+from prlib.sensing.hadamard import Hadamard
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 machine = pytest.importorskip("machine")
@@ -51,3 +53,23 @@ def test_results_lie_in_the_folder_of_their_processor(tmp_path):
 
 def test_the_machine_says_which_kernels_its_linear_algebra_runs():
     assert machine.machine()["blas"]
+
+
+def test_the_cost_on_paper_is_the_rule_that_a_measured_step_is_held_against():
+    """Made-up steps that cost ten nanoseconds an addition, but for the largest: twice as much."""
+    fast = Hadamard(16)
+    rows = [
+        {
+            "n": n,
+            "fast_seconds": times * 1e-8 * 2 * fast.cost(3 * n, n),
+            "peak_bytes": 2 * fast.nbytes(3 * n, n, 4),
+        }
+        for n, times in ((CALIBRATED, 1), (CHECKED, 2))
+    ]
+    runs = pd.DataFrame({"start": "random", "stopped_by": "time", "n": [1024, 4096, 16384]})
+    runs = runs.assign(steps=10 * runs["n"] ** 0.25, time_limit=10.0)
+    found = _on_paper({"sensing": fast.id, "alpha": 3.0, "rows": rows}, runs)
+    assert (found["paper_off"], found["paper_power"]) == ("2", "0.25")
+    seconds = 2e-8 * 2 * fast.cost(3 * ON_PAPER, ON_PAPER)
+    steps = 10 * ON_PAPER**0.25
+    assert f"| {steps:,.0f} | {steps * seconds / 3600:.2g} h |" in found["paper"]

@@ -86,13 +86,20 @@ def test_the_default_draws_what_it_always_did():
         ("student(freedom=2)", "freedom = 2: must be above 2"),
         ("sparse(share=1.5)", "share = 1.5: must be a number above 0, at most 1"),
         ("hadamar", "must be one of gaussian, coded_diffraction"),
-        ("hadamard", "must be given as hadamard\\(ratio=...\\)"),
+        ("sparse", "must be given as sparse\\(share=...\\)"),
         ("hadamard(ratio=0.5)", "ratio = 0.5: must be a finite number >= 1"),
     ],
 )
 def test_a_bad_sensing_is_one_line(text, message):
     with pytest.raises(ParameterError, match=message):
         prlib.descend(1.0, 3.0, 20, sensing=text)
+
+
+def test_a_ratio_that_is_not_given_is_told_in_ids():
+    """Its default is chosen from data and may change; what rows were run with may not."""
+    sensing = Sensing.read("hadamard")
+    assert sensing.id == f"hadamard(ratio={sensing.ratio:g})"
+    assert Sensing.read(sensing.id) == sensing
 
 
 def test_a_sweep_tells_sensings_and_channels_apart():

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.basin import basin, constants_compared, probes
+from companion.analysis.basin import basin, basins, constants_compared, probes, share_from
+from companion.analysis.finite_size import recovery_probability
 
 RATE = 0.5
 
@@ -48,6 +49,9 @@ def test_it_is_the_overlap_whose_descent_arrives_just_in_time():
     assert found["constant"] == pytest.approx(np.mean(constants), rel=1e-4)
     assert found["constant_error"] == pytest.approx(abs(np.diff(constants)[0]) / 2, rel=1e-2)
     assert found["seeds"] == 2
+    each = basins(courses(), time)
+    assert each["seed"].tolist() == [1, 2]
+    assert each["constant"].to_numpy() == pytest.approx(constants, rel=1e-4)
 
 
 def test_an_alpha_at_which_nothing_arrives_is_left_out():
@@ -92,3 +96,10 @@ def test_where_theory_reached_nothing_the_runs_stand_alone(monkeypatch):
     compared = constants_compared(pd.DataFrame({"start": ["random"]}), None, none)
     assert compared["constant"].tolist() == [0.7]
     assert compared.dropna().empty
+
+
+def test_the_share_from_the_overlap_is_that_from_the_constant():
+    variance, growth = 500.0, 20.0
+    constant = 0.01 * growth
+    expected = recovery_probability(4096, variance, constant)
+    assert share_from(0.01, 4096, variance / growth**2) == pytest.approx(float(expected))

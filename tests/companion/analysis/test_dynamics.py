@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.dynamics import after_the_outlier, at_times, border, transition_times
+from companion.analysis.dynamics import (
+    after_the_outlier,
+    at_times,
+    border,
+    by_paths,
+    most_paths,
+    pooled,
+    transition_times,
+)
 
 TIMES = np.array([0.0, 0.01, 0.1, 1.0, 3.0])
 
@@ -43,3 +51,24 @@ def test_growth_after_the_outlier_is_counted_from_its_loss(theory):
     assert list(found.index) == [2.8, 3.2]
     value, _ = at_times(theory[theory["alpha"] == 3.2], "variance", [found.loc[3.2, "lost"], 3.0])
     assert found.loc[3.2, "growth"] == pytest.approx(np.log(value[1] / value[0]))
+
+
+def test_runs_that_differ_in_their_seeds_alone_are_one_with_smaller_errors(theory):
+    one = theory[theory["alpha"] == 3.2]
+    both = pd.concat([one, one.assign(variance=3 * one["variance"])])
+    found = pooled(both)
+    assert np.allclose(found["variance"], 2 * one["variance"])
+    assert np.allclose(found["variance_error"], 0.01 / np.sqrt(2))
+
+
+def test_what_paths_and_steps_change_is_told_apart(theory):
+    one = theory[theory["alpha"] == 3.2].assign(batches=4, seed=1)
+    few, many, long = (
+        one.assign(paths=paths, tolerance=tolerance, variance=factor * one["variance"])
+        for paths, tolerance, factor in ((64, 1e-4, 1.0), (256, 1e-4, 2.0), (256, 1e-3, 5.0))
+    )
+    runs = pd.concat([few, many, long])
+    found = by_paths(runs, 3.0)
+    expected = {(3.2, 1e-4, 16): 4.0, (3.2, 1e-4, 64): 8.0, (3.2, 1e-3, 64): 20.0}
+    assert found["value"].to_dict() == pytest.approx(expected)
+    assert most_paths(runs, 1e-4).equals(many)

@@ -9,18 +9,22 @@ from scipy.special import expit
 
 from companion.analysis.fast import (
     biases,
+    chosen_ratio,
     corner_edge,
     edge_factor,
     edge_shifts,
     fitted_bias,
     halves_by_ratio,
-    least_ratio,
+    straight_on,
+    without_bias,
 )
 from companion.ensembles import start_spectra
+from companion.fast_rows import fast_runs, gaussian_beside
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.problem import Problem, random_on_sphere
 from prlib.sensing import Sensing
+from prlib.sensing.hadamard import Hadamard
 from prlib.spectra.bulk import left_edge
 
 LOSS = NormalizedIntensity(1.0)
@@ -92,10 +96,20 @@ def test_a_bias_is_told_from_what_is_left_of_it(slope, limit):
     assert (apart.abs() < 4 * found["error"]).all()
 
 
-def test_the_least_ratio_is_the_first_whose_bias_does_not_matter():
-    assert least_ratio(0.5, 0.1, [4, 8, 16, 32]) == 16
-    assert least_ratio(0.0, 0.1, [8, 4]) == 4
-    assert least_ratio(9.0, 0.1, [4, 8]) == math.inf
+def test_the_ratio_chosen_is_the_first_whose_bias_surely_does_not_matter():
+    halves = made_up(0.5)
+    slope, error = fitted_bias(halves).loc["slope"]
+    reach = 3 * (abs(slope) + error)
+    for least in (4, 8, 16):
+        used = pd.DataFrame({"error": [reach / least * 1.01]})
+        assert chosen_ratio(halves, used) == least
+    assert chosen_ratio(halves, pd.DataFrame({"error": [reach / 16 * 0.99]})) == math.inf
+
+
+def test_the_default_ratio_is_the_one_that_the_runs_of_the_book_choose():
+    bias, scaling = (fast_runs(0.01, what) for what in ("bias", "scaling"))
+    compared = halves_by_ratio(pd.concat([bias, gaussian_beside(0.01, bias)]))
+    assert chosen_ratio(compared, halves_by_ratio(scaling)) == Hadamard().ratio
 
 
 def test_without_half_points_no_bias_is_told():
@@ -105,3 +119,18 @@ def test_without_half_points_no_bias_is_told():
     halves = halves_by_ratio(pd.DataFrame(runs, columns=columns))
     assert biases(halves).empty
     assert fitted_bias(halves).isna().all(axis=None)
+
+
+def test_a_straight_line_goes_on_with_an_error_that_grows():
+    n = np.array([64, 128, 256, 512])
+    halves = pd.DataFrame({"n": n, "half": 2 + 0.3 * np.log(n), "error": 0.02})
+    found = straight_on(halves, [1024.0, 16384.0])
+    assert np.allclose(found["half"], 2 + 0.3 * np.log(found["n"]))
+    assert 0.02 < found["error"][0] < found["error"][1]
+    assert straight_on(halves[:2], [1024.0]).isna().any(axis=None)
+
+
+def test_what_goes_as_the_share_of_places_is_extrapolated_away():
+    rows = pd.DataFrame({"alpha": 3.0, "time": [0.1, 1.0], "error": 0.001, "count": 8, "n": 64})
+    found = {one: rows.assign(mean=[1.1 - 0.2 / one, 0.9 + 0.1 / one]) for one in (4, 8, 16)}
+    assert without_bias(found)["mean"].to_numpy() == pytest.approx([1.1, 0.9])

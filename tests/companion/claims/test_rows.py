@@ -17,6 +17,7 @@ from companion.claims.bbp_at_initialisation import Starts
 from companion.claims.claim import evaluate, registered
 from companion.claims.constrained_vs_random import shares
 from companion.claims.finite_size_scaling import powers
+from companion.thresholds import DynamicalThreshold
 from prlib.losses import NormalizedIntensity
 from prlib.measures import initial
 from prlib.measures.threshold_states import solve_threshold_state
@@ -517,17 +518,43 @@ def _(row):
     ratios = [np.inf, 4.0, 8.0, 16.0] * 2
     halves = pd.DataFrame({"start": "random", "n": [256] * 4 + [512] * 4, "ratio": ratios})
     halves = halves.assign(half=3 - 0.2 / halves["ratio"], error=0.02)
-    moved = halves.assign(half=halves["half"] + 0.3 * np.isfinite(halves["ratio"]))
+    moved_halves = halves.assign(half=halves["half"] + 0.3 * np.isfinite(halves["ratio"]))
     scaling, far = (obeying(growth, {512: c, 1024: c}) for c in (0.7, 1.6))
-    largest = obeying(growth, {4096: 0.7}, replicas=200, alphas=[2.75])
-    shared |= {"halves": halves, "scaling": scaling, "largest": largest}
+    single = obeying(growth, {4096: 0.7}, replicas=200, alphas=[2.75])
+    shared |= {"halves": halves, "scaling": scaling, "single": single}
+    recovered = single.assign(recovered=True)
+    shared |= {"n_observed": 65_536}
+    held = pd.DataFrame({"n": [64, 128, 256, 1024], "ratio": [np.inf] * 3 + [16.0], "error": 0.02})
+    held = held.assign(half=2 + 0.2 * np.log(held["n"]))
+    bent = held.assign(half=held["half"] + np.isfinite(held["ratio"]))
+    threshold = DynamicalThreshold(4.0, 0.02, measured=True)
+    condition = pd.DataFrame(
+        {"mean": [1.05, 0.95], "error": 0.001, "count": 8},
+        pd.MultiIndex.from_tuples([(3.0, 0.1), (3.0, 1.0)], names=["alpha", "time"]),
+    )
+    theory = pd.DataFrame({"alpha": 3.0, "t": [0.05, 0.1, 1.0], "bbp": [1.1, 1.05, 0.95]})
+    theory = theory.assign(bbp_error=0.001, left_edge=theory["bbp"], left_edge_error=0.001)
+    moved = condition.assign(mean=condition["mean"] + 0.2)
+    shared |= {"theory": theory, "conditions": condition, "alpha_slow": 3.0}
     return {
         "million-edge": either(shared, factor=((1.02, 0.1), (0.0, 0.1))),
-        "million-bias": either(shared, halves=(halves, moved)),
-        "million-limit": either(shared, halves=(halves, moved)),
+        "million-bias": either(shared, halves=(halves, moved_halves)),
+        "million-limit": either(shared, halves=(halves, moved_halves)),
         "million-half": either(shared, scaling=(scaling, far)),
-        "million-rate": either(shared, largest=(largest.assign(recovered=True), largest)),
+        "million-rate": either(shared, single=(recovered, single)),
+        "million-held": either(shared, held=(held, bent)),
+        "million-threshold": either(
+            shared | {"threshold": threshold}, held=(held, held.assign(half=4.5))
+        ),
+        "million-no-faster": either(shared, rising=(powers_of(-0.1), powers_of(0.8))),
+        "million-condition": either(shared, conditions=(condition, moved)),
+        "million-lost": either(shared, conditions=(condition, moved)),
     }[row]
+
+
+def powers_of(power):
+    """What the half points of random starts say of the power as which they rise."""
+    return pd.DataFrame({"power": power, "low": power - 0.1, "high": power + 0.1}, ["random"])
 
 
 def traps(**columns):

@@ -346,13 +346,13 @@ def _(name):
     return ageing_figure(run, states, theory((3.0,)), observed("constrained", (3.0,)))
 
 
-@draws("fig-condition")
+@draws("fig-condition", "fig-condition-large")
 def _(name):
     rows = [
         (alpha, n, t, 1.0, 0.01, 40) for alpha in (2.0, 3.0) for n in (64, 128) for t in (0.1, 1)
     ]
     found = pd.DataFrame(rows, columns=["alpha", "n", "time", "mean", "error", "count"])
-    return condition_figure(LOSS, theory(), at_infinite_size(found), found)
+    return condition_figure(LOSS, theory(), at_infinite_size(found), found, name)
 
 
 @draws("fig-escape")

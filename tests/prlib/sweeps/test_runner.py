@@ -24,7 +24,7 @@ from prlib.descent import descend_instance
 from prlib.parameters import ParameterError
 from prlib.sweeps import FailedRunsError, Sweep, SweepError, rates, results, sources
 from prlib.sweeps.descents import OBSERVED, SCHEMA, Task
-from prlib.sweeps.executors import EXECUTORS, Workers
+from prlib.sweeps.executors import EXECUTORS, Workers, workers_for
 from prlib.sweeps.observables import OBSERVABLES, Observable
 from prlib.sweeps.provenance import Origin, Part
 from prlib.sweeps.runner import run_chunk
@@ -331,6 +331,40 @@ def test_bad_arguments_are_named(spec, tmp_path):
     with pytest.raises(ParameterError, match="needs executor = 'dask'"):
         spec.run(tmp_path, scheduler="tcp://127.0.0.1:1")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_observed_without_eigenpairs_is_the_rest_of_it(tmp_path):
+    """The pair is looked at and changes nothing; rows with it are where they were."""
+    one = {"a": 1.0, "alpha": 3.0, "n": 20, "start": "random", "replicas": 2, "time": 0.5}
+    one |= {"observe": [0.1, 0.5], "seed": 3, "name": "seen"}
+    without = Sweep.from_table({**one, "eigenpairs": 0})
+    assert Sweep.from_table({**one, "eigenpairs": 1}).run_ids == Sweep.from_table(one).run_ids
+    assert not {*without.run_ids} & {*Sweep.from_table(one).run_ids}
+    tables = [
+        run(sweep, tmp_path / str(k)).table.drop(columns="run")
+        for k, sweep in enumerate((Sweep.from_table(one), without))
+    ]
+    pair = ["lowest", "overlap2", "start_overlap2", "displacement_overlap2", "gradient_overlap2"]
+    assert tables[1][pair].isna().all(axis=None)
+    pd.testing.assert_frame_equal(tables[0].drop(columns=pair), tables[1].drop(columns=pair))
+    with pytest.raises(ParameterError, match="eigenpairs = 2: must be 0 or 1"):
+        Sweep.from_table({**one, "eigenpairs": 2})
+
+
+@pytest.mark.parametrize(
+    ("memory", "jobs", "most", "each", "expected"),
+    [
+        (3.5e9, None, 100, 1e9, 3),
+        (3.5e9, None, 100, 1e12, 1),
+        (3.5e9, None, 2, 1e3, 2),
+        (3.5e9, 8, 100, 1e9, 8),
+        (float("inf"), None, 100, 1e9, 64),
+    ],
+)
+def test_workers_are_as_many_as_memory_holds(monkeypatch, memory, jobs, most, each, expected):
+    monkeypatch.setattr("prlib.sweeps.executors.available_memory", lambda: memory)
+    monkeypatch.setattr("prlib.sweeps.executors.available_cores", lambda: 64)
+    assert workers_for(jobs, most, each) == expected
 
 
 # --- what the whole machine may do to it ----------------------------------------------------------
