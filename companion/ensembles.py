@@ -490,16 +490,6 @@ def held_descents(
 def model_runs(
     experiment: str, seed: int, *grids: Mapping[str, Any], **shared: Any
 ) -> pd.DataFrame:
-    """Run experiments with models as `prlib.sweeps.ModelGrid` says; what ``data/`` holds is read.
-
-    Parameters
-    ----------
-    experiment : str
-        A name in `prlib.sweeps.experiments.EXPERIMENTS`.
-    seed : int
-        Seed of the instances.
-    *grids, **shared
-        Keys of the grids, each of its own and those of all; without any grid there is one.
-    """
+    """Run an experiment on seeded instances, as `prlib.sweeps.ModelGrid` says, grid by grid."""
     made = [ModelGrid.of({"experiment": experiment, **shared, **one}) for one in grids or ({},)]
     return results(Sweep(tuple(made), seed, experiment), data=data_folder())

@@ -66,6 +66,10 @@ class Experiment(Named, family="experiment"):
         """About how long one instance takes on one core."""
         raise NotImplementedError
 
+    def nbytes(self, n: int) -> float:
+        """About how many bytes one instance takes: a few matrices, of some units each."""
+        return 1e3 * n**2
+
     def rows(self, n: int, seeds: Sequence[int], dtype: str) -> list[list[Row]]:
         """Run it for each seed: rows that name their part."""
         raise NotImplementedError
@@ -307,6 +311,10 @@ class Tensor(Experiment, name="tensor"):
     def seconds(self, n: int) -> float:
         """About how long one instance takes."""
         return (self.time + self.hold) / self.step * (1e-4 + 1e-10 * n**3 * self.count)
+
+    def nbytes(self, n: int) -> float:
+        """About how many bytes one instance takes: the tensor while it is made symmetric."""
+        return 40 * n**3
 
     def rows(self, n: int, seeds: Sequence[int], dtype: str) -> list[list[Row]]:
         """Run it: a row a start and strength."""

@@ -59,6 +59,11 @@ class ModelTask(Addressed):
         """About how long it takes on one core."""
         return len(self.seeds) * self.experiment.seconds(self.n)
 
+    @property
+    def nbytes(self) -> float:
+        """About how many bytes it takes."""
+        return len(self.seeds) * self.experiment.nbytes(self.n)
+
     def warm_up(self) -> None:
         """Compile what it needs: nothing."""
 
