@@ -160,8 +160,8 @@ CLAIMS = (
         effect=0.1,
         refuted=Refuted(
             "2026-11-26",
-            "the shares differ by no more than the interval of the number: noise blurs the start of "
-            "a = 0.01 more, and its direction lasts no shorter for it",
+            "the shares differ by no more than the interval of the number: noise blurs the start "
+            "at a = 0.01 more, and its direction lasts no shorter for it",
         ),
     ),
     Row(
