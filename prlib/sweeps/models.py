@@ -89,8 +89,8 @@ class ModelTask(Addressed):
         ...         "replicas": 1,
         ...     }
         ... )
-        >>> [row["best"] for row in next(grid.tasks(seed=0)).rows()]
-        [0]
+        >>> [row["start"] for row in next(grid.tasks(seed=0)).rows()]
+        ['random']
         """
         part = self.experiment.part
         numbers = {f.name: getattr(self.experiment, f.name) for f in fields(self.experiment)}
