@@ -13,6 +13,7 @@ from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.plotted import ends_in_words
 from companion.figures.style import (
+    ALPHA,
     THEORY,
     heading,
     legend_below,
@@ -77,7 +78,20 @@ def wide_figure(table: pd.DataFrame, halves: Halves, starts: pd.Series) -> BookF
         "markers for larger N; line: the transition of the Hessian at a random start.",
         f"Recovered fractions and half points by width. {ends_in_words(figure)}",
         figure,
+        title=_by_width(halves),
     )
+
+
+def _by_width(halves: Halves) -> str:
+    """Say where half recover from random starts with the fewest and the most hidden units."""
+    names = sorted(name for name in halves.best.index if name[1] == "random")
+    if not names:
+        return "Of random starts half recover at 0 widths"
+    told = " and ".join(
+        f"{halves.best[name]:.2f} with {units(name[0])}"
+        for name in dict.fromkeys((names[0], names[-1]))
+    )
+    return rf"Half of the random starts recover at {ALPHA} = {told}"
 
 
 def _half_points(axis: Axes, halves: Halves, starts: pd.Series) -> None:
@@ -140,7 +154,19 @@ def states_figure(table: pd.DataFrame, starts: pd.Series) -> BookFigure:
         "95 % intervals.",
         f"Squared overlaps against the measurements. {ends_in_words(figure)}",
         figure,
+        title=_remains(table),
     )
+
+
+def _remains(table: pd.DataFrame) -> str:
+    """Say what the lowest eigenvectors know at the start and the end, at the most of each width."""
+    rows = table[table["n"] == table["n"].max()]
+    told = []
+    for width, found in rows.groupby("width"):
+        at = found[found["alpha"] == found["alpha"].max()].groupby("when")["overlap2"].mean()
+        told.append(f"{at['start']:.2f} at the start and {at['end']:.2f} at the end")
+        told[-1] += f" with {units(width)}"
+    return f"The squared overlap is {', '.join(dict.fromkeys((told[0], told[-1])))}"
 
 
 _WHEN = {"start": "at the start", "end": "at threshold states"}
@@ -205,4 +231,11 @@ def jump_figure(
         f"a = {table['a'].iloc[0]:g}, {counts.min()} to {counts.max()} draws a point.",
         f"Overlaps and fractions against the measurements. {ends_in_words(figure)}",
         figure,
+        title="At infinite size the squared overlap begins at "
+        + ", ".join(f"{_first(lines[int(width)]):.2f} with {units(width)}" for width in widths),
     )
+
+
+def _first(line: pd.DataFrame) -> float:
+    """Return the squared overlap of theory just above the transition."""
+    return float(line.loc[line["ratio"] > 1, "overlap2"].iloc[0])
