@@ -48,12 +48,12 @@ def trained_figure(teacher: pd.DataFrame, digits: pd.DataFrame) -> BookFigure:
         "The lowest eigenvectors of the Hessian of a network of two layers, both of which learn, "
         "along gradient descent. (a) Square units on the squared field of one teacher: mean "
         "squared overlap of the eigenvectors, as many as units, with the directions in "
-        "which a unit turns toward it. (b) Rectified units on digits: part of the displacement "
+        "which a unit turns toward it; (b) rectified units on digits: part of the displacement "
         f"of the whole training that the {int(digits['eigenvectors'].iloc[0])} "
-        "lowest eigenvectors span. (c) What they keep of those at the start. Grey: the "
+        "lowest eigenvectors span; (c) what they keep of those at the start. Grey: the "
         "same network, start and rows, with shuffled labels; in (b) the part of the displacement "
         "on shuffled labels that the eigenvectors on true ones span. "
-        f"Dotted: chance. Means over {counts[0]} and {counts[1]} draws, with 95 % intervals.",
+        f"Dotted: chance; means over {counts[0]} and {counts[1]} draws, with 95 % intervals.",
         f"Three panels against time. {ends_in_words(figure)}",
         figure,
         title=_spanned(digits),
