@@ -281,7 +281,7 @@ def test_the_direction_is_lost_under_noise_when_theory_says(loss, alpha, sigma, 
     states = prlib.dynamics(loss, alpha, times[-1], channel=text, **options)
     grid = [state.t for state in states]
     found = {}
-    for n, instances in ((750, 32), (1500, 16)):
+    for n, instances in ((750, 96), (1500, 48)):
         rows = []
         for seed in range(instances):
             problem, w = instance(loss, alpha, n, seed, channel=text)
@@ -297,4 +297,5 @@ def test_the_direction_is_lost_under_noise_when_theory_says(loss, alpha, sigma, 
         joint = np.sqrt(4 * found[1500][1][k] ** 2 + found[750][1][k] ** 2 + error**2)
         assert abs(limit - theory) < 4 * joint
         assert (theory > 1) == (k == 0)
-        assert joint < 0.02
+        # Before and after are told apart: either is more than an error from the transition.
+        assert joint < abs(theory - 1)
