@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from prlib.problem import Problem
 from prlib.sensing import GAUSSIAN
 from prlib.spectra.bulk import left_edge
 from prlib.spectra.outlier import outlier
-from prlib.sweeps import Grid, Sweep, TheoryGrid, results
+from prlib.sweeps import Grid, ModelGrid, Sweep, TheoryGrid, results
 from prlib.sweeps.data import VARIABLE
 from prlib.sweeps.descents import replica_seed
 
@@ -485,3 +485,11 @@ def held_descents(
         for n, count in zip(sizes, instances, strict=False)
     )
     return pd.concat(rows).assign(a=a)
+
+
+def model_runs(
+    experiment: str, seed: int, *grids: Mapping[str, Any], **shared: Any
+) -> pd.DataFrame:
+    """Run an experiment on seeded instances, as `prlib.sweeps.ModelGrid` says, grid by grid."""
+    made = [ModelGrid.of({"experiment": experiment, **shared, **one}) for one in grids or ({},)]
+    return results(Sweep(tuple(made), seed, experiment), data=data_folder())

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from companion.analysis.intervals import mean_interval
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
+    ALPHA,
     LATE,
     THEORY,
     heading,
@@ -19,6 +20,7 @@ from companion.figures.style import (
     panels,
     points,
 )
+from prlib.descent.starts import as_start
 from prlib.sweeps import rates
 from prlib.transitions.state_evolution import baseline, message_passing_overlap
 
@@ -51,15 +53,24 @@ def beyond_figure(retrieval: pd.DataFrame, tensor: pd.DataFrame, window: float) 
     ]
     return BookFigure(
         "fig-beyond",
-        "Fraction of descents that find the signal, against the strength of the signal in units of "
-        "the transition of the Hessian at a random start (dotted), from random and from "
-        "constrained starts. Left: phase retrieval; shaded, up to the transition of threshold "
-        "states (dashed), is the window. Right: the matrix-tensor model, where the two transitions "
-        r"are one; a signal counts as found from |m| = 0.5 on. Points: simulation, with 95 % "
-        "Wilson intervals; larger markers, larger N.",
-        f"Recovered fractions against the signal's strength. {'; '.join(told)}.",
-        figure,
+        title="Random starts that recover up to their transition: "
+        f"{_early(retrieval)} in phase retrieval, {_early(tensor)} in the matrix-tensor model",
+        caption="Fraction of descents that find the signal, against the strength of the signal in "
+        "units of the transition of the Hessian at a random start (dotted), from random and from "
+        "constrained starts; larger markers, larger N. Left: phase retrieval; shaded, up to the "
+        "transition of threshold states (dashed), is the window. Right: the matrix-tensor model, "
+        r"where the two transitions are one; a signal counts as found from |m| = 0.5 on. Points: "
+        "simulation, with 95 % Wilson intervals.",
+        alt=f"Recovered fractions against the signal's strength. {'; '.join(told)}.",
+        figure=figure,
     )
+
+
+def _early(table: pd.DataFrame) -> str:
+    """Say which fraction of random starts recovers up to the transition, at the largest N."""
+    rows = table[(table["n"] == table["n"].max()) & (table["start"] == "random")]
+    below = rows.loc[rows["alpha"] <= 1, "recovered"]
+    return f"{below.mean():.2f} (N = {rows['n'].max()})" if len(below) else "none was run"
 
 
 def _panel(axis: Axes, table: pd.DataFrame, name: str, label: str) -> None:
@@ -143,14 +154,25 @@ def problems_figure(halves: pd.DataFrame) -> BookFigure:
     )
     return BookFigure(
         "fig-problems",
-        "Where half the descents succeed, problem by problem, in units of the transition of the "
-        "Hessian at a random start (dotted). Grey: the window, up to the threshold of the states "
-        "that trap descents (red; dashed where 1RSB alone gives it). Hollow: the smaller size, "
-        f"filled: the larger ({sizes}), with 95 % bootstrap intervals. With noise and in the "
-        "matrix-tensor model an overlap of one half counts as success.",
-        f"Half points by problem, over the transition of the start: {told}.",
-        figure,
+        title=f"In units of the transition of the start half succeed {_ranges(halves)}",
+        caption="Where half the descents succeed, problem by problem, in units of the transition "
+        "of the Hessian at a random start (dotted). Grey: the window, up to the threshold of the "
+        "states that trap descents (red; dashed where 1RSB alone gives it). Hollow: the smaller "
+        f"size, filled: the larger ({sizes}), with 95 % bootstrap intervals. With noise and in "
+        "the matrix-tensor model an overlap of one half counts as success.",
+        alt=f"Half points by problem, over the transition of the start: {told}.",
+        figure=figure,
     )
+
+
+def _ranges(halves: pd.DataFrame) -> str:
+    """Say between which half points the problems lie at their larger sizes, start by start."""
+    largest = halves.loc[halves.groupby(["problem", "start"])["n"].idxmax()]
+    told = [
+        f"at {half.min():.2f} to {half.max():.2f} from {as_start(start).phrase}"
+        for start, half in largest.groupby("start", sort=False)["half"]
+    ]
+    return " and ".join(told)
 
 
 @book_figure("fig-best", data=("recovery", "simulations of the notebook"))
@@ -200,17 +222,20 @@ def best_figure(best: pd.DataFrame, descents: pd.DataFrame) -> BookFigure:
         legend_below(figure, right, 3)
     runs = best.groupby(["n", "alpha"]).size()
     told = ", ".join(f"{name} at {alpha:.3f}" for name, (alpha, _) in marks.items())
+    reached = rates(descents, by=["start", "alpha"])
+    half = reached.loc[reached["rate"] >= 1 / 2, "alpha"]
     return BookFigure(
         "fig-best",
-        "How far descent is from the best, without noise. Left: overlap that message passing "
-        f"reaches; line, at large N; points, means of {runs.min()} instances each, with "
+        title=rf"Message passing jumps to the signal at {ALPHA} = {limits.jump:.2f}; of descents "
+        f"at N = {n} half recover "
+        + (f"from {half.min():g} on at the earliest" if len(half) else "at none that was run"),
+        caption="How far descent is from the best, without noise. Left: overlap that message "
+        f"passing reaches; line, at large N; points, means of {runs.min()} instances each, with "
         "95 % Student intervals. Right: fraction of instances that it recovers (|m| from 0.99 on), "
         f"beside descents from each start, {descents['loss'].iloc[0]}, with 95 % Wilson intervals. "
-        r"Vertical lines: weak recovery, below which every fast algorithm is blind (dotted, "
-        rf"\(\alpha\) = {limits.weak_recovery:g}); where labels determine the signal (dashed, "
-        f"{limits.perfect_recovery:g}); where message passing jumps to it (full, "
-        f"{limits.jump:.3f}).",
-        f"Left, overlaps of message passing; right, recovered fractions of it and of descents "
+        "Upright: weak recovery, below which every fast algorithm is blind (dotted); where labels "
+        "determine the signal (dashed); where message passing jumps to it (full).",
+        alt="Left, overlaps of message passing; right, recovered fractions of it and of descents "
         f"against alpha. Vertical lines: {told}.",
-        figure,
+        figure=figure,
     )

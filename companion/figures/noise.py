@@ -10,7 +10,16 @@ import numpy as np
 import pandas as pd
 
 from companion.figures.export import BookFigure, book_figure
-from companion.figures.style import THEORY, heading, legend_below, of, panels, points, sequence
+from companion.figures.style import (
+    ALPHA,
+    THEORY,
+    heading,
+    legend_below,
+    of,
+    panels,
+    points,
+    sequence,
+)
 from prlib.channels.additive import Additive
 from prlib.losses import as_loss
 from prlib.transitions import alpha_init
@@ -55,21 +64,23 @@ def life_figure(found: pd.DataFrame, multiple: float) -> BookFigure:
             heading(axis, title)
         legend_below(figure, axes[1], 2)
     last = found[found["sigma"] == found["sigma"].max()]
-    told = ", ".join(f"{name(row.loss)} {row.share:.2f}" for row in last.itertuples())
+    told = ", ".join(f"{row.share:.2f} ({name(row.loss)})" for row in last.itertuples())
     alphas = found.groupby("loss", sort=False)["alpha"].first()
     own = ", ".join(f"{alpha:.3f} ({name(loss)})" for loss, alpha in alphas.items())
     return BookFigure(
         "fig-noise-life",
-        r"The early direction where labels are noisy, \(y = z + \sigma\xi\), at infinite size, by "
-        rf"loss. Each has {multiple:g} times the measurements of its own transition without noise, "
-        rf"\(\alpha\) = {own}, whatever the noise. Left: the transition of the start; dotted, "
-        "those measurements: where a line crosses it the start goes blind. Middle: time at which "
-        "the outlier is lost, over that without noise, so that no unit of time matters. Right: "
-        "how much the chance overlap has grown by then. Points: dynamical theory, with 95 % "
+        title=f"At noise {last['sigma'].iloc[0]:g} the early direction lasts, as a share of its "
+        f"time without: {told}",
+        caption=r"The early direction where labels are noisy, \(y = z + \sigma\xi\), at infinite "
+        rf"size, by loss, at {multiple:g} times the measurements of its own transition without "
+        rf"noise, \(\alpha\) = {own}. Left: the transition of the start; dotted, those "
+        "measurements: where a line crosses it the start goes blind. Middle: time at which the "
+        "outlier is lost, over that without noise, so that no unit of time matters; right: how "
+        "much the chance overlap has grown by then. Points: dynamical theory, with 95 % "
         "intervals.",
-        f"Three panels against the noise, one line a loss. At noise {last['sigma'].iloc[0]:g} the "
-        f"time is a share of that without noise: {told}.",
-        figure,
+        alt=f"Three panels against the noise, one line a loss. At noise "
+        f"{last['sigma'].iloc[0]:g} the time is a share of that without noise: {told}.",
+        figure=figure,
     )
 
 
@@ -107,15 +118,21 @@ def reached_figure(found: pd.DataFrame, n: int, time: float) -> BookFigure:
         f"noise {row.sigma:g}, {name(row.loss)}: {row.mean:.2f}, message passing {row.best:.2f}"
         for row in found[found["alpha"] == found["alpha"].max()].itertuples()
     )
+    worst = found[found["sigma"] == noises[-1]]
+    worst = worst[worst["alpha"] == worst["alpha"].max()]
     return BookFigure(
         "fig-noise-overlap",
-        r"Overlap with the signal reached from random starts where labels are noisy, "
+        title=rf"At noise {noises[-1]:g} and {ALPHA} = {worst['alpha'].iloc[0]:g} descents reach "
+        f"an overlap of {worst['mean'].max():.2f} at most, message passing "
+        f"{worst['best'].iloc[0]:.2f}",
+        caption="Overlap with the signal reached from random starts where labels are noisy, "
         rf"\(y = z + \sigma\xi\): means of {counts.min()} descents or more a point to "
         f"t = {time:g}, N = {n}, with 95 % Student intervals. Line: what message passing reaches "
         "at large N without any knowledge, by its state evolution. No descent can be told to be "
         "right by its end, so the overlap stands in place of a recovered fraction.",
-        f"Overlap against alpha, one panel a noise. At alpha = {found['alpha'].max():g}: {told}.",
-        figure,
+        alt=f"Overlap against alpha, one panel a noise. At alpha = {found['alpha'].max():g}: "
+        f"{told}.",
+        figure=figure,
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from companion.analysis.other_dynamics import RECIPES, clock, lost, recipes
 from companion.figures.export import BookFigure, book_figure
 from companion.figures.style import (
+    ALPHA,
     PALETTE,
     heading,
     legend_below,
@@ -65,15 +66,19 @@ def schemes_figure(loss: Loss, table: pd.DataFrame) -> BookFigure:
         legend_below(figure, axes[0], 3)
     first = found[(found["alpha"] == alphas[0]) & (found["n"] == sizes[0])].set_index("scheme")
     told = [f"{drawn(one)['label']} {first.loc[one, 'mean']:.2f}" for one in schemes]
+    rates_first = first["mean"]
+    best = rates_first.idxmax()
     return BookFigure(
         "fig-other-recovery",
-        f"Fraction of random starts that recover the signal (|m| > 0.99 before t = "
+        title=rf"At {ALPHA} = {alphas[0]:g}, N = {sizes[0]} most is recovered by "
+        f"{drawn(best)['label']}, {rates_first[best]:.2f}; the least is {rates_first.min():.2f}",
+        caption=f"Fraction of random starts that recover the signal (|m| > 0.99 before t = "
         f"{table['time_limit'].max():g}), {of(loss)}, by scheme: the same instances and the same "
         f"points for all, {found['runs'].min()} to {found['runs'].max()} runs a point. "
         f"{_numbers(schemes)} Points: simulation, with 95 % Wilson intervals, drawn side by side.",
-        f"Recovered fractions against N, one curve a scheme and one panel an alpha. At alpha = "
+        alt="Recovered fractions against N, one curve a scheme and one panel an alpha. At alpha = "
         f"{alphas[0]:g}, N = {sizes[0]}: {', '.join(told)}.",
-        figure,
+        figure=figure,
     )
 
 
@@ -122,20 +127,21 @@ def direction_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
         legend_below(figure, axes[0], 3)
     (alpha,) = theory["alpha"].unique()
     told = ", ".join(
-        f"{drawn(scheme)['label']} {row['t'] * clock(scheme):.2f}"
+        f"{row['t'] * clock(scheme):.2f} ({drawn(scheme)['label']})"
         for scheme, row in times.iterrows()
     )
     return BookFigure(
         "fig-other-direction",
-        rf"The Hessian along each scheme at infinite size, {of(loss)}, \(\alpha\) = {alpha:g}. "
-        "Left: the condition of the transition, above one where an informative direction exists; "
-        "markers, where it is lost. Middle: squared overlap of that direction with the signal. "
-        "Right: variance of the overlap that the descent itself gathers; the lines of the schemes "
-        "without inertia lie on each other. With inertia "
-        rf"\(\beta\) time is multiplied by \(1/(1-\beta)\). {_numbers(schemes)}",
-        f"Three panels against the logarithm of time, one line a scheme. The direction is lost at "
-        f"{told}.",
-        figure,
+        title=f"The direction is lost at t = {told}" if told else "No scheme loses the direction",
+        caption=rf"The Hessian along each scheme at infinite size, {of(loss)}, \(\alpha\) = "
+        f"{alpha:g}. (a) The condition of the transition, above one where an informative direction "
+        "exists; markers, where it is lost; (b) squared overlap of that direction with the signal; "
+        "(c) variance of the overlap that the descent itself gathers. Without inertia the lines of "
+        r"(c) lie on each other; with inertia \(\beta\) time is multiplied by \(1/(1-\beta)\). "
+        f"{_numbers(schemes)}",
+        alt="Three panels against the logarithm of time, one line a scheme. The direction is lost "
+        f"at {told}.",
+        figure=figure,
     )
 
 
@@ -168,12 +174,15 @@ def recipe_figure(loss: Loss, table: pd.DataFrame, looks: pd.Series) -> BookFigu
         f"alpha = {row.alpha:g}: {RECIPES[row.way][0]}, {row.rate:.2f}" for row in best.itertuples()
     )
     (n,) = table["n"].unique()
+    most = RECIPES[best["way"].iloc[0]][0].replace("$v_1$", r"\(v_1\)")
     return BookFigure(
         "fig-recipe",
-        f"What a recipe costs and what it recovers, N = {n}, {of(loss)}, the same "
+        title=rf"At {ALPHA} = {best['alpha'].iloc[0]:g} most is recovered by "
+        f"{most}, {best['rate'].iloc[0]:.2f}",
+        caption=f"What a recipe costs and what it recovers, N = {n}, {of(loss)}, the same "
         f"{found['runs'].min():.0f} instances for all. A pass multiplies X and its transpose with "
         "a vector once: a step of a descent, or a product with the Hessian on the way to its "
         r"lowest eigenvector, \(v_1\). Points: simulation, with 95 % Wilson intervals.",
-        f"Recovered fraction against passes, one point a recipe. Most is recovered at {told}.",
-        figure,
+        alt=f"Recovered fraction against passes, one point a recipe. Most is recovered at {told}.",
+        figure=figure,
     )

@@ -401,14 +401,17 @@ def starts_figure(loss: Loss, table: pd.DataFrame, sizes: Sequence[int]) -> Book
     )
 
 
-SAVING = {"spectral": r"Starting along \(v_1\)", "deflated": "without its part along the signal it"}
+_SAVING = {
+    "spectral": r"Starting along \(v_1\)",
+    "deflated": "without its part along the signal it",
+}
 """Starts that are held against a random one, in words."""
 
 
 def _savings(table: pd.DataFrame, starts: Sequence[str]) -> str:
     """Say what starting along v1, and along what is left of it without the signal, saves."""
     told = []
-    for start, words in SAVING.items():
+    for start, words in _SAVING.items():
         sizes = table.loc[table["start"] == start, "n"] if start in starts else ()
         for n in sorted({*sizes}, reverse=True):
             at = table[table["n"] == n]

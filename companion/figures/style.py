@@ -70,7 +70,10 @@ RC = {
 
 
 ALPHA = r"\(\alpha\)"
-"""What titles and captions call the measurements per dimension."""
+"""What titles and captions call the measurements per dimension.
+
+:meta hide-value:
+"""
 
 FEW = 4
 """Colours up to which the steps of the usual sequence are wide enough to tell lines apart."""

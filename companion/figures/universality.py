@@ -49,14 +49,16 @@ def sensing_figure(
     )
     return BookFigure(
         "fig-sensing",
-        f"Hessians of random starts under other measurement vectors, less those under normal rows "
-        f"of the same size: N = {n}, {of(loss)}, {count} instances a point. {words}. The lowest "
+        title=f"{len(moved)} of {len(found)} differences from normal rows are seen at N = {n}",
+        caption="Hessians of random starts under other measurement vectors, less those under "
+        f"normal rows of the same size: {of(loss)}, {count} instances a point. {words}. The lowest "
         "eigenvalue is counted from the edge that theory of normal rows makes of the state's own "
         f"labels and fields, in units of the depth of that edge. Bars: intervals that hold "
-        f"together at {100 * LEVEL:g} %; red where they leave out zero. Band: overlaps that differ "
+        f"together at {100 * LEVEL:g} %, red where they leave out zero; band: overlaps that differ "
         "too little to matter.",
-        f"Differences from normal rows, one point a kind of rows. Those that are seen: {told}.",
-        figure,
+        alt=f"Differences from normal rows, one point a kind of rows. Those that are seen: "
+        f"{told or 'none'}.",
+        figure=figure,
     )
 
 

@@ -29,6 +29,7 @@ NEEDS = {
     "12": ("04",),
     "13": ("05", "dynamics"),
     "14": ("10",),
+    "15": ("12",),
 }
 """What a reader of a chapter knows already: chapters before it, and pages of the book."""
 

@@ -51,7 +51,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     )
     found = {"runs": sweep.runs, "computed": result.computed}
     found |= {"table": str(result.path), "record": str(result.record)}
-    table = None if sweep.kind == "theory" else rates(result.table)
+    table = rates(result.table) if sweep.kind in ("descents", "observations") else None
     if arguments.json:
         if table is not None:
             found["rates"] = json.loads(table.to_json(orient="records"))

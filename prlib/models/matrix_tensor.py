@@ -357,16 +357,93 @@ class Instance:
             The last estimate.
         """
         steps, n = _checked(steps), len(w)
-        w = self._held(w) if held else w
+        w = self.held(w) if held else w
         overlap, energy = [], []
         for index, step in enumerate(steps):
             value, g = self._value(w)
             overlap.append(self.overlap(w))
             energy.append(value)
             w = w - step * (g - (g @ w) / n * w)
-            w = self._held(w) if index < held else w * math.sqrt(n / (w @ w))
+            w = self.held(w) if index < held else w * math.sqrt(n / (w @ w))
         return np.array([*overlap, self.overlap(w)]), np.array([*energy, self.energy(w)]), w
 
-    def _held(self, w: NDArray) -> NDArray:
+    def held(self, w: NDArray) -> NDArray:
+        """Return the nearest point of the equator, where the overlap is zero."""
         w = w - self.overlap(w) * self.signal
         return w * math.sqrt(len(w) / (w @ w))
+
+
+def descend_strengths(
+    tensor: float,
+    matrices: ArrayLike,
+    n: int,
+    rng: np.random.Generator,
+    *,
+    steps: int,
+    step: float,
+    held: int,
+    dtype: str = "float32",
+) -> tuple[NDArray, NDArray]:
+    r"""Descend over one draw of the noise at several strengths of the matrix's noise at once.
+
+    All share the tensor, the matrix up to its scale, the signal and the point, so that the tensor,
+    which is what costs, is read once a step. From the point itself, and from it held at overlap
+    zero for a time.
+
+    Parameters
+    ----------
+    tensor : float
+        Variance of the noise of the tensor.
+    matrices : array_like, shape (K,)
+        Variances of the noise of the matrix.
+    n : int
+        Dimension.
+    rng : Generator
+        Of the noise, the signal and the point.
+    steps, step, held
+        How many steps a free descent takes, how long each is, and how many a held one takes
+        before: both are free for the same time.
+    dtype : str
+        Precision, float32 or float64.
+
+    Returns
+    -------
+    start, end : ndarray, shape (2, K)
+        Overlaps at the start and in the end, of random starts and of held ones.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> _, end = descend_strengths(2.0, [0.1, 2.0], 30, rng, steps=300, step=0.05, held=50)
+    >>> (np.abs(end) > 0.5).tolist()
+    [[True, False], [True, False]]
+    """
+    matrices = np.asarray(matrices, dtype=float)
+    unit = Instance.random(MatrixTensor(1.0, tensor), n, rng)
+    point = random_on_sphere(n, rng)
+    cubic = np.ascontiguousarray(unit.tensor.reshape(n * n, n), dtype=dtype)
+    square, signal = unit.matrix.astype(dtype), unit.signal.astype(dtype)
+    weight = (matrices**-0.5).astype(dtype)
+    constrained = unit.held(point)
+    # Columns: the strengths of random starts, then those of held ones.
+    w = np.repeat(np.array([point, constrained]).T, len(matrices), axis=1).astype(dtype)
+    ratio, linear = np.tile(weight, 2), np.tile(1 / matrices, 2).astype(dtype)
+    start = signal @ w / n
+
+    def advance(w: NDArray, scale: NDArray, linear: NDArray, *, hold: bool) -> NDArray:
+        m = signal @ w / n
+        # The mean slope: of the tensor's part, and of the matrix's at its own strength.
+        pull = m**2 / w.dtype.type(tensor) + m * linear
+        g = np.einsum("ijk,jk->ik", (cubic @ w).reshape(n, n, -1), w) + scale * (square @ w)
+        g -= signal[:, None] * pull
+        w = w - w.dtype.type(step) * (g - w * ((g * w).sum(axis=0) / n))
+        if hold:
+            w = w - signal[:, None] * (signal @ w / n)
+        return w * np.sqrt(n / (w**2).sum(axis=0))
+
+    half = len(matrices)
+    for _ in range(held):
+        w[:, half:] = advance(w[:, half:], ratio[half:], linear[half:], hold=True)
+    for _ in range(steps):
+        w = advance(w, ratio, linear, hold=False)
+    return start.reshape(2, -1).astype(float), (signal @ w / n).reshape(2, -1).astype(float)

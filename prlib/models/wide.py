@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.sparse.linalg import LinearOperator
 from scipy.special import gammaln
 
 from prlib.channels import NOISELESS, Channel
@@ -295,3 +296,52 @@ def wide_hessian(problem: Problem, W: NDArray) -> NDArray:
             H[l, :, k, :] = H[k, :, l, :].T
         H[k, :, k, :] -= (common @ fields[k] ** 2) / n * np.eye(n)
     return H.reshape(p * n, p * n)
+
+
+def wide_operator(problem: Problem, W: NDArray) -> LinearOperator:
+    r"""Hessian of a wide student as `wide_hessian` has it, without forming it.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> problem = Problem.random(NormalizedIntensity(1.0), 20, 3.0, rng)
+    >>> W = rng.standard_normal((2, 20))
+    >>> v = rng.standard_normal(40)
+    >>> bool(np.allclose(wide_operator(problem, W) @ v, wide_hessian(problem, W) @ v))
+    True
+    """
+    X, n, p = problem.X, problem.n, len(W)
+    fields = W @ X.T
+    output = np.sqrt((fields**2).mean(axis=0))
+    common = problem.loss.derivative(problem.y, output) / output
+    along = (problem.loss.curvature(problem.y, output) - common) / (p * output**2)
+    mu = (fields**2) @ common[:, None] / n
+
+    def apply(v: NDArray) -> NDArray:
+        v = v.reshape(p, n)
+        moved = v @ X.T
+        radial = along * (fields * moved).sum(axis=0)
+        return ((common * moved + radial * fields) @ X - mu * v).ravel()
+
+    return LinearOperator((p * n, p * n), matvec=apply, rmatvec=apply, dtype=X.dtype)
+
+
+def wide_energy(problem: Problem, W: NDArray) -> float:
+    """Energy of a wide student per dimension N: p times the loss of its output."""
+    output = np.sqrt(((W @ problem.X.T) ** 2).mean(axis=0))
+    return float(len(W) * problem.loss.value(problem.y, output).sum(dtype=np.float64)) / problem.n
+
+
+def subspace_overlap2(problem: Problem, W: NDArray) -> float:
+    """Squared overlap of the signal with the space that the units span; p/N by chance.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> problem = Problem.random(NormalizedIntensity(1.0), 20, 3.0, rng)
+    >>> other = rng.standard_normal(20)
+    >>> round(subspace_overlap2(problem, np.array([problem.signal + other, other])), 9)
+    1.0
+    """
+    basis = np.linalg.svd(W.astype(np.float64), full_matrices=False)[2]
+    return float(((basis @ problem.signal) ** 2).sum()) / problem.n

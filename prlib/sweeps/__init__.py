@@ -3,6 +3,7 @@
 from prlib.sweeps.data import data_root, sources
 from prlib.sweeps.descents import Grid
 from prlib.sweeps.estimate import HalfPoint, half_point, logistic_halves, paired, rates, wilson
+from prlib.sweeps.models import ModelGrid
 from prlib.sweeps.recheck import Rechecked, recheck
 from prlib.sweeps.runner import FailedRunsError, SweepInterrupted, SweepResult, results
 from prlib.sweeps.spec import Sweep
@@ -13,6 +14,7 @@ __all__ = [
     "FailedRunsError",
     "Grid",
     "HalfPoint",
+    "ModelGrid",
     "Rechecked",
     "Sweep",
     "SweepError",

@@ -18,10 +18,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from prlib.sweeps.addresses import digest
 from prlib.sweeps.data import THEORY, data_root
 from prlib.sweeps.descents import Task
-from prlib.sweeps.spec import Sweep
+from prlib.sweeps.models import ModelTask
+from prlib.sweeps.spec import AnyTask, Sweep
 from prlib.sweeps.store import SweepError, read, record_of
 from prlib.sweeps.theory import TheoryTask
 
@@ -135,7 +138,7 @@ def recheck(
     found = []
     for task, run, affordable in _chosen(sweep, rows, seconds / max(rows, 1)):
         mine = frame[frame["run"] == run].to_dict("records")
-        check = _theory if isinstance(task, TheoryTask) else _descent
+        check = CHECKS[type(task)]
         found.append(check(task, run, mine, affordable=affordable))
     return tuple(found)
 
@@ -147,12 +150,16 @@ def _place(table: str | Path, data: Path) -> Path:
     raise SweepError(f"table = {str(table)!r}: is no file, and no table of {data}")
 
 
-def _chosen(sweep: Sweep, rows: int, share: float) -> Iterator[tuple[Task | TheoryTask, str, bool]]:
+def _chosen(sweep: Sweep, rows: int, share: float) -> Iterator[tuple[AnyTask, str, bool]]:
     """Spread over the settings that fit into their share of time, or else over the cheapest."""
-    settings: dict[str, list[tuple[Task | TheoryTask, str]]] = {}
+    settings: dict[str, list[tuple[AnyTask, str]]] = {}
     for task in sweep.tasks:
         if isinstance(task, TheoryTask):
             settings[task.run_ids[0]] = [(task, task.run_ids[0])]
+            continue
+        if isinstance(task, ModelTask):
+            key = digest([task.experiment.id, task.n])
+            settings.setdefault(key, []).extend((task.alone(run), run) for run in task.run_ids)
             continue
         for start, run in zip(task.starts, task.run_ids, strict=True):
             alone = replace(task, starts=(start,))
@@ -163,6 +170,9 @@ def _chosen(sweep: Sweep, rows: int, share: float) -> Iterator[tuple[Task | Theo
     affordable = [key for key in settings if cost[key] <= share]
     cheap = [key for key in sorted(cost, key=cost.get) if cost[key] <= 3 * min(cost.values())]
     keys = affordable or cheap
+    if not affordable and isinstance(sweep.tasks[0], ModelTask):
+        # They have no shorter form: fewer of them.
+        rows = max(1, int(rows * share / min(cost.values())))
     for number in range(min(rows, sweep.runs)):
         key = keys[number * len(keys) // rows] if len(keys) >= rows else keys[number % len(keys)]
         runs = settings[key]
@@ -197,7 +207,29 @@ def _descent(task: Task, run: str, rows: Sequence[Row], *, affordable: bool) -> 
     return _worst(task, run, "whole", found)
 
 
-def _other(task: Task) -> str:
+def _model(task: ModelTask, run: str, rows: Sequence[Row], *, affordable: bool) -> Rechecked:
+    del affordable
+    one, other = (
+        [row for row in both.rows() if row[task.experiment.part] == rows[0][task.experiment.part]]
+        for both in (task, replace(task, dtype=_other(task)))
+    )
+    columns = task.experiment.columns
+    counted = [name for name, kind in columns.items() if not pa.types.is_floating(kind)]
+    # Where rounding decides how a run ends, what is known before is compared.
+    alike = all(a[name] == b[name] for a, b in zip(one, other, strict=True) for name in counted)
+    compared = columns if alike else task.experiment.begun
+    settings = [name for name in one[0] if name not in {*columns, "run"}]
+    found = [] if len(rows) == len(one) else [("rows", math.inf, 0.0)]
+    for row, again, apart in zip(rows, one, other, strict=False):
+        found += [(name, 0.0 if row[name] == again[name] else math.inf, 0.0) for name in settings]
+        for name in compared:
+            scale = RESOLUTION * (1 + abs(again[name]))
+            accepted = APART * _distance(again, apart, name) + scale
+            found.append((name, _distance(row, again, name), accepted))
+    return _worst(task, run, "whole" if alike else "start", found)
+
+
+def _other(task: Task | ModelTask) -> str:
     return "float64" if task.dtype == "float32" else "float32"
 
 
@@ -246,9 +278,13 @@ def _distance(row: Row, again: Row, column: str) -> float:
 
 
 def _worst(
-    task: Task | TheoryTask, run: str, extent: str, found: Sequence[tuple[str, float, float]]
+    task: AnyTask, run: str, extent: str, found: Sequence[tuple[str, float, float]]
 ) -> Rechecked:
     column, distance, accepted = max(
         found, key=lambda one: (one[1] > one[2], one[1] / one[2] if one[2] else one[1])
     )
     return Rechecked(run, task.title, extent, column, float(distance), float(accepted))
+
+
+CHECKS = {Task: _descent, TheoryTask: _theory, ModelTask: _model}
+"""How a run of each kind is compared."""

@@ -15,12 +15,15 @@ import pyarrow as pa
 from prlib.parameters import ParameterError, check
 from prlib.sweeps.addresses import digest, normalized
 from prlib.sweeps.descents import Grid, Task
+from prlib.sweeps.models import ModelGrid, ModelTask
 from prlib.sweeps.theory import TheoryGrid, TheoryTask
 
 if TYPE_CHECKING:
     from prlib.sweeps.runner import SweepResult
 
 _CHUNK_SECONDS = 8.0
+
+AnyTask = Task | TheoryTask | ModelTask
 
 MOST_RUNS = 10**6
 """Runs of one sweep, whose addresses are in memory."""
@@ -30,7 +33,7 @@ MOST_RUNS = 10**6
 class Chunk:
     """Tasks that one worker runs in a row and whose rows are kept in one file."""
 
-    tasks: tuple[Task | TheoryTask, ...]
+    tasks: tuple[AnyTask, ...]
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -55,11 +58,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Grids of one kind: descents, descents that are observed, or runs of the theory.
+    """Grids of one kind: descents, descents that are observed, runs of the theory, or of a model.
 
     Attributes
     ----------
-    grids : tuple of Grid, or of TheoryGrid
+    grids : tuple of Grid, of TheoryGrid, or of ModelGrid
         They may overlap only if they differ in a setting.
     seed : int
         Seed of the sweep, from which those of the replicas come; a run of the theory has its own.
@@ -75,7 +78,7 @@ class Sweep:
     6
     """
 
-    grids: tuple[Grid, ...] | tuple[TheoryGrid, ...]
+    grids: tuple[Grid, ...] | tuple[TheoryGrid, ...] | tuple[ModelGrid, ...]
     seed: int = 0
     name: str = "sweep"
 
@@ -92,7 +95,7 @@ class Sweep:
         if len({grid.kind for grid in self.grids}) > 1:
             raise ParameterError(
                 "grid: all grids of a sweep must be of one kind: with observe or without, or with "
-                "paths (the theory)"
+                "paths (the theory), or of one experiment"
             )
         runs = sum(grid.runs for grid in self.grids)
         if runs > MOST_RUNS:
@@ -107,8 +110,9 @@ class Sweep:
         Parameters
         ----------
         path : str or Path
-            The file. Keys at its top are those of `Grid`, or of `TheoryGrid` if ``paths`` is among
-            them, and ``seed`` and ``name``; tables ``[[grid]]`` override them, one grid a table.
+            The file. Keys at its top are those of `Grid`, of `TheoryGrid` if ``paths`` is among
+            them, or of `ModelGrid` if ``experiment`` is, and ``seed`` and ``name``; tables
+            ``[[grid]]`` override them, one grid a table.
 
         Raises
         ------
@@ -137,12 +141,15 @@ class Sweep:
         apart = {"name", "grid"} if theory else {"name", "grid", "seed"}
         shared = {key: value for key, value in table.items() if key not in apart}
         kind = TheoryGrid if theory else Grid
-        made = tuple(_grid(kind, {**shared, **grid}) for grid in grids)
+        whole = [{**shared, **grid} for grid in grids]
+        made = tuple(
+            ModelGrid.of(one) if "experiment" in one else _grid(kind, one) for one in whole
+        )
         return cls(made, 0 if theory else table.get("seed", 0), table.get("name", "sweep"))
 
     @property
     def kind(self) -> str:
-        """What its rows are: descents, observations or theory."""
+        """What its rows are: descents, observations, theory, or an experiment by its name."""
         return self.grids[0].kind
 
     @property
@@ -151,7 +158,7 @@ class Sweep:
         return self.grids[0].schema
 
     @cached_property
-    def tasks(self) -> tuple[Task | TheoryTask, ...]:
+    def tasks(self) -> tuple[AnyTask, ...]:
         """All tasks, in the order of the grids."""
         return tuple(task for grid in self.grids for task in grid.tasks(self.seed))
 
@@ -167,7 +174,7 @@ class Sweep:
 
     def chunks(self, have: Container[str] = ()) -> list[Chunk]:
         """Cut the tasks whose runs are not all there into chunks of a few seconds."""
-        chunks: list[list[Task | TheoryTask]] = []
+        chunks: list[list[AnyTask]] = []
         seconds = 0.0
         for task in self.tasks:
             if all(run in have for run in task.run_ids):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from prlib.measures import LabelMeasure
 from prlib.schemes import SCHEMES, GradientDescent
 from prlib.spectra.bulk import left_edge
 from prlib.spectra.outlier import outlier
-from prlib.sweeps import descents
+from prlib.sweeps import descents, recheck
+from prlib.sweeps.experiments import EXPERIMENTS, Experiment
 from prlib.sweeps.observables import Observable
 
 LOSS = """
@@ -148,3 +150,31 @@ def test_a_label_measure_is_one_function():
     law = LabelMeasure(prlib.NormalizedIntensity(1.0), 4.0, one, one, one, one, 0.0, floor=1.0)
     assert left_edge(law).position + law.mu == pytest.approx((2 - 1) ** 2)
     assert outlier(law) is None
+
+
+def test_an_experiment_is_one_class(tmp_path):
+    import pyarrow as pa
+
+    @dataclass(frozen=True)
+    class Coin(Experiment, name="coin"):
+        """Whether a seed is even."""
+
+        columns: ClassVar = {"even": pa.bool_()}
+        begun: ClassVar = ("even",)
+
+        bias: float
+
+        def seconds(self, n):
+            return 1e-6 * n
+
+        def rows(self, n, seeds, dtype):
+            assert (n, dtype[:5]) == (4, "float")
+            return [[{"start": "random", "even": seed % 2 == 0}] for seed in seeds]
+
+    try:
+        spec = {"experiment": "coin", "bias": [0.5, 1.0], "n": 4, "replicas": 3}
+        result = prlib.Sweep.from_table(spec).run(tmp_path, executor="serial", quiet=True)
+        assert (result.table["even"] == (result.table["seed"] % 2 == 0)).all()
+        assert all(one.holds for one in recheck(result.path, 2))
+    finally:
+        del EXPERIMENTS["coin"]

@@ -11,7 +11,7 @@ import pytest
 from scipy.special import expit
 
 from companion.analysis.finite_size import Growth, recovery_probability
-from companion.analysis.half_points import near_half, resampled_halves, under_limits
+from companion.analysis.half_points import Halves, near_half, resampled_halves, under_limits
 from companion.analysis.threshold import by_loss
 from companion.claims.bbp_at_initialisation import Starts
 from companion.claims.claim import evaluate, registered
@@ -650,7 +650,7 @@ def _(row):
         "beyond-no-window": either(shared, models=models),
         "beyond-used": either(shared, retrieval=(found(0.3, 0.4), found(0.3, -0.2))),
         "beyond-closes": either(shared, tensor=(found(0.3, 0.1), found(0.1, 0.3))),
-        "beyond-noise": either(shared, lives=(lived(0.5, 0.2), lived(0.3, 0.3))),
+        "beyond-noise": either(shared, lives=(lived(0.3, 0.3), lived(0.5, 0.2))),
         "beyond-noise-amplitude": either(
             shared, lives=(lived(0.5, 0.2, amplitude=0.8), lived(0.5, 0.2, amplitude=0.4))
         ),
@@ -693,6 +693,77 @@ def _(row):
     other = shares | {"random_sgd": 0.5, "random_momentum": 0.1, "random_annealed": 0.25}
     other |= {"wide": 0.2, "wide_annealed": 0.3}
     return either({"alpha": 2.0}, table=(ways(**shares), ways(**other)))
+
+
+def places(**halves):
+    """Half points by width, start and N, with copies that scatter by 0.02."""
+    rng = np.random.default_rng(0)
+    best = {
+        (int(width[1:]), start, n): half + 0.02 * (start == "random")
+        for width, pair in halves.items()
+        for start, half in zip(("random", "constrained"), pair, strict=True)
+        for n in (64, 128)
+    }
+    draws = {name: half + 0.02 * rng.standard_normal(40) for name, half in best.items()}
+    return Halves(pd.Series(best), pd.DataFrame(draws))
+
+
+def apart_by(small, large):
+    """Half points of the control whose starts lie so far apart at its smallest N and largest."""
+    halves = {("random", n): 1.0 for n in (20, 160)}
+    return halves | {("constrained", 20): 1 + small, ("constrained", 160): 1 + large}
+
+
+def copied(best):
+    rng = np.random.default_rng(0)
+    draws = {name: half + 0.01 * rng.standard_normal(40) for name, half in best.items()}
+    return Halves(pd.Series(best), pd.DataFrame(draws))
+
+
+def alignments(start, late, *, other=0.02, early=0.1):
+    """Networks whose lowest eigenvectors overlap so much at the start, and later."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"labels": labels, "t": t, "replica": replica, "chance": 0.02}
+        | {"early": kept * np.exp(0.1 * rng.standard_normal())}
+        | {name: value * np.exp(0.1 * rng.standard_normal()) for name in ("toward", "displaced")}
+        | {"other_displaced": other}
+        for replica in range(20)
+        for labels, pair in (("true", (start, late)), ("shuffled", (other, other)))
+        for t, value, kept in zip((0.0, 100.0), pair, (1.0, early), strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pairs("wide_and_trained")
+def _(row):
+    if row.startswith("wide-") and row not in ("wide-forgets", "wide-opens"):
+        good = places(w1=(2.4, 3.6), w2=(1.8, 2.2), w4=(2.1, 2.1), w8=(2.3, 2.3))
+        wrong = places(w1=(1.8, 1.9), w2=(2.4, 2.8), w4=(2.1, 2.9), w8=(1.9, 1.9))
+        return either({}, halves=(good, wrong))
+    if row.startswith("trained-teacher"):
+        return either({}, teacher=(alignments(0.1, 0.1), alignments(0.02, 0.005)))
+    if row.startswith("trained"):
+        good, wrong = alignments(0.12, 0.1), alignments(0.02, 0.02, early=0.9)
+        return either({}, digits=(good, wrong))
+    table = pd.DataFrame({"width": [1, 2, 4], "alpha": 2.0, "count": 60, "error": 0.03})
+    if row == "wide-forgets":
+        start = table.assign(when="start", power=0.2)
+        ends = [table.assign(when="end", power=power) for power in (0.9, 0.1)]
+        return either({}, powers=tuple(pd.concat([start, end]) for end in ends))
+    if row == "wide-opens":
+        starts = pd.Series({1: 2.0, 2: 1.2, 4: 0.9})
+        states = table.set_index("width")
+        good = states.assign(alpha=[4.0, 4.0, 3.0])
+        return either({"starts": starts}, states=(good, states.assign(alpha=[8.0, 2.0, 1.5])))
+    if row == "tensor-closes":
+        return either({}, control=(copied(apart_by(0.3, 0.05)), copied(apart_by(0.05, 0.3))))
+    if row == "jump-soft":
+        return either({}, soft=((0.33, 0.02, 100), (0.8, 0.02, 100)))
+    draws = pd.DataFrame({"width": [1, 2], "n": 100, "draws": 200, "error": 0.03})
+    if row == "jump-low":
+        return either({}, starting=(draws.assign(low=40), draws.assign(low=160)))
+    return either({}, told=(draws.assign(correlation=0.5), draws.assign(correlation=-0.2)))
 
 
 ROWS = [(chapter, row) for chapter, rows in registered().items() for row in rows]

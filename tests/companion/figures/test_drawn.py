@@ -20,6 +20,7 @@ from companion.analysis.prediction import prediction_curve
 from companion.analysis.scaling import all_fits, fit_scaling, predictions
 from companion.analysis.signal_free import at_infinite_size
 from companion.analysis.threshold import by_loss
+from companion.analysis.wide import halves_by_width
 from companion.figures.a_million_dimensions import bias_figure, million_figure
 from companion.figures.bbp_at_initialisation import start_spectra_figure, start_transition_figure
 from companion.figures.beyond import best_figure, beyond_figure, problems_figure
@@ -68,7 +69,9 @@ from companion.figures.time_dependent_bbp import (
     hessian_evolution_figure,
     t_bbp_figure,
 )
+from companion.figures.trained import trained_figure
 from companion.figures.universality import sensing_figure
+from companion.figures.wide import jump_figure, states_figure, wide_figure
 from companion.reexecution import FOLDER
 from companion.thresholds import measured_thresholds
 from prlib.losses import NormalizedIntensity
@@ -525,6 +528,47 @@ def _(_name):
     shifts = pd.DataFrame({"mean": [-0.07, -0.02], "count": 10}, [4.0, 16.0])
     shifts = shifts.assign(low=shifts["mean"] - 0.01, high=shifts["mean"] + 0.01)
     return bias_figure(LOSS, 2.0, 256, shifts, halves_of_ratios())
+
+
+def of_widths(table, widths=(1.0, 2.0)):
+    return pd.concat(table.assign(width=width, a=0.1) for width in widths)
+
+
+@draws("fig-wide")
+def _(_name):
+    table = of_widths(recovering(("random", "constrained"), sizes=(64, 128))).assign(time=400.0)
+    return wide_figure(table, halves_by_width(table), pd.Series({1: 2.2, 2: 1.3}))
+
+
+@draws("fig-wide-states")
+def _(_name):
+    table = pd.DataFrame({"alpha": [2.0, 3.0] * 3, "n": 64, "replica": [0, 0, 1, 1, 2, 2]})
+    table = of_widths(table.assign(overlap2=0.1 * table["alpha"] + 0.01 * table["replica"]))
+    table = pd.concat(table.assign(when=when, time=100.0) for when in ("start", "end"))
+    return states_figure(table, pd.Series({1: 2.2, 2: 1.3}))
+
+
+@draws("fig-jump")
+def _(_name):
+    rows = [(1.0, alpha, r, r / 10) for alpha in (1.0, 1.5, 2.0) for r in range(5)]
+    table = pd.DataFrame(rows, columns=["width", "alpha", "replica", "best_overlap2"])
+    table = table.assign(n=100, a=1.0, best=table["replica"] // 3, run="")
+    line = pd.DataFrame({"ratio": [0.5, 1.0, 2.0], "overlap2": [0.0, 0.0, 0.4]})
+    return jump_figure(table, pd.Series({1: 1.0}), {1: line})
+
+
+@draws("fig-trained")
+def _(_name):
+    times = [0.0, 1.0, 10.0]
+    columns = ("toward", "displaced", "other_displaced", "early")
+    rows = [
+        {"labels": labels, "t": t, "replica": r, "chance": 0.02, "eigenvectors": 4.0}
+        | dict.fromkeys(columns, 0.1 + 0.01 * r)
+        for labels in ("true", "shuffled")
+        for t in times
+        for r in range(3)
+    ]
+    return trained_figure(pd.DataFrame(rows), pd.DataFrame(rows))
 
 
 SLOW = {"fig-half-points"}

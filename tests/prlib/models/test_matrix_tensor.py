@@ -8,6 +8,7 @@ import pytest
 from prlib.models.matrix_tensor import (
     Instance,
     MatrixTensor,
+    descend_strengths,
     flow_of,
     matrix_transition,
     two_time,
@@ -161,3 +162,20 @@ def test_simulations_meet_the_two_time_equations(n):
     # Corrections are of relative order V/N.
     allowed = 4 * error + np.concatenate([expected[:3] ** 2, np.ones(3)]) * 2 / n
     assert np.all(np.abs(mean - expected) < allowed)
+
+
+def test_strengths_descend_together_as_each_does_alone():
+    n, step = 12, 0.05
+    matrices = np.array([0.2, 0.5])
+    options = {"steps": 40, "step": step, "held": 10, "dtype": "float64"}
+    start, end = descend_strengths(2.0, matrices, n, np.random.default_rng(3), **options)
+    for k, matrix in enumerate(matrices):
+        rng = np.random.default_rng(3)
+        model = MatrixTensor(matrix, 2.0)
+        drawn, point = Instance.random(model, n, rng), random_on_sphere(n, rng)
+        free, _, _ = drawn.descend(point, np.full(40, step))
+        held, _, _ = drawn.descend(point, np.full(50, step), held=10)
+        assert np.allclose([free[0], free[-1]], [start[0, k], end[0, k]])
+        assert np.isclose(start[1, k], 0, atol=1e-12)
+        # A held one is free for as many steps again.
+        assert np.isclose(held[-1], end[1, k])
