@@ -9,7 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from companion.analysis.best import NAME
-from companion.claims.claim import Row
+from companion.claims.claim import Refuted, Row
 from companion.claims.verdicts import Finding, jointly, rises, too_few, within
 from prlib.models.matrix_tensor import MatrixTensor
 
@@ -158,6 +158,11 @@ CLAIMS = (
         f"noiseless time that is larger, by {LONGER:g} or more, than that of a = 0.01",
         _lasts,
         effect=0.1,
+        refuted=Refuted(
+            "2026-11-26",
+            "the shares differ by no more than the interval of the number: noise blurs the start "
+            "at a = 0.01 more, and its direction lasts no shorter for it",
+        ),
     ),
     Row(
         "beyond-noise-amplitude",

@@ -650,7 +650,7 @@ def _(row):
         "beyond-no-window": either(shared, models=models),
         "beyond-used": either(shared, retrieval=(found(0.3, 0.4), found(0.3, -0.2))),
         "beyond-closes": either(shared, tensor=(found(0.3, 0.1), found(0.1, 0.3))),
-        "beyond-noise": either(shared, lives=(lived(0.5, 0.2), lived(0.3, 0.3))),
+        "beyond-noise": either(shared, lives=(lived(0.3, 0.3), lived(0.5, 0.2))),
         "beyond-noise-amplitude": either(
             shared, lives=(lived(0.5, 0.2, amplitude=0.8), lived(0.5, 0.2, amplitude=0.4))
         ),
