@@ -583,8 +583,7 @@ def test_every_figure_is_drawn_from_small_tables(name):
     figure = DRAWN[name](name)
     assert figure.id == name
     assert len(figure.caption) > 100
-    if figure.title:
-        assert_told(figure)
+    assert_told(figure)
     assert len(figure.alt) > 40
     table = pd.read_csv(io.StringIO(figure.csv()))
     # The map of a colour bar has one axis alone.
