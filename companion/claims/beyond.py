@@ -115,6 +115,9 @@ def _alike(rotations: pd.DataFrame) -> Finding:
 def _best(halves: pd.DataFrame) -> Iterator[tuple[dict, Finding]]:
     best = halves[halves["start"] == NAME].set_index("n")
     for n, rows in halves[halves["start"] != NAME].groupby("n"):
+        if n not in best.index or rows["half"].isna().all():
+            yield {"n": n, "start": "none"}, too_few()
+            continue
         nearest = rows.loc[rows["half"].idxmin()]
         error = math.hypot(nearest["error"], best.loc[n, "error"])
         yield (
