@@ -16,7 +16,7 @@ from typing import Any
 
 import nbformat
 
-from companion.figures.export import COLUMN_PDF, MIME, source_line, title_of
+from companion.figures.export import COLUMN_PDF, MIME, source_line
 from companion.reexecution import FOLDER, figure_of, notebooks
 from prlib.parameters import ParameterError
 from prlib.sweeps.store import write_whole
@@ -91,7 +91,7 @@ def figures(folder: Path = FOLDER) -> tuple[Published, ...]:
     return tuple(
         Published(
             record["id"],
-            record.get("title") or title_of(record["caption"]),
+            record["title"],
             notebook.name,
             notebook.title,
             record["caption"],

@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import eigh, eigvalsh
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from prlib.descent import Trajectory, descend, instance, starting_point
@@ -445,14 +444,10 @@ def in_parallel(function: Callable, tasks: Sequence[Iterable[Any]], what: str) -
 
     A bar on standard error counts what the tasks are.
     """
-    calls = (joblib.delayed(_one_thread)(function, *task) for task in tasks)
-    running = joblib.Parallel(n_jobs=-1, return_as="generator")(calls)
-    return list(tqdm(running, total=len(tasks), desc=what, file=sys.stderr, leave=False))
-
-
-def _one_thread(function: Callable, *arguments: Any) -> Any:
-    with threadpool_limits(1):
-        return function(*arguments)
+    calls = (joblib.delayed(function)(*task) for task in tasks)
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        running = joblib.Parallel(n_jobs=-1, return_as="generator")(calls)
+        return list(tqdm(running, total=len(tasks), desc=what, file=sys.stderr, leave=False))
 
 
 def held_descents(

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from companion.analysis.half_points import half_point_shifts, half_points, near_half
-from prlib.models.matrix_tensor import Instance, MatrixTensor, matrix_transition
-from prlib.problem import random_on_sphere
 
 TENSOR = 2.0
 """Variance of the tensor's noise; that of the matrix is what varies."""
@@ -17,37 +14,18 @@ TENSOR = 2.0
 FOUND = 0.5
 """Overlap from which a signal counts as found: noise keeps it below one, and chance far below."""
 
-STEP, TIME, HELD = 0.12, 60.0, 20.0
-"""Step of the descents, flow time of each, and for which a constrained one is held."""
 
-
-def tensor_runs(strength: float, n: int, replicas: int, seed: int) -> list[dict]:
-    r"""Descend over instances of the matrix-tensor model, from a random start and held.
-
-    Parameters
-    ----------
-    strength : float
-        The signal's strength :math:`1/\Delta_2`, over that at the transition.
-    n, replicas, seed : int
-        Dimension; how many instances; seed of them all.
+def found_signals(runs: pd.DataFrame) -> pd.DataFrame:
+    """Say which runs of the experiment `tensor` found the signal.
 
     Returns
     -------
-    list of dict
-        A row an instance and start: ``alpha``, the strength; ``n, start, replica, abs_overlap,
-        recovered``.
+    pandas.DataFrame
+        A row a run and strength, as tables of descents have them: ``alpha``, the strength over that
+        at the transition; ``n, start, replica, abs_overlap, recovered``.
     """
-    model = MatrixTensor(matrix_transition(TENSOR) / strength, TENSOR)
-    steps, rows = np.full(round(TIME / STEP), STEP), []
-    starts = (("random", 0), ("constrained", round(HELD / STEP)))
-    for replica in range(replicas):
-        rng = np.random.default_rng([seed, n, replica, round(1e6 * strength)])
-        instance, point = Instance.random(model, n, rng), random_on_sphere(n, rng)
-        for start, held in starts:
-            overlap = abs(float(instance.descend(point, steps, held=held)[0][-1]))
-            about = {"alpha": strength, "n": n, "start": start, "replica": replica}
-            rows.append(about | {"abs_overlap": overlap, "recovered": overlap >= FOUND})
-    return rows
+    table = runs.assign(recovered=runs["abs_overlap"] >= FOUND)
+    return table.drop(columns="run").rename(columns={"strength": "alpha"})
 
 
 def gaps(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

@@ -7,23 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from companion.analysis.beyond import FOUND, TENSOR
+from companion.analysis.beyond import TENSOR
 from companion.analysis.finite_size import Growth
 from companion.analysis.half_points import Halves, resampled_halves
 from prlib.models.matrix_tensor import MatrixTensor, flow_of, matrix_transition, two_time
-
-
-def found_signals(runs: pd.DataFrame) -> pd.DataFrame:
-    """Say which runs of the experiment `tensor` found the signal.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a run and strength, as tables of descents have them: ``alpha``, the strength over that
-        at the transition; ``n, start, replica, abs_overlap, recovered``.
-    """
-    table = runs.assign(recovered=runs["abs_overlap"] >= FOUND)
-    return table.drop(columns="run").rename(columns={"strength": "alpha"})
 
 
 def control_halves(table: pd.DataFrame, seed: int = 0) -> Halves:

@@ -45,13 +45,6 @@ def _used(retrieval: pd.DataFrame) -> Finding:
     )
 
 
-def _closes(tensor: pd.DataFrame) -> Finding:
-    first, last = tensor.iloc[0], tensor.iloc[-1]
-    error = math.hypot(first["error"], last["error"])
-    count = math.inf if len(tensor) > 1 else 1
-    return rises(first["gap"] - last["gap"], error, count, "gap lost from small N to large")
-
-
 def _lasts(lives: pd.DataFrame) -> tuple[dict, Finding]:
     sigma = lives["sigma"].max()
     at = lives[lives["sigma"] == sigma].set_index("loss")
@@ -149,13 +142,6 @@ CLAIMS = (
         effect=EFFECT,
     ),
     Row(
-        "beyond-closes",
-        "in the matrix-tensor model half points of random and of constrained starts draw together "
-        "as N grows",
-        _closes,
-        effect=EFFECT,
-    ),
-    Row(
         "beyond-noise",
         "at noise {sigma:g} the early direction of the loss with a = 1 lasts for a share of its "
         f"noiseless time that is larger, by {LONGER:g} or more, than that of a = 0.01",
@@ -202,8 +188,7 @@ CLAIMS = (
     ),
 )
 """Evaluated on ``start`` and ``end``, the transitions of phase retrieval; ``models``, of every
-strength; ``retrieval`` and ``tensor``, rows of `companion.analysis.beyond.gaps`; ``lives``,
-``sensing`` and ``rotations`` of `companion.analysis.noise` and `universality`; ``halves`` of
-message passing and of descents. Predicted before any run were beyond-closes, in the text of
-`prlib.models.matrix_tensor`, and beyond-noise, beyond-universal, beyond-orthogonal and
+strength; ``retrieval``, rows of `companion.analysis.beyond.gaps`; ``lives``, ``sensing`` and
+``rotations`` of `companion.analysis.noise` and `universality`; ``halves`` of message passing and of
+descents. Predicted before any run were beyond-noise, beyond-universal, beyond-orthogonal and
 beyond-diffraction, in the specs theory/noise and sensing; beyond-noise-amplitude was not."""

@@ -25,7 +25,7 @@ from prlib.sweeps import rates
 from prlib.transitions.state_evolution import baseline, message_passing_overlap
 
 
-@book_figure("fig-beyond", data=("recovery", "simulations of the notebook"))
+@book_figure("fig-beyond", data=("recovery", "tensor"))
 def beyond_figure(retrieval: pd.DataFrame, tensor: pd.DataFrame, window: float) -> BookFigure:
     """Recovered fractions of both problems against their signal, in units of the transition.
 
@@ -88,9 +88,7 @@ def _panel(axis: Axes, table: pd.DataFrame, name: str, label: str) -> None:
     heading(axis, f"{name}, N = {', '.join(map(str, sizes))}")
 
 
-@book_figure(
-    "fig-problems", data=("recovery", "recovery-a1", "noise", "simulations of the notebook")
-)
+@book_figure("fig-problems", data=("recovery", "recovery-a1", "noise", "tensor"))
 def problems_figure(halves: pd.DataFrame) -> BookFigure:
     """Half points of each problem in units of its own transition, beside its two transitions.
 

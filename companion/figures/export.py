@@ -65,7 +65,7 @@ class BookFigure:
     caption: str
     alt: str
     figure: Figure
-    title: str = field(default="", kw_only=True)
+    title: str = field(kw_only=True)
     sources: tuple[Mapping[str, str], ...] = ()
 
     def svg(self) -> bytes:
@@ -123,12 +123,12 @@ class BookFigure:
         width, height = (round(100 * inches) for inches in self.figure.get_size_inches())
         # One panel is narrower than the page, and small enough for a phone as it is.
         kind = "prlib-figure narrow" if self.figure.get_figwidth() < PAGE else "prlib-figure"
-        title = f"<strong>{html.escape(self.title)}.</strong> " if self.title else ""
         return (
             f'<figure class="{kind}" id="{self.id}">'
             f'<img src="data:image/svg+xml,{source}" width="{width}" height="{height}" '
             f'alt="{html.escape(self.alt, quote=True)}">'
-            f"<figcaption>{title}{html.escape(self.caption)}</figcaption></figure>"
+            f"<figcaption><strong>{html.escape(self.title)}.</strong> "
+            f"{html.escape(self.caption)}</figcaption></figure>"
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
@@ -234,26 +234,6 @@ def source_line(tables: Iterable[Mapping[str, str]]) -> str:
     """Say in one line what a figure's files were made of: version, tables, digests, commits."""
     read = "; ".join(f"{t['table']} sha256 {t['sha256']} commit {t['commit']}" for t in tables)
     return f"prlib {version('prlib')}; data: {read or 'none, computed by the notebook'}"
-
-
-def title_of(caption: str) -> str:
-    r"""Return the first words of a caption: all before its first mark outside of mathematics.
-
-    Examples
-    --------
-    >>> title_of(r"Growth with \(f(\alpha)\) and a = 0.01, at three sizes. Lines: theory.")
-    'Growth with \\(f(\\alpha)\\) and a = 0.01'
-    >>> title_of("Overlap with (a) the signal, (b) the start.")
-    'Overlap with the signal'
-    """
-    words = ""
-    # A letter names a panel, and ends nothing.
-    caption = re.sub(r"(?<= )\([a-z]\) ", "", caption)
-    for number, part in enumerate(re.split(r"(\\\(.*?\\\))", caption)):
-        if number % 2 == 0 and (mark := re.search(r"\s?[,:;(]|\.(?!\d)", part)):
-            return words + part[: mark.start()]
-        words += part
-    return words
 
 
 def glue(**numbers: Any) -> None:

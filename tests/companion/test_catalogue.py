@@ -28,9 +28,7 @@ def folder(tmp_path):
     """A folder with one notebook that shows one figure."""
     with panels() as (drawing, (axis,)):
         axis.plot([0, 1], [1, 2], label="a line")
-    figure = BookFigure(
-        "fig-one", r"The rise of \(\alpha\) (a test): it rises.", "A line.", drawing
-    )
+    figure = BookFigure("fig-one", "A test.", "A line.", drawing, title=r"The rise of \(\alpha\)")
     data = figure._repr_mimebundle_()
     output = nbformat.v4.new_output("display_data", data=data)
     cells = [
@@ -86,7 +84,7 @@ def test_the_same_figure_gives_the_same_bytes():
     def draw():
         with panels() as (drawing, (axis,)):
             axis.errorbar([0, 1], [1, 2], yerr=0.1)
-        return BookFigure("fig-one", "One.", "One.", drawing)
+        return BookFigure("fig-one", "One.", "One.", drawing, title="One")
 
     first, second = draw(), draw()
     assert first.svg() == second.svg()
@@ -99,7 +97,7 @@ def test_the_same_figure_gives_the_same_bytes():
 def runs_figure(rows, others=None):
     with panels() as (drawing, (axis,)):
         axis.plot(rows["n"])
-    return BookFigure("fig-one", "One.", "One.", drawing)
+    return BookFigure("fig-one", "One.", "One.", drawing, title="One")
 
 
 def test_a_figure_names_the_tables_that_it_draws_and_no_others():

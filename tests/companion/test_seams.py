@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 
 figure, axis = plt.subplots()
 axis.plot([0, radius], [0, radius])
-BookFigure("fig-own", "A line of one's own.", "A line.", figure)
+BookFigure("fig-own", "A line of one's own.", "A line.", figure, title="It rises")
 """
 CLAIM = """
 row = Row("own-claim", "radius {radius:g} is small", lambda radius: within(radius, 0, 9))

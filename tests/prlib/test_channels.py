@@ -11,7 +11,7 @@ from scipy.special import pbdv
 import prlib
 from prlib.channels import NOISELESS, Channel
 from prlib.descent import descend, instance
-from prlib.losses import NormalizedIntensity
+from prlib.losses import Amplitude, NormalizedIntensity
 from prlib.measures import empirical, initial
 from prlib.measures.labels import label_nodes
 from prlib.measures.threshold_states import solve_threshold_state
@@ -224,6 +224,14 @@ def test_hessians_with_noise_meet_their_theory(text):
         rows.append([(values[0] - found.position) / depth, overlap2 - theory.overlap2])
     mean, error = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1) / np.sqrt(8)
     assert np.all(np.abs(mean) < 4 * error + 2 / n)
+
+
+@pytest.mark.parametrize("text", ["poisson(photons=10)", "intensity(sigma=0.3)"])
+def test_a_loss_without_a_derivative_at_a_label_of_zero_says_so(text):
+    loss, channel = Amplitude(0.3), Channel.read(text)
+    assert alpha_init(loss, channel=channel).alpha > 1
+    with pytest.raises(ParameterError, match="labels of exactly zero, where loss = amplitude"):
+        alpha_threshold(loss, channel=channel)
 
 
 def test_noiseless_is_the_default():

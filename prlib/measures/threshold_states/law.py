@@ -43,6 +43,7 @@ from prlib.losses import Loss
 from prlib.measures.label_measure import LabelMeasure
 from prlib.measures.labels import label_nodes
 from prlib.measures.quadrature import CUTOFF, ORDER, UnresolvedError, legendre, sign_changes
+from prlib.parameters import ParameterError
 from prlib.spectra.bulk import softness
 from prlib.spectra.outlier import bbp
 
@@ -128,6 +129,16 @@ class TiltedLaw:
         return math.log(self.alpha * square * (1 + self.x / self.chi))
 
 
+def _require_zero(loss: Loss, channel: Channel) -> None:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        known = np.isfinite(loss.derivative(np.zeros(1), np.zeros(1)))
+    if not known:
+        raise ParameterError(
+            f"channel = {channel.id}: has labels of exactly zero, where loss = {loss.id} has no "
+            "derivative at a field of zero; threshold states need one"
+        )
+
+
 def tilted_law(
     loss: Loss, chi: float, x: float, channel: Channel = NOISELESS, *, order: int = ORDER
 ) -> TiltedLaw:
@@ -146,6 +157,8 @@ def tilted_law(
 
     Raises
     ------
+    ParameterError
+        If some labels are exactly zero, and the loss has no derivative there.
     ValueError
         If the proximal map of the loss jumps elsewhere than at h = 0.
     UnresolvedError
@@ -160,6 +173,8 @@ def tilted_law(
     """
     kinks = _kinks(loss, chi, CUTOFF * channel.width)
     z, labels, label_weights = label_nodes(loss.scale, channel, kinks=kinks, order=order)
+    if not labels.all():
+        _require_zero(loss, channel)
     start = loss.jump(labels, chi)
     y = labels[:, None]
     edges = _panels(loss, chi, x, y, start)

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from companion.analysis.beyond import found_signals
 from companion.analysis.control import (
     control_halves,
     control_table,
     distance,
-    found_signals,
     tensor_growth,
 )
 

@@ -642,14 +642,13 @@ def _(row):
 
     models = [[kind(0.4, 2.0), kind(0.9, 2.0)] for kind in (MatrixTensor, Lost)]
     shared = {"start": 2.8, "end": 4.4, "models": models[0]}
-    shared |= {"retrieval": found(0.3, 0.4), "tensor": found(0.3, 0.1)}
+    shared |= {"retrieval": found(0.3, 0.4)}
     shared |= {"lives": lived(0.5, 0.2), "sensing": compared(), "halves": beside(2.0)}
     shared |= {"rotations": compared(coded_diffraction=0.0)}
     return {
         "beyond-window": either(shared, end=(4.4, 2.8)),
         "beyond-no-window": either(shared, models=models),
         "beyond-used": either(shared, retrieval=(found(0.3, 0.4), found(0.3, -0.2))),
-        "beyond-closes": either(shared, tensor=(found(0.3, 0.1), found(0.1, 0.3))),
         "beyond-noise": either(shared, lives=(lived(0.3, 0.3), lived(0.5, 0.2))),
         "beyond-noise-amplitude": either(
             shared, lives=(lived(0.5, 0.2, amplitude=0.8), lived(0.5, 0.2, amplitude=0.4))

@@ -36,7 +36,7 @@ with panels(1, 2, height=2) as (figure, (left, right)):
     left.legend()
     points(right, [0, 1], pd.DataFrame({"mean": [1, 2], "low": [0, 1], "high": [2, 3]}))
     right.pcolormesh([0.0, 1.0], [2.0, 3.0], [[1, 2], [3, 4]], shading="gouraud")
-book = BookFigure("fig-x", "c", "a", figure)
+book = BookFigure("fig-x", "c", "a", figure, title="t")
 print(*(sha256(made).hexdigest() for made in (book.svg(), book.pdf(), book.png())))
 """
 
