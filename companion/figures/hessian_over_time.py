@@ -291,15 +291,16 @@ def prediction_figure(
     """How well alignment, overlap and lowest eigenvalue tell at each time who will recover."""
     alphas = sorted(curve["alpha"].unique()) if len(curve) else []
     looks = {
-        "overlap2": (COLOURS[0], "$v_1$ and signal"),
-        "abs_overlap": (COLOURS[1], "overlap |m|"),
-        "lowest": (COLOURS[7], "lowest eigenvalue"),
+        "overlap2": (COLOURS[0], "o", "$v_1$ and signal"),
+        "abs_overlap": (COLOURS[1], "s", "overlap |m|"),
+        "lowest": (COLOURS[7], "v", "lowest eigenvalue"),
     }
     with panels(1, max(1, len(alphas)), height=2.9, sharey=True, sharex=True) as (figure, axes):
         for axis, alpha in zip(axes, alphas, strict=False):
-            for predictor, (colour, label) in looks.items():
+            for predictor, (colour, marker, label) in looks.items():
                 found = curve[(curve["alpha"] == alpha) & (curve["predictor"] == predictor)]
-                points(axis, found["time"], found, color=colour, label=label, markersize=3)
+                look = {"color": colour, "marker": marker, "label": label}
+                points(axis, found["time"], found, **look, markersize=3)
                 axis.plot(found["time"], found["mean"], color=colour, linewidth=0.7)
             axis.axhline(0.5, color="0.7", linewidth=0.8)
             counts = curve[curve["alpha"] == alpha].iloc[0]

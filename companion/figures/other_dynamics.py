@@ -21,19 +21,19 @@ from prlib.schemes import as_scheme
 from prlib.sweeps import rates
 
 LOOKS = {
-    "flow": ("flow", "blue", "o"),
-    "sgd": ("batches", "grey", "v"),
-    "langevin": ("constant noise", "yellow", "^"),
-    "momentum": ("heavy ball", "brown", "s"),
-    "nesterov": ("Nesterov", "pink", "D"),
-    "annealed": ("annealing", "purple", "*"),
+    "flow": ("flow", "blue", "o", "-"),
+    "sgd": ("batches", "grey", "v", (0, (1, 1))),
+    "langevin": ("constant noise", "yellow", "^", "--"),
+    "momentum": ("heavy ball", "brown", "s", "-."),
+    "nesterov": ("Nesterov", "pink", "D", (0, (8, 2))),
+    "annealed": ("annealing", "purple", "*", ":"),
 }
 """What each scheme is called and how it is drawn; the flow from random points is blue elsewhere."""
 
 
 def drawn(scheme: str) -> dict[str, str]:
     """Return the colour, marker and label of a scheme."""
-    label, colour, marker = LOOKS[as_scheme(scheme).name]
+    label, colour, marker, _ = LOOKS[as_scheme(scheme).name]
     return {"color": PALETTE[colour], "marker": marker, "label": label}
 
 
@@ -108,6 +108,7 @@ def direction_figure(loss: Loss, theory: pd.DataFrame) -> BookFigure:
         for scheme in schemes:
             run = theory[(theory["scheme"] == scheme) & (theory["t"] > 0)]
             style = {name: drawn(scheme)[name] for name in ("color", "label")}
+            style["linestyle"] = LOOKS[as_scheme(scheme).name][-1]
             for axis, column in zip(axes, ("bbp", "overlap2", "variance"), strict=True):
                 # An edge that is hard has no condition.
                 axis.plot(run["t"] * clock(scheme), run[column], **style)

@@ -122,7 +122,7 @@ def t_bbp_figure(loss: Loss, theory: pd.DataFrame, name: str = "fig-t-bbp") -> B
         shades = axis.pcolormesh(
             alphas, grid, overlap2.T, cmap="crest", shading="gouraud", vmin=0, rasterized=True
         )
-        figure.colorbar(shades, ax=axis, label="squared overlap of the outlier with the signal")
+        figure.colorbar(shades, ax=axis, label="squared overlap of the outlier")
         axis.fill_betweenx(
             grid, alphas[0], last, facecolor="white", edgecolor="0.82", hatch="///", linewidth=0
         )
@@ -210,7 +210,8 @@ def condition_figure(
             low, high = (rows["mean"] + sign * 1.96 * rows["error"] for sign in (-1, 1))
             points(axis, rows.index, rows.assign(low=low, high=high), color=colour, markersize=4)
         axis.axhline(1, color=THEORY, linewidth=0.8, linestyle="--")
-        axis.annotate("no outlier below", (0.02, 1), xycoords=("axes fraction", "data"), va="top")
+        below = {"xytext": (0, -4), "textcoords": "offset points", "va": "top"}
+        axis.annotate("no outlier below", (0.02, 1), xycoords=("axes fraction", "data"), **below)
         axis.set(xscale="log", xlabel="time t", ylabel="condition of the transition")
         axis.set_xlim(0.3 * conditions.index.unique("time").min(), theory["t"].max())
         legend_below(figure, axis)
