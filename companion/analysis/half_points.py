@@ -96,10 +96,14 @@ class Halves:
         return Halves(self.best[kept].set_axis(sizes), self.draws[kept].set_axis(sizes, axis=1))
 
     def of(self, function: Callable[[pd.Series], float]) -> tuple[float, float]:
-        """Return a function of the half points, with its standard error."""
+        """Return a function of the half points, with its standard error.
+
+        NaN where copies do not differ: one instance drawn again and again tells of no error.
+        """
         copies = np.array([function(draw) for _, draw in self.draws.iterrows()])
         spread = copies[np.isfinite(copies)]
-        error = float(spread.std(ddof=1)) if len(spread) > len(copies) / 2 else math.nan
+        known = len(spread) > len(copies) / 2 and np.ptp(spread) > 0
+        error = float(spread.std(ddof=1)) if known else math.nan
         return float(function(self.best)), error
 
 

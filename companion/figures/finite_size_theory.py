@@ -278,6 +278,8 @@ def _goes_on(time: float, simulated: pd.DataFrame, reached: pd.Series | None) ->
 @takes_loss
 def escape_figure(loss: Loss, escapes: pd.DataFrame) -> BookFigure:
     """Median time to recover against N above both transitions, with the rise of theory."""
+    if escapes.empty:
+        return nothing_drawn("fig-escape", "at no alpha do half the descents recover")
     alphas = sorted(escapes.index.unique("alpha"))
     with panels(height=3.2, width=4.6) as (figure, (axis,)):
         for alpha, colour in zip(alphas, sequence(len(alphas)), strict=True):
