@@ -96,14 +96,10 @@ class Halves:
         return Halves(self.best[kept].set_axis(sizes), self.draws[kept].set_axis(sizes, axis=1))
 
     def of(self, function: Callable[[pd.Series], float]) -> tuple[float, float]:
-        """Return a function of the half points, with its standard error.
-
-        NaN where copies do not differ: one instance drawn again and again tells of no error.
-        """
+        """Return a function of the half points, with its standard error."""
         copies = np.array([function(draw) for _, draw in self.draws.iterrows()])
         spread = copies[np.isfinite(copies)]
-        known = len(spread) > len(copies) / 2 and np.ptp(spread) > 0
-        error = float(spread.std(ddof=1)) if known else math.nan
+        error = float(spread.std(ddof=1)) if len(spread) > len(copies) / 2 else math.nan
         return float(function(self.best)), error
 
 
@@ -125,6 +121,8 @@ def resampled_halves(table: pd.DataFrame, by: Sequence[str], seed: int = 0) -> H
         replicas = found["replica"].unique()
         rng = np.random.default_rng([seed, n])
         weights = rng.multinomial(len(replicas), [1 / len(replicas)] * len(replicas), BOOTSTRAP)
+        if len(replicas) == 1:
+            weights = 0 * weights  # drawn again and again it tells of no error
         weights = np.vstack([np.ones(len(replicas), dtype=int), weights])
         for name, runs in found.groupby(list(by)):
             grid = runs.pivot_table(index="replica", columns="alpha", values="recovered")

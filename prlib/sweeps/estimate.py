@@ -262,12 +262,12 @@ def logistic_halves(
     alpha = np.asarray(alpha, dtype=float)
     successes = np.asarray(successes, dtype=float)
     runs = np.broadcast_to(np.asarray(runs, dtype=float), successes.shape)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = successes / runs
-    none, every = rate == 0, rate == 1
+    some = runs > 0
+    rate = np.divide(successes, runs, out=np.zeros_like(successes), where=some)
+    none, every = some & (rate == 0), some & (rate == 1)
     last, first = np.where(none, alpha, -np.inf).max(1), np.where(every, alpha, np.inf).min(1)
-    apart = np.all(none | every | (runs == 0), axis=1) & (last < first)
-    passes = (np.nanmin(rate, axis=1) <= 0.5) & (np.nanmax(rate, axis=1) >= 0.5)
+    apart = np.all(none | every | ~some, axis=1) & (last < first)
+    passes = np.any(some & (rate <= 0.5), axis=1) & np.any(some & (rate >= 0.5), axis=1)
 
     centre, width = alpha.mean(), np.ptp(alpha) or 1.0
     x = np.vstack([np.ones_like(alpha), (alpha - centre) / width])

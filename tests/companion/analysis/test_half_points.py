@@ -66,6 +66,15 @@ def test_resampled_half_points_are_those_of_the_fits_with_their_errors():
         assert error == pytest.approx(row["error"], rel=0.25)
 
 
+def test_one_instance_has_half_points_and_no_error():
+    table = runs({64: 2.7, 256: 3.2}).query("n == 64 or replica == 0")
+    table["recovered"] |= (table["n"] == 256) & (table["alpha"] > 3)
+    halves = resampled_halves(near_half(table), ["start", "n"])
+    assert np.isfinite(halves.best).all()
+    assert np.isfinite(halves.of(lambda x: x["random", 64])[1])
+    assert np.isnan(halves.of(lambda x: x["random", 256] - x["random", 64])[1])
+
+
 def test_a_rise_per_decade_is_found_within_its_error():
     halves = resampled_halves(near_half(runs({64: 2.7, 128: 2.85, 256: 3.0})), ["start", "n"])
     slope, error = rise(halves.group("random"))

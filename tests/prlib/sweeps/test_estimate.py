@@ -68,6 +68,7 @@ def test_many_fits_at_once_are_those_of_a_general_optimiser():
 def test_tables_without_a_half_point_say_so_among_others():
     alpha, runs = [1.0, 2.0, 3.0], [10, 0, 10]
     tables = [[0, 0, 10], [10, 0, 0], [0, 0, 4], [6, 0, 10]]
+    tables, runs = [*tables, [0, 0, 0]], [runs] * 4 + [[0, 0, 0]]
     places, slopes = logistic_halves(alpha, runs, tables)
     assert places[0] == 2.0
     assert np.isinf(slopes[0])
