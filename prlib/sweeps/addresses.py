@@ -44,8 +44,9 @@ def spoken(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
 
     Examples
     --------
-    >>> spoken({"n": 8, "hold": 20.0, "new": 0}, {"hold": 20.0, "new": 0})
-    {'n': 8}
+    >>> defaults = {"hold": 0.3, "new": 0}
+    >>> spoken({"n": 8, "alpha": 2.3000000000000003, "hold": 0.1 + 0.2, "new": 0}, defaults)
+    {'n': 8, 'alpha': 2.3}
     """
     told = {
         name: value

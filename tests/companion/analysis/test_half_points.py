@@ -54,6 +54,9 @@ def test_a_shift_is_found_with_an_interval_that_holds_it():
     shifts = half_point_shifts(base, changed, 0)
     assert shifts["shift"].tolist() == pytest.approx([0.5, 1.0], abs=0.15)
     assert ((shifts["low"] < shifts["shift"]) & (shifts["shift"] < shifts["high"])).all()
+    # Pairs that share nothing are as uncertain as both their half points.
+    errors = [half_points(one, ["random"])["error"].to_numpy() for one in (base, changed)]
+    assert shifts["error"].to_numpy() == pytest.approx(np.hypot(*errors), rel=0.25)
 
 
 def test_resampled_half_points_are_those_of_the_fits_with_their_errors():
