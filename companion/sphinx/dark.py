@@ -18,7 +18,8 @@ GREY = 0.08
 CONTRAST = 4.5
 """Contrast with the ground that a colour has at least; lighter it is made until it does."""
 
-COLOUR = re.compile(rb"(?<=: )#[0-9a-f]{6}\b")
+COLOUR = re.compile(rb'(?<=: )#[0-9a-f]{6}\b|(?<=fill=")#[0-9a-f]{6}(?=")')
+"""Of a style, or of the ground of a hatch."""
 
 
 def in_the_dark(svg: bytes) -> bytes:
@@ -26,8 +27,8 @@ def in_the_dark(svg: bytes) -> bytes:
 
     Examples
     --------
-    >>> in_the_dark(b'<svg a><path style="fill: #ffffff; stroke: #de8f05"/>')
-    b'<svg fill="#ffffff" a><path style="fill: #121212; stroke: #de8f05"/>'
+    >>> in_the_dark(b'<svg a><path style="fill: #ffffff; stroke: #de8f05"/><rect fill="#ffffff"/>')
+    b'<svg fill="#ffffff" a><path style="fill: #121212; stroke: #de8f05"/><rect fill="#121212"/>'
     """
     drawn = COLOUR.sub(lambda found: _dark(found[0].decode()).encode(), svg)
     # What names no colour is black. Maps are pixels, light where they say little.
