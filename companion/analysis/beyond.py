@@ -24,8 +24,7 @@ def found_signals(runs: pd.DataFrame) -> pd.DataFrame:
         A row a run and strength, as tables of descents have them: ``alpha``, the strength over that
         at the transition; ``n, start, replica, abs_overlap, recovered``.
     """
-    table = runs.assign(recovered=runs["abs_overlap"] >= FOUND)
-    return table.drop(columns="run").rename(columns={"strength": "alpha"})
+    return above(runs).drop(columns="run").rename(columns={"strength": "alpha"})
 
 
 def gaps(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

@@ -25,36 +25,31 @@ def _sizes(halves: Halves, *widths: int) -> list[int]:
     return sorted(set.intersection(*found))
 
 
-def _difference(halves: Halves, one: tuple, other: tuple, quantity: str, tests: int) -> Finding:
-    if not {one, other} <= {*halves.best.index}:
-        return too_few()
-    value, error = halves.of(lambda x: x[one] - x[other])
-    return rises(value, error, math.inf, quantity, tests=tests)
+def _needs_more(halves: Halves, more: int, fewer: int, quantity: str) -> Finding:
+    """Ask that random starts of one width need more measurements than of another, at every N."""
+    sizes, found = _sizes(halves, more, fewer), {}
+    for n in sizes:
+        one, other = (more, "random", n), (fewer, "random", n)
+        known = {one, other} <= {*halves.best.index}
+        found[f"N = {n}"] = (
+            rises(
+                *halves.of(lambda x, one=one, other=other: x[one] - x[other]),
+                math.inf,
+                quantity,
+                tests=len(sizes),
+            )
+            if known
+            else too_few()
+        )
+    return jointly(found)
 
 
 def _two(halves: Halves) -> Finding:
-    sizes, quantity = _sizes(halves, ONE, TWO), "half point of one unit less that of two"
-    return jointly(
-        {
-            f"N = {n}": _difference(
-                halves, (ONE, "random", n), (TWO, "random", n), quantity, len(sizes)
-            )
-            for n in sizes
-        }
-    )
+    return _needs_more(halves, ONE, TWO, "half point of one unit less that of two")
 
 
 def _eight(halves: Halves) -> Finding:
-    quantity = "half point of eight units less that of two"
-    sizes = _sizes(halves, TWO, EIGHT)
-    return jointly(
-        {
-            f"N = {n}": _difference(
-                halves, (EIGHT, "random", n), (TWO, "random", n), quantity, len(sizes)
-            )
-            for n in sizes
-        }
-    )
+    return _needs_more(halves, EIGHT, TWO, "half point of eight units less that of two")
 
 
 def _closes(halves: Halves) -> Finding:
