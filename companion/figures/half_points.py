@@ -90,13 +90,3 @@ def _ends_of(half_points: pd.DataFrame) -> str:
         for start, rows in half_points.groupby("start", sort=False)
     ]
     return f"{'; '.join(told)}."
-
-
-def _ends_of(half_points: pd.DataFrame) -> str:
-    """Say where the half points of each start lie at its smallest and its largest size."""
-    told = [
-        f"{as_start(start).phrase}: {rows['half'].iloc[0]:.2f} at N = {rows['n'].iloc[0]}, "
-        f"{rows['half'].iloc[-1]:.2f} at N = {rows['n'].iloc[-1]}"
-        for start, rows in half_points.groupby("start", sort=False)
-    ]
-    return f"{'; '.join(told)}."
